@@ -1,0 +1,366 @@
+"""The words of the project: what is observed, what is judged, what is reported.
+
+Everything here is frozen data. Addresses are strings in canonical form (RFC 5952), names are ASCII
+without the final dot, times are milliseconds unless a name ends in ``_s``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+SCHEMA_VERSION = "1"
+
+
+class Status(StrEnum):
+    """What one check says of one target."""
+
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+    SKIP = "skip"
+    UNKNOWN = "unknown"
+    ERROR = "error"
+
+
+class Verdict(StrEnum):
+    """What the results add up to, for one target and for the run."""
+
+    READY = "ready"
+    DEGRADED = "degraded"
+    UNKNOWN = "unknown"
+    NOT_READY = "not-ready"
+
+
+WORST_FIRST = (Verdict.NOT_READY, Verdict.UNKNOWN, Verdict.DEGRADED, Verdict.READY)
+
+
+class Cause(StrEnum):
+    """Where the trouble is. On every finding that is not ``pass`` or ``skip``."""
+
+    VANTAGE = "vantage"
+    DNS = "dns"
+    NETWORK = "network"
+    FIREWALL = "firewall"
+    HOST = "host"
+    APPLICATION = "application"
+    TOOL = "tool"
+
+
+class Kind(StrEnum):
+    """How the network can say no: the closed list of Failure kinds."""
+
+    TIMEOUT = "timeout"
+    REFUSED = "refused"
+    RESET = "reset"
+    NO_ROUTE = "no-route"
+    ADDRESS_UNREACHABLE = "address-unreachable"
+    PORT_UNREACHABLE = "port-unreachable"
+    PROHIBITED = "administratively-prohibited"
+    HOP_LIMIT = "hop-limit-exceeded"
+    PACKET_TOO_BIG = "packet-too-big"
+    NO_LOCAL_ROUTE = "no-local-route"
+    PERMISSION = "permission"
+    SERVFAIL = "servfail"
+    DNS_REFUSED = "dns-refused"
+    DNS_ERROR = "dns-error"
+    BAD_ANSWER = "bad-answer"
+    CNAME_LOOP = "cname-loop"
+    RESOLVER_UNREACHABLE = "resolver-unreachable"
+    DEADLINE = "deadline"
+    INTERRUPTED = "interrupted"
+    CRASH = "crash"
+    OTHER = "other"
+
+
+# What the vantage could not do says nothing of the target (law 1).
+VANTAGE_KINDS = frozenset(
+    {
+        Kind.NO_LOCAL_ROUTE,
+        Kind.PERMISSION,
+        Kind.RESOLVER_UNREACHABLE,
+        Kind.DEADLINE,
+        Kind.INTERRUPTED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The network said no: data, not an exception.
+
+    ``source`` is the address that said so, where one did (the router that sent an ICMP error).
+    """
+
+    kind: Kind
+    detail: str
+    elapsed_ms: float = 0.0
+    source: str | None = None
+
+
+# --- observations of Net ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A resolver's answer to one question (RFC 1034 section 3.6.2 for the chain).
+
+    ``rcode`` is NOERROR or NXDOMAIN, anything else is a Failure. ``chain`` holds the CNAME targets
+    in order, ``records`` the rdata in presentation form, ``ttl`` the least TTL on the way, seconds.
+    """
+
+    name: str
+    rdtype: str
+    rcode: str
+    records: tuple[str, ...]
+    chain: tuple[str, ...]
+    ttl: int
+    elapsed_ms: float
+    nameserver: str
+    tcp: bool = False
+
+    @property
+    def canonical(self) -> str:
+        """The name at the end of the CNAME chain."""
+        return self.chain[-1] if self.chain else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One TCP connection attempt to one address and port, pinned to its family."""
+
+    address: str
+    port: int
+    elapsed_ms: float
+    source: str | None = None
+    failure: Failure | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether the handshake was completed."""
+        return self.failure is None
+
+    @property
+    def outcome(self) -> str:
+        """``connected``, or the Failure's kind."""
+        return "connected" if self.failure is None else self.failure.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """ICMP echo to one address: what was sent, what came back, the least round-trip time."""
+
+    address: str
+    sent: int
+    received: int
+    rtt_ms: float | None = None
+    failure: Failure | None = None
+
+    @property
+    def loss_percent(self) -> float:
+        """Lost requests in percent of those sent."""
+        return 100.0 * (self.sent - self.received) / self.sent if self.sent else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Vantage:
+    """Where the packets leave from. ``ipv4``: yes or no; ``ipv6``: yes, no or broken."""
+
+    name: str = "local"
+    kind: str = "local"
+    ipv4: str = "yes"
+    ipv6: str = "yes"
+    source_ipv6: str | None = None
+    detail: str = ""
+
+
+# --- judgement -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check returns. ``message`` is one line of what is, ``hint`` one of what to do."""
+
+    status: Status
+    message: str
+    hint: str = ""
+    subject: str = ""
+    cause: Cause | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+def ok(message: str, *, subject: str = "", **evidence: Any) -> Finding:
+    """A finding that passes."""
+    return Finding(Status.PASS, message, subject=subject, evidence=evidence)
+
+
+def warn(
+    message: str,
+    *,
+    hint: str = "",
+    subject: str = "",
+    cause: Cause | str | None = None,
+    **evidence: Any,
+) -> Finding:
+    """A finding that degrades. Without ``cause`` the check's own is taken."""
+    return Finding(Status.WARN, message, hint, subject, Cause(cause) if cause else None, evidence)
+
+
+def fail(
+    message: str,
+    *,
+    hint: str = "",
+    subject: str = "",
+    cause: Cause | str | None = None,
+    **evidence: Any,
+) -> Finding:
+    """A finding that fails. Without ``cause`` the check's own is taken."""
+    return Finding(Status.FAIL, message, hint, subject, Cause(cause) if cause else None, evidence)
+
+
+def skip(message: str, *, subject: str = "", **evidence: Any) -> Finding:
+    """A finding that does not apply, or whose input is missing: says which."""
+    return Finding(Status.SKIP, message, subject=subject, evidence=evidence)
+
+
+def unknown(
+    message: str,
+    *,
+    hint: str = "",
+    subject: str = "",
+    cause: Cause | str = Cause.VANTAGE,
+    **evidence: Any,
+) -> Finding:
+    """A finding that could not be measured: says why."""
+    return Finding(Status.UNKNOWN, message, hint, subject, Cause(cause), evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A Finding with its check. Made by the runner alone."""
+
+    check: str
+    status: Status
+    message: str
+    hint: str = ""
+    subject: str = ""
+    cause: Cause | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    reference: str = ""
+    duration_ms: float = 0.0
+
+
+# --- reports ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TargetReport:
+    """All results of one target, ordered by check."""
+
+    target: str
+    host: str
+    ports: tuple[int, ...]
+    verdict: Verdict
+    duration_ms: float
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What is known of a run before its targets are: when it began and where from."""
+
+    version: str
+    started_at: str
+    vantage: Vantage
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is known of a run after its last target."""
+
+    verdict: Verdict
+    counts: Mapping[Status, int]
+    verdicts: Mapping[Verdict, int]
+    duration_ms: float
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All results of a run, in the order in which the targets were named."""
+
+    run: RunInfo
+    targets: Sequence[TargetReport]
+    summary: Summary
+
+
+# --- what the user asks for ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A named set of checks, ports and severities.
+
+    ``optional``: checks whose ``unknown`` leaves the verdict alone. ``severity``: what a check's
+    ``warn`` becomes, ``*`` for every check.
+    """
+
+    name: str
+    about: str
+    ports: tuple[int, ...]
+    optional: frozenset[str] = frozenset()
+    severity: Mapping[str, Status] = field(default_factory=dict)
+
+    def grade(self, check: str, status: Status) -> Status:
+        """The status that this profile gives to a check's finding."""
+        if status is not Status.WARN:
+            return status
+        return self.severity.get(check, self.severity.get("*", status))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How targets are observed and judged; the same for a whole run. Times in seconds."""
+
+    profile: Profile
+    ports: tuple[int, ...] = ()
+    only: frozenset[str] = frozenset()
+    skip: frozenset[str] = frozenset()
+    resolve: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    nameservers: tuple[str, ...] = ()
+    timeout_s: float = 3.0
+    deadline_s: float = 15.0
+    run_deadline_s: float | None = None
+    parallel: int = 128
+    internal: bool = False
+    controls: tuple[str, ...] = ()
+
+
+def verdict_of(results: Sequence[Result], optional: frozenset[str]) -> Verdict:
+    """The verdict of one target: any fail, else any required unknown, else any warn."""
+    statuses = {result.status for result in results}
+    if Status.FAIL in statuses:
+        return Verdict.NOT_READY
+    blind = (Status.UNKNOWN, Status.ERROR)
+    if any(result.status in blind and result.check not in optional for result in results):
+        return Verdict.UNKNOWN
+    return Verdict.DEGRADED if Status.WARN in statuses else Verdict.READY
+
+
+def worst(verdicts: Mapping[Verdict, int]) -> Verdict:
+    """The verdict of a run. Nothing judged at all is ``unknown``."""
+    return next((verdict for verdict in WORST_FIRST if verdicts.get(verdict)), Verdict.UNKNOWN)
+
+
+# C0, DEL, C1, line separators and the bidirectional controls that reorder a terminal's line.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """Text of the network's, made harmless: each control character as ``\\xNN`` (law 8)."""
+    if _UNPRINTABLE.search(text) is None:
+        return text
+    return _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
