@@ -1,3 +1,107 @@
-"""Tells whether what you run is ready for IPv6."""
+"""Tells whether what you run is ready for IPv6. What a check's author imports, nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ipv6check.diagnosis import blame, describe
+    from ipv6check.eyeballs.happy import Entrant, Outcome
+    from ipv6check.model import (
+        Answer,
+        Attempt,
+        Cause,
+        Echo,
+        Failure,
+        Finding,
+        Kind,
+        Settings,
+        Status,
+        fail,
+        ok,
+        skip,
+        unknown,
+        warn,
+    )
+    from ipv6check.plugin import check
+    from ipv6check.probes.addresses import Addresses, Unusable
+    from ipv6check.probes.connections import Connections
+    from ipv6check.probes.path import Path
+    from ipv6check.probes.pings import Pings
+    from ipv6check.probes.pointers import Pointer, Pointers
+    from ipv6check.target import Target
+    from ipv6check.wording import count, endpoint, ms
 
 __version__ = "0.1.0"
+
+# Imported when first asked for: `ipv6check --version` must not pay for asyncio.
+_HOMES = {
+    "diagnosis": ("blame", "describe"),
+    "eyeballs.happy": ("Entrant", "Outcome"),
+    "model": (
+        "Answer",
+        "Attempt",
+        "Cause",
+        "Echo",
+        "Failure",
+        "Finding",
+        "Kind",
+        "Settings",
+        "Status",
+        "fail",
+        "ok",
+        "skip",
+        "unknown",
+        "warn",
+    ),
+    "plugin": ("check",),
+    "probes.addresses": ("Addresses", "Unusable"),
+    "probes.connections": ("Connections",),
+    "probes.path": ("Path",),
+    "probes.pings": ("Pings",),
+    "probes.pointers": ("Pointer", "Pointers"),
+    "target": ("Target",),
+    "wording": ("count", "endpoint", "ms"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Addresses",
+    "Answer",
+    "Attempt",
+    "Cause",
+    "Connections",
+    "Echo",
+    "Entrant",
+    "Failure",
+    "Finding",
+    "Kind",
+    "Outcome",
+    "Path",
+    "Pings",
+    "Pointer",
+    "Pointers",
+    "Settings",
+    "Status",
+    "Target",
+    "Unusable",
+    "blame",
+    "check",
+    "count",
+    "describe",
+    "endpoint",
+    "fail",
+    "ms",
+    "ok",
+    "skip",
+    "unknown",
+    "warn",
+]
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name not in _HOME:
+        raise AttributeError(f"module 'ipv6check' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"ipv6check.{_HOME[name]}"), name)

@@ -88,6 +88,10 @@ VANTAGE_KINDS = frozenset(
 )
 
 
+# A TCP says no by a reset; with a source it is a router's or a packet filter's word.
+_OWN_ANSWERS = frozenset({Kind.REFUSED, Kind.RESET})
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """The network said no: data, not an exception.
@@ -144,6 +148,12 @@ class Attempt:
         return self.failure is None
 
     @property
+    def answered(self) -> bool:
+        """Whether the address itself answered: a router's ICMP error carries its sender."""
+        failure = self.failure
+        return failure is None or (failure.kind in _OWN_ANSWERS and failure.source is None)
+
+    @property
     def outcome(self) -> str:
         """``connected``, or the Failure's kind."""
         return "connected" if self.failure is None else self.failure.kind
@@ -180,6 +190,10 @@ class Vantage:
 # --- judgement -------------------------------------------------------------------------------
 
 
+# What was seen, for programs: plain data that JSON can hold, units in the names.
+Evidence = Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a check returns. ``message`` is one line of what is, ``hint`` one of what to do."""
@@ -189,12 +203,12 @@ class Finding:
     hint: str = ""
     subject: str = ""
     cause: Cause | None = None
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=dict)
 
 
-def ok(message: str, *, subject: str = "", **evidence: Any) -> Finding:
+def ok(message: str, *, subject: str = "", evidence: Evidence | None = None) -> Finding:
     """A finding that passes."""
-    return Finding(Status.PASS, message, subject=subject, evidence=evidence)
+    return Finding(Status.PASS, message, subject=subject, evidence=evidence or {})
 
 
 def warn(
@@ -203,10 +217,12 @@ def warn(
     hint: str = "",
     subject: str = "",
     cause: Cause | str | None = None,
-    **evidence: Any,
+    evidence: Evidence | None = None,
 ) -> Finding:
     """A finding that degrades. Without ``cause`` the check's own is taken."""
-    return Finding(Status.WARN, message, hint, subject, Cause(cause) if cause else None, evidence)
+    return Finding(
+        Status.WARN, message, hint, subject, Cause(cause) if cause else None, evidence or {}
+    )
 
 
 def fail(
@@ -215,15 +231,17 @@ def fail(
     hint: str = "",
     subject: str = "",
     cause: Cause | str | None = None,
-    **evidence: Any,
+    evidence: Evidence | None = None,
 ) -> Finding:
     """A finding that fails. Without ``cause`` the check's own is taken."""
-    return Finding(Status.FAIL, message, hint, subject, Cause(cause) if cause else None, evidence)
+    return Finding(
+        Status.FAIL, message, hint, subject, Cause(cause) if cause else None, evidence or {}
+    )
 
 
-def skip(message: str, *, subject: str = "", **evidence: Any) -> Finding:
+def skip(message: str, *, subject: str = "", evidence: Evidence | None = None) -> Finding:
     """A finding that does not apply, or whose input is missing: says which."""
-    return Finding(Status.SKIP, message, subject=subject, evidence=evidence)
+    return Finding(Status.SKIP, message, subject=subject, evidence=evidence or {})
 
 
 def unknown(
@@ -232,10 +250,10 @@ def unknown(
     hint: str = "",
     subject: str = "",
     cause: Cause | str = Cause.VANTAGE,
-    **evidence: Any,
+    evidence: Evidence | None = None,
 ) -> Finding:
     """A finding that could not be measured: says why."""
-    return Finding(Status.UNKNOWN, message, hint, subject, Cause(cause), evidence)
+    return Finding(Status.UNKNOWN, message, hint, subject, Cause(cause), evidence or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +266,7 @@ class Result:
     hint: str = ""
     subject: str = ""
     cause: Cause | None = None
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=dict)
     reference: str = ""
     duration_ms: float = 0.0
 
@@ -360,7 +378,7 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u2
 
 
 def printable(text: str) -> str:
-    """Text of the network's, made harmless: each control character as ``\\xNN`` (law 8)."""
+    r"""Text of the network's, made harmless: each control character as ``\xNN`` (law 8)."""
     if _UNPRINTABLE.search(text) is None:
         return text
     return _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

@@ -1,0 +1,42 @@
+"""What a failed attempt means: whose fault it is, and in which words. Pure."""
+
+from __future__ import annotations
+
+from ipv6check.model import Attempt, Cause, Echo, Failure, Kind
+
+_CAUSES = {
+    Kind.PROHIBITED: Cause.FIREWALL,
+    Kind.PORT_UNREACHABLE: Cause.FIREWALL,
+    Kind.RESET: Cause.HOST,
+    Kind.REFUSED: Cause.HOST,
+    Kind.NO_LOCAL_ROUTE: Cause.VANTAGE,
+}
+_WORDS = {
+    Kind.TIMEOUT: "is silent",
+    Kind.REFUSED: "refuses",
+    Kind.RESET: "resets the connection",
+}
+
+
+def blame(attempt: Attempt, others: tuple[Attempt, ...] = (), echo: Echo | None = None) -> Cause:
+    """Where the trouble of a failed attempt is.
+
+    ``others`` are attempts to the same address on other ports, ``echo`` its ping: silence of a host
+    that answers otherwise is a packet filter's.
+    """
+    assert attempt.failure is not None
+    kind = attempt.failure.kind
+    if kind is Kind.TIMEOUT:
+        alive = (echo is not None and echo.received) or any(other.answered for other in others)
+        return Cause.FIREWALL if alive else Cause.NETWORK
+    if kind in {Kind.REFUSED, Kind.RESET} and attempt.failure.source is not None:
+        # A host refuses TCP with a reset; an ICMP message is a packet filter's way.
+        return Cause.FIREWALL
+    return _CAUSES.get(kind, Cause.NETWORK)
+
+
+def describe(failure: Failure) -> str:
+    """The failure as the end of a sentence whose subject is the address."""
+    if failure.source is None and failure.kind in _WORDS:
+        return _WORDS[failure.kind]
+    return f"fails: {failure.detail}"

@@ -1,0 +1,1 @@
+"""Happy Eyeballs: in which order a client tries a name's addresses, and which of them wins."""

@@ -1,0 +1,168 @@
+"""Where checks run: in a thread of their own, which a check that blocks loses for good.
+
+The event loop measures time, so nothing that may block runs in it. One thread serves all targets;
+a check that does not return in time is called an error, is not run again, and another thread takes
+over what was waiting behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ipv6check.model import (
+    VANTAGE_KINDS,
+    Cause,
+    Evidence,
+    Failure,
+    Finding,
+    Kind,
+    Status,
+    printable,
+    skip,
+    unknown,
+)
+from ipv6check.plugin import Check
+
+Findings = tuple[Finding, ...]
+
+_LOOK_S = 0.1
+
+
+@dataclass(slots=True)
+class _Docket:
+    """The checks of one target, what they are to judge, and what was found so far."""
+
+    checks: Sequence[Check]
+    facts: Mapping[str, Any]
+    done: asyncio.Future[list[Findings]]
+    findings: list[Findings] = field(default_factory=list)
+
+
+class _Bench(threading.Thread):
+    """One judging thread, until it is abandoned."""
+
+    def __init__(self, dockets: queue.SimpleQueue[_Docket | None], blocked: set[str]) -> None:
+        super().__init__(name="checks", daemon=True)
+        self.dockets = dockets
+        self.blocked = blocked
+        self.docket: _Docket | None = None
+        self.check: Check | None = None
+        self.since = 0.0
+        self.abandoned = False
+
+    def run(self) -> None:
+        while not self.abandoned and (docket := self.dockets.get()) is not None:
+            self.docket = docket
+            self._serve(docket)
+
+    def _serve(self, docket: _Docket) -> None:
+        while len(docket.findings) < len(docket.checks):
+            check = docket.checks[len(docket.findings)]
+            self.since, self.check = time.monotonic(), check
+            found = (_gave_up(check),) if check.id in self.blocked else judge(check, docket.facts)
+            if self.abandoned:
+                return
+            self.check = None
+            docket.findings.append(found)
+        docket.done.get_loop().call_soon_threadsafe(_finish, docket)
+
+
+def _finish(docket: _Docket) -> None:
+    if not docket.done.done():
+        docket.done.set_result(docket.findings)
+
+
+class Judge:
+    """Judges targets one after another, away from the event loop."""
+
+    def __init__(self, deadline_s: float) -> None:
+        self._deadline_s = deadline_s
+        self._dockets: queue.SimpleQueue[_Docket | None] = queue.SimpleQueue()
+        self._blocked: set[str] = set()
+        self._bench = self._open_bench()
+        self._watch = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
+
+    async def findings(self, checks: Sequence[Check], facts: Mapping[str, Any]) -> list[Findings]:
+        """What each check finds, in their order. Raises nothing: a crash is a finding."""
+        docket = _Docket(checks, facts, asyncio.get_running_loop().create_future())
+        self._dockets.put(docket)
+        return await docket.done
+
+    def close(self) -> None:
+        """Let the thread end."""
+        self._watch.cancel()
+        self._dockets.put(None)
+
+    def _open_bench(self) -> _Bench:
+        bench = _Bench(self._dockets, self._blocked)
+        bench.start()
+        return bench
+
+    def _look(self) -> None:
+        """Replace the thread when a check has kept it for too long."""
+        self._watch = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
+        bench = self._bench
+        check, docket = bench.check, bench.docket
+        if check is None or docket is None or time.monotonic() - bench.since < self._deadline_s:
+            return
+        bench.abandoned = True
+        self._blocked.add(check.id)
+        docket.findings.append((_gave_up(check),))
+        waiting, self._dockets = self._dockets, queue.SimpleQueue()
+        self._dockets.put(docket)
+        while not waiting.empty():
+            self._dockets.put(waiting.get())
+        self._bench = self._open_bench()
+
+
+def judge(check: Check, facts: Mapping[str, Any]) -> Findings:
+    """What one check finds in these facts. Missing input and crashes are findings too."""
+    arguments = {}
+    for wanted in check.inputs:
+        fact = facts[wanted.name]
+        if isinstance(fact, Failure) and not wanted.admits_failure:
+            return (unmet(fact),)
+        arguments[wanted.name] = fact
+    try:
+        found = check.judge(**arguments)
+    except Exception as error:  # noqa: BLE001 - a broken check becomes a result, the run goes on
+        return (crash(error, check.id),)
+    findings = (found,) if isinstance(found, Finding) else found
+    if not isinstance(findings, Sequence) or not findings:
+        return (broken(f"{check.id} returned {type(found).__name__}, not a Finding or a list"),)
+    if not all(isinstance(finding, Finding) for finding in findings):
+        return (broken(f"{check.id} returned a list of something else than Findings"),)
+    return tuple(findings)
+
+
+def unmet(failure: Failure) -> Finding:
+    """What becomes of a check whose input is missing: the root cause is told once, elsewhere."""
+    if failure.kind is Kind.CRASH:
+        return broken(failure.detail)
+    if failure.kind in VANTAGE_KINDS:
+        return unknown(failure.detail)
+    return skip(failure.detail)
+
+
+def broken(message: str, evidence: Evidence | None = None) -> Finding:
+    """Our own fault, or a check's."""
+    hint = "this is a defect of the tool or of the check, not of the target: please report it"
+    return Finding(Status.ERROR, message, hint, cause=Cause.TOOL, evidence=evidence or {})
+
+
+def crash(error: BaseException, where: str) -> Finding:
+    """An exception nobody expected."""
+    lines = traceback.format_exception(error)
+    message = f"{where} crashed: {type(error).__name__}: {printable(str(error))}"
+    return broken(message, {"traceback": "".join(lines)[-4000:]})
+
+
+def _gave_up(check: Check) -> Finding:
+    return broken(f"{check.id} blocks: it did not return in time and is not run again")

@@ -1,0 +1,47 @@
+"""Net: the one interface through which a vantage is used. Nothing else opens sockets."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ipv6check.model import Answer, Attempt, Echo, Failure, Vantage
+
+
+class Net(Protocol):
+    """What a vantage can do. Every call is pinned to one family and bounded in time and size."""
+
+    async def resolve(self, name: str, rdtype: str) -> Answer | Failure:
+        """Ask the vantage's resolver one question."""
+        ...
+
+    async def resolver_answers(self) -> bool:
+        """Whether the resolver answers anything at all. Asked at most once a run."""
+        ...
+
+    async def pref64(self) -> tuple[str, ...]:
+        """The NAT64 prefixes of this network (RFC 7050). Asked at most once a run."""
+        ...
+
+    async def connect(self, address: str, port: int) -> Attempt:
+        """Make one TCP handshake with this address, and close it."""
+        ...
+
+    async def ping(self, address: str) -> Echo | Failure:
+        """Send ICMP echo requests; a Failure where this host permits none."""
+        ...
+
+    async def controls_answer(self) -> bool:
+        """Whether IPv6 works from here at all, by addresses known to be up (law 1).
+
+        To be asked only where nothing of a target answered; the controls are sent to at most once
+        a run, and not at all where anything else has been heard over IPv6.
+        """
+        ...
+
+    def vantage(self) -> Vantage:
+        """What this vantage can do, as far as it is known by now. Sends nothing."""
+        ...
+
+    def close(self) -> None:
+        """Release every socket."""
+        ...

@@ -1,0 +1,182 @@
+"""ICMP echo, unprivileged or raw, whichever this host permits: one socket a family.
+
+icmplib opens the sockets and writes the packets. Its own waiting hides ICMP errors, so replies are
+read here, and errors come from the kernel's queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import struct
+import time
+from dataclasses import dataclass, field
+
+from icmplib import ICMPRequest, ICMPv4Socket, ICMPv6Socket
+from icmplib.exceptions import ICMPLibError, SocketPermissionError
+
+from ipv6check.model import Echo, Failure, Kind
+from ipv6check.net import clock, errors
+
+COUNT = 3
+INTERVAL_S = 0.05
+PAYLOAD = b"ipv6check echo request, RFC 4443"
+
+GRANT = 'sudo sysctl -w net.ipv4.ping_group_range="0 2147483647"'
+
+_HEADER = struct.Struct("!BBHHH")
+_ECHO_REPLY = {socket.AF_INET: 0, socket.AF_INET6: 129}
+# linux/icmp.h, linux/icmpv6.h: a set bit is a type that the socket does not want.
+_SOL_RAW = 255
+_ICMP_FILTER = 1
+_ICMP6_FILTER = 1
+_IPV4_WORDS = 4
+
+
+@dataclass(slots=True)
+class _Series:
+    """The echo requests of one ping."""
+
+    done: asyncio.Future[None]
+    sent_ns: dict[int, int] = field(default_factory=dict)
+    rtts_ms: list[float] = field(default_factory=list)
+    failure: Failure | None = None
+    waiting: int = COUNT
+
+    def settle(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+
+class EchoSocket:
+    """Pings any number of addresses of one family at once."""
+
+    def __init__(self, family: socket.AddressFamily) -> None:
+        """Open it. Raises PermissionError where the host permits neither kind of socket."""
+        self._family = family
+        self._icmp = _open(family)
+        self._sock: socket.socket = self._icmp.sock
+        self._raw = self._sock.type == socket.SOCK_RAW
+        self._id = os.getpid() & 0xFFFF
+        self._sequence = 0
+        self._pending: dict[int, _Series] = {}
+        self._icmp.blocking = False
+        clock.want_timestamps(self._sock)
+        errors.want_errors(self._sock)
+        if self._raw:
+            _want_replies_only(self._sock)
+        asyncio.get_running_loop().add_reader(self._sock.fileno(), self._readable)
+
+    async def ping(self, address: str, timeout_s: float) -> Echo:
+        """Send COUNT echo requests, INTERVAL_S apart, and wait ``timeout_s`` for the last."""
+        loop = asyncio.get_running_loop()
+        series = _Series(loop.create_future())
+        timers = [
+            loop.call_later(turn * INTERVAL_S, self._send, address, series)
+            for turn in range(1, COUNT)
+        ]
+        timers.append(loop.call_later((COUNT - 1) * INTERVAL_S + timeout_s, series.settle))
+        self._send(address, series)
+        try:
+            await series.done
+        finally:
+            for timer in timers:
+                timer.cancel()
+            for sequence in series.sent_ns:
+                self._pending.pop(sequence, None)
+        rtt_ms = min(series.rtts_ms, default=None)
+        failure = None if series.rtts_ms else (series.failure or _silence(timeout_s))
+        return Echo(address, len(series.sent_ns), len(series.rtts_ms), rtt_ms, failure)
+
+    def close(self) -> None:
+        """Stop reading and close the socket."""
+        asyncio.get_running_loop().remove_reader(self._sock.fileno())
+        self._icmp.close()
+
+    def _send(self, address: str, series: _Series) -> None:
+        self._sequence = sequence = (self._sequence + 1) & 0xFFFF
+        self._pending[sequence] = series
+        series.sent_ns[sequence] = time.time_ns()
+        try:
+            self._icmp.send(ICMPRequest(address, self._id, sequence, payload=PAYLOAD))
+        except ICMPLibError as error:
+            # icmplib keeps the errno only as the cause.
+            code = getattr(error.__context__, "errno", None)
+            if code not in (errno.EAGAIN, errno.ENOBUFS):
+                self._fail(sequence, errors.local_failure(code or errno.EHOSTUNREACH))
+
+    def _readable(self) -> None:
+        while (queued := errors.next_error(self._sock)) is not None:
+            self._receive_error(queued)
+        while True:
+            try:
+                data, ancillary, _flags, _sender = self._sock.recvmsg(512, clock.ANCILLARY_SIZE)
+            except BlockingIOError:
+                return
+            except OSError:
+                # The queued error, told a second time.
+                continue
+            self._receive(data, clock.arrival_ns(ancillary))
+
+    def _receive(self, data: bytes, arrived_ns: int) -> None:
+        if self._raw and self._family == socket.AF_INET and data:
+            data = data[(data[0] & 0x0F) * _IPV4_WORDS :]
+        if len(data) < _HEADER.size:
+            return
+        type_, _code, _checksum, id_, sequence = _HEADER.unpack_from(data)
+        if type_ != _ECHO_REPLY[self._family] or (self._raw and id_ != self._id):
+            return
+        series = self._pending.pop(sequence, None)
+        if series is not None:
+            series.rtts_ms.append(clock.elapsed_ms(series.sent_ns[sequence], arrived_ns))
+            self._count(series)
+
+    def _receive_error(self, error: errors.IcmpError) -> None:
+        if len(error.packet) < _HEADER.size:
+            return
+        _type, _code, _checksum, id_, sequence = _HEADER.unpack_from(error.packet)
+        if not self._raw or id_ == self._id:
+            self._fail(sequence, error.failure(0.0))
+
+    def _fail(self, sequence: int, failure: Failure) -> None:
+        series = self._pending.pop(sequence, None)
+        if series is not None:
+            series.failure = failure
+            self._count(series)
+
+    @staticmethod
+    def _count(series: _Series) -> None:
+        series.waiting -= 1
+        if not series.waiting:
+            series.settle()
+
+
+def _silence(timeout_s: float) -> Failure:
+    return Failure(Kind.TIMEOUT, f"no reply in {timeout_s:g} s", timeout_s * 1000)
+
+
+def _open(family: socket.AddressFamily) -> ICMPv4Socket | ICMPv6Socket:
+    kind = ICMPv6Socket if family == socket.AF_INET6 else ICMPv4Socket
+    try:
+        return kind(privileged=False)
+    except SocketPermissionError:
+        pass
+    try:
+        return kind(privileged=True)
+    except SocketPermissionError as error:
+        raise PermissionError(str(error)) from error
+
+
+def _want_replies_only(sock: socket.socket) -> None:
+    """A raw socket hears all ICMP of the host: let the kernel drop what is not an echo reply."""
+    if sock.family == socket.AF_INET6:
+        wanted = bytearray(b"\xff" * 32)
+        bit = _ECHO_REPLY[socket.AF_INET6]
+        word, shift = divmod(bit, 32)
+        mask = struct.pack("=I", 0xFFFFFFFF & ~(1 << shift))
+        wanted[word * 4 : word * 4 + 4] = mask
+        sock.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, bytes(wanted))
+    else:
+        sock.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", 0xFFFFFFFE))

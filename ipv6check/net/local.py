@@ -1,0 +1,180 @@
+"""LocalNet: this host as a vantage."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Coroutine, Sequence
+
+from ipv6check.model import Answer, Attempt, Echo, Failure, Kind, Vantage
+from ipv6check.net import icmp, nat64, tcp
+from ipv6check.net.errors import local_failure
+from ipv6check.net.limits import Gate
+from ipv6check.net.resolver import Resolver, Server, system_servers
+
+SOCKETS = 512
+PER_ADDRESS = 6
+DNS_PORT = 53
+# Asked of the kernel's routing only, never sent to: the first root server's addresses.
+_ROUTE_PROBE = {socket.AF_INET6: "2001:503:ba3e::2:30", socket.AF_INET: "198.41.0.4"}
+# A name server that says no has answered all the same.
+_DNS_ANSWERS = frozenset({Kind.SERVFAIL, Kind.DNS_REFUSED, Kind.DNS_ERROR})
+
+
+class LocalNet:
+    """Sends packets from this host, politely: so many at once, so many to one address."""
+
+    def __init__(
+        self,
+        *,
+        nameservers: Sequence[Server] = (),
+        timeout_s: float = 3.0,
+        controls: Sequence[str] = (),
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._controls = tuple(controls)
+        self._resolver = Resolver(nameservers or system_servers(), timeout_s)
+        self._sockets = asyncio.Semaphore(SOCKETS)
+        self._per_address = Gate(PER_ADDRESS)
+        self._echo: dict[socket.AddressFamily, icmp.EchoSocket | Failure] = {}
+        self._once: dict[str, asyncio.Task[object]] = {}
+        self._heard_ipv6 = False
+        self._controls_silent = False
+
+    async def resolve(self, name: str, rdtype: str) -> Answer | Failure:
+        """Ask the configured name servers one question."""
+        return await self._resolver.ask(name, rdtype)
+
+    async def resolver_answers(self) -> bool:
+        """Whether a name server answers for the root, which every resolver knows."""
+        task = self._once.get("resolver") or self._remember("resolver", self._ask_root())
+        return bool(await asyncio.shield(task))
+
+    async def pref64(self) -> tuple[str, ...]:
+        """The NAT64 prefixes that this network's DNS64 adds (RFC 7050 section 3)."""
+        task = self._once.get("pref64") or self._remember("pref64", self._discover_pref64())
+        found = await asyncio.shield(task)
+        assert isinstance(found, tuple)
+        return found
+
+    async def connect(self, address: str, port: int) -> Attempt:
+        """Make one TCP handshake with this address, and close it."""
+        await self._per_address.enter(address)
+        try:
+            async with self._sockets:
+                attempt = await tcp.connect(address, port, self._timeout_s)
+        finally:
+            self._per_address.leave(address)
+        if ":" in address and attempt.answered:
+            self._heard_ipv6 = True
+        return attempt
+
+    async def ping(self, address: str) -> Echo | Failure:
+        """Send ICMP echo requests; a Failure where this host permits none."""
+        echo_socket = self._echo_socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        if isinstance(echo_socket, Failure):
+            return echo_socket
+        await self._per_address.enter(address)
+        try:
+            echo = await echo_socket.ping(address, self._timeout_s)
+        finally:
+            self._per_address.leave(address)
+        if ":" in address and echo.received:
+            self._heard_ipv6 = True
+        return echo
+
+    async def controls_answer(self) -> bool:
+        """Whether any control answers over IPv6, or anything of this run has; True with none."""
+        if self._heard_ipv6 or not self._controls:
+            return True
+        task = self._once.get("controls") or self._remember("controls", self._ask_controls())
+        self._controls_silent = not await asyncio.shield(task)
+        return self._heard_ipv6
+
+    def vantage(self) -> Vantage:
+        """What this host can do, by its own routes and what it has heard so far."""
+        ipv4 = "no" if _source(socket.AF_INET) is None else "yes"
+        source6 = _source(socket.AF_INET6)
+        if source6 is None:
+            return Vantage(ipv4=ipv4, ipv6="no", detail="this host has no IPv6 route")
+        if self._controls_silent and not self._heard_ipv6:
+            count = len(self._controls)
+            detail = f"this host has an IPv6 route, but none of {count} controls answers"
+            return Vantage(ipv4=ipv4, ipv6="broken", source_ipv6=source6, detail=detail)
+        return Vantage(ipv4=ipv4, source_ipv6=source6)
+
+    def close(self) -> None:
+        """Release every socket."""
+        for task in self._once.values():
+            task.cancel()
+        self._resolver.close()
+        for echo_socket in self._echo.values():
+            if isinstance(echo_socket, icmp.EchoSocket):
+                echo_socket.close()
+        self._echo.clear()
+
+    def _remember(self, what: str, question: Coroutine[None, None, object]) -> asyncio.Task[object]:
+        """Ask once a run: every later caller awaits the same task."""
+        task = self._once[what] = asyncio.get_running_loop().create_task(question)
+        return task
+
+    async def _ask_root(self) -> bool:
+        answer = await self._resolver.ask("", "NS")
+        return isinstance(answer, Answer) or answer.kind is Kind.SERVFAIL
+
+    async def _discover_pref64(self) -> tuple[str, ...]:
+        answer = await self._resolver.ask(nat64.WELL_KNOWN_NAME, "AAAA")
+        return nat64.prefixes(answer.records) if isinstance(answer, Answer) else ()
+
+    async def _ask_controls(self) -> bool:
+        """Any answer proves the path: a handshake or a reset, an echo, a DNS message."""
+        asks = [self._control_accepts(address) for address in self._controls]
+        asks += [self._control_echoes(address) for address in self._controls]
+        asks += [self._control_serves(address) for address in self._controls]
+        for proof in asyncio.as_completed(asks):
+            if await proof:
+                self._heard_ipv6 = True
+                return True
+        return False
+
+    async def _control_accepts(self, address: str) -> bool:
+        return (await self.connect(address, DNS_PORT)).answered
+
+    async def _control_echoes(self, address: str) -> bool:
+        echo = await self.ping(address)
+        return isinstance(echo, Echo) and echo.received > 0
+
+    async def _control_serves(self, address: str) -> bool:
+        resolver = Resolver([(address, DNS_PORT)], self._timeout_s)
+        try:
+            answer = await resolver.ask("", "NS")
+        finally:
+            resolver.close()
+        return isinstance(answer, Answer) or answer.kind in _DNS_ANSWERS
+
+    def _echo_socket(self, family: socket.AddressFamily) -> icmp.EchoSocket | Failure:
+        known = self._echo.get(family)
+        if known is None:
+            known = self._echo[family] = _open_echo(family)
+        return known
+
+
+def _open_echo(family: socket.AddressFamily) -> icmp.EchoSocket | Failure:
+    try:
+        return icmp.EchoSocket(family)
+    except PermissionError:
+        return Failure(Kind.PERMISSION, f"this user may not ping; permit it: {icmp.GRANT}")
+    except OSError as error:
+        return local_failure(error.errno or 0)
+
+
+def _source(family: socket.AddressFamily) -> str | None:
+    """The kernel's source address towards the Internet, None without a route. Sends nothing."""
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((_ROUTE_PROBE[family], DNS_PORT))
+            source = str(sock.getsockname()[0])
+    except OSError:
+        return None
+    return None if ipaddress.ip_address(source).is_link_local else source

@@ -1,0 +1,32 @@
+"""NAT64 prefixes: what a DNS64 adds is not the target's own (RFC 6052, RFC 7050)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+WELL_KNOWN_NAME = "ipv4only.arpa"
+_WELL_KNOWN_ADDRESSES = frozenset({bytes((192, 0, 0, 170)), bytes((192, 0, 0, 171))})
+# RFC 6052 section 2.2: where the four octets stand, octet 8 left out; the longest prefix first.
+_EMBEDDED = {
+    96: (12, 13, 14, 15),
+    64: (9, 10, 11, 12),
+    56: (7, 9, 10, 11),
+    48: (6, 7, 9, 10),
+    40: (5, 6, 7, 9),
+    32: (4, 5, 6, 7),
+}
+
+
+def prefixes(addresses: Iterable[str]) -> tuple[str, ...]:
+    """The prefixes under which these AAAA of ipv4only.arpa were made (RFC 7050 section 3)."""
+    found = {prefix for address in addresses if (prefix := _prefix(address))}
+    return tuple(sorted(found))
+
+
+def _prefix(address: str) -> str | None:
+    packed = ipaddress.IPv6Address(address).packed
+    for length, octets in _EMBEDDED.items():
+        if bytes(packed[octet] for octet in octets) in _WELL_KNOWN_ADDRESSES:
+            return str(ipaddress.IPv6Network((packed, length), strict=False))
+    return None

@@ -1,0 +1,318 @@
+"""A stub resolver that hides nothing: one question, one server, one answer with its own time.
+
+Many questions share one UDP socket for each name server. dnspython builds and reads the messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+
+from ipv6check.model import Answer, Failure, Kind
+from ipv6check.net import clock
+
+Server = tuple[str, int]
+
+SENDS = 3
+IN_FLIGHT = 100
+MAX_RECORDS = 256
+# DNS flag day 2020: a size that no path fragments.
+PAYLOAD = 1232
+_MAX_DATAGRAM = 4096
+_HEADER_SIZE = 12
+_TRUNCATED = 0x02
+_RECEIVE_BUFFER = 1 << 20
+
+_FAILURES = {dns.rcode.SERVFAIL: Kind.SERVFAIL, dns.rcode.REFUSED: Kind.DNS_REFUSED}
+
+
+@dataclass(slots=True)
+class _Question:
+    name: dns.name.Name
+    rdtype: dns.rdatatype.RdataType
+    wire: bytes
+    reply: asyncio.Future[_Reply | None]
+    sends: list[tuple[_Channel, int]] = field(default_factory=list)
+    refusal: Failure | None = None
+    malformed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    server: Server
+    elapsed_ms: float
+    message: dns.message.Message | None
+
+
+class _Channel:
+    """One connected UDP socket to one name server: the kernel drops what others send."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._pending: dict[int, tuple[_Question, int]] = {}
+        family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
+        self._sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            clock.want_timestamps(self._sock)
+            self._sock.connect(server)
+        except OSError:
+            self._sock.close()
+            raise
+        asyncio.get_running_loop().add_reader(self._sock.fileno(), self._readable)
+
+    def send(self, question: _Question) -> None:
+        """Send the question under an id of its own, so that the answer tells which send it met."""
+        number = random.getrandbits(16)
+        while number in self._pending:
+            number = random.getrandbits(16)
+        self._pending[number] = (question, time.time_ns())
+        question.sends.append((self, number))
+        self._sock.send(number.to_bytes(2, "big") + question.wire[2:])
+
+    def forget(self, number: int) -> None:
+        """Drop the answer to this send, should it still come."""
+        self._pending.pop(number, None)
+
+    def close(self) -> None:
+        """Stop reading and close the socket."""
+        asyncio.get_running_loop().remove_reader(self._sock.fileno())
+        self._sock.close()
+
+    def _readable(self) -> None:
+        while True:
+            try:
+                data, ancillary, _flags, _address = self._sock.recvmsg(
+                    _MAX_DATAGRAM, clock.ANCILLARY_SIZE
+                )
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._unreachable(error)
+                return
+            self._receive(data, clock.arrival_ns(ancillary))
+
+    def _receive(self, data: bytes, arrived_ns: int) -> None:
+        pending = self._pending.get(int.from_bytes(data[:2], "big"))
+        if pending is None or len(data) < _HEADER_SIZE:
+            return
+        question, sent_ns = pending
+        elapsed = clock.elapsed_ms(sent_ns, arrived_ns)
+        if data[2] & _TRUNCATED:
+            _settle(question, _Reply(self.server, elapsed, None))
+            return
+        message = _read(data, question)
+        if message is None:
+            question.malformed = True
+        else:
+            _settle(question, _Reply(self.server, elapsed, message))
+
+    def _unreachable(self, error: OSError) -> None:
+        """The name server's host, or a router, refused a datagram: it says not which."""
+        detail = f"{_text(self.server)}: {error.strerror}"
+        failure = Failure(Kind.RESOLVER_UNREACHABLE, detail)
+        for question, _sent in list(self._pending.values()):
+            question.refusal = question.refusal or failure
+            _settle(question, None)
+
+
+def _settle(question: _Question, reply: _Reply | None) -> None:
+    if not question.reply.done():
+        question.reply.set_result(reply)
+
+
+def _read(data: bytes, question: _Question) -> dns.message.Message | None:
+    """The message, None unless it is a well-formed response to this very question."""
+    try:
+        message = dns.message.from_wire(data)
+    except (dns.exception.DNSException, ValueError):
+        return None
+    return message if _responds(message, question) else None
+
+
+def _responds(message: dns.message.Message, question: _Question) -> bool:
+    if not message.flags & dns.flags.QR or not isinstance(message, dns.message.QueryMessage):
+        return False
+    if len(message.question) != 1:
+        # A server that cannot read the question may leave it out (RFC 1035 section 4.1.1).
+        return not message.question and message.rcode() != dns.rcode.NOERROR
+    asked = message.question[0]
+    return asked.name == question.name and asked.rdtype == question.rdtype
+
+
+def _text(server: Server) -> str:
+    return server[0] if server[1] == 53 else f"{server[0]} port {server[1]}"
+
+
+class Resolver:
+    """Asks the name servers in turn, over UDP, and over TCP what was truncated."""
+
+    def __init__(self, servers: Sequence[Server], timeout_s: float) -> None:
+        self._servers = tuple(servers)
+        self._timeout_s = timeout_s
+        self._channels: dict[Server, _Channel] = {}
+        self._places = asyncio.Semaphore(IN_FLIGHT)
+
+    async def ask(self, name: str, rdtype: str) -> Answer | Failure:
+        """Ask one question; SERVFAIL, REFUSED and silence move on to the next name server."""
+        try:
+            query = dns.message.make_query(name + ".", rdtype, use_edns=0, payload=PAYLOAD)
+        except dns.exception.DNSException as error:
+            return Failure(Kind.DNS_ERROR, f"{name} cannot be asked for: {error}")
+        async with self._places:
+            return await self._ask(query)
+
+    def close(self) -> None:
+        """Close every socket."""
+        for channel in self._channels.values():
+            channel.close()
+        self._channels.clear()
+
+    async def _ask(self, query: dns.message.QueryMessage) -> Answer | Failure:
+        asked = query.question[0]
+        loop = asyncio.get_running_loop()
+        question = _Question(asked.name, asked.rdtype, query.to_wire(), loop.create_future())
+        failures: dict[Server, Failure] = {}
+        deadline = loop.time() + self._timeout_s
+        turns = max(SENDS, len(self._servers))
+        try:
+            for turn in range(turns):
+                server = self._servers[turn % len(self._servers)]
+                if server in failures:
+                    continue
+                left = deadline - loop.time()
+                outcome = await self._turn(question, query, server, left / (turns - turn))
+                if isinstance(outcome, Answer):
+                    return outcome
+                if outcome is not None:
+                    failures[server] = outcome
+                if len(failures) == len(self._servers):
+                    break
+        finally:
+            for channel, number in question.sends:
+                channel.forget(number)
+        return self._verdict(question, failures, (loop.time() - deadline + self._timeout_s) * 1000)
+
+    def _verdict(
+        self, question: _Question, failures: dict[Server, Failure], elapsed_ms: float
+    ) -> Failure:
+        if failures:
+            first = next(iter(failures.values()))
+            return Failure(first.kind, first.detail, elapsed_ms, first.source)
+        servers = ", ".join(map(_text, self._servers))
+        if not servers:
+            return Failure(Kind.RESOLVER_UNREACHABLE, "no name server is configured")
+        if question.malformed:
+            return Failure(Kind.BAD_ANSWER, f"{servers} sent no readable answer", elapsed_ms)
+        detail = f"no answer from {servers} in {self._timeout_s:g} s"
+        return Failure(Kind.TIMEOUT, detail, elapsed_ms)
+
+    async def _turn(
+        self,
+        question: _Question,
+        query: dns.message.QueryMessage,
+        server: Server,
+        wait_s: float,
+    ) -> Answer | Failure | None:
+        """Send to one server and wait; None is silence so far, and a late answer still counts."""
+        loop = asyncio.get_running_loop()
+        question.reply = loop.create_future()
+        try:
+            self._channel(server).send(question)
+        except OSError as error:
+            return Failure(Kind.RESOLVER_UNREACHABLE, f"{_text(server)}: {error.strerror}")
+        timer = loop.call_later(wait_s, _settle, question, None)
+        try:
+            reply = await question.reply
+        finally:
+            timer.cancel()
+        if reply is None:
+            refusal, question.refusal = question.refusal, None
+            return refusal
+        if reply.message is None:
+            return await self._ask_tcp(query, reply.server)
+        return _answer(question, reply.message, reply.server, reply.elapsed_ms, tcp=False)
+
+    def _channel(self, server: Server) -> _Channel:
+        channel = self._channels.get(server)
+        if channel is None:
+            channel = self._channels[server] = _Channel(server)
+        return channel
+
+    async def _ask_tcp(self, query: dns.message.QueryMessage, server: Server) -> Answer | Failure:
+        """Ask again over TCP what UDP truncated (RFC 7766 section 5)."""
+        import dns.asyncquery  # noqa: PLC0415 - slow to import, seldom needed
+
+        question = query.question[0]
+        started = time.perf_counter()
+        try:
+            message = await dns.asyncquery.tcp(
+                query, server[0], timeout=self._timeout_s, port=server[1]
+            )
+        except (OSError, EOFError, dns.exception.DNSException) as error:
+            elapsed = (time.perf_counter() - started) * 1000
+            detail = f"truncated over UDP, and {_text(server)} gave no answer over TCP: {error}"
+            silent = isinstance(error, dns.exception.Timeout)
+            return Failure(Kind.TIMEOUT if silent else Kind.BAD_ANSWER, detail, elapsed)
+        elapsed = (time.perf_counter() - started) * 1000
+        return _answer(question, message, server, elapsed, tcp=True)
+
+
+def _answer(
+    question: _Question | dns.rrset.RRset,
+    message: dns.message.Message,
+    server: Server,
+    elapsed_ms: float,
+    *,
+    tcp: bool,
+) -> Answer | Failure:
+    name = question.name.to_text(omit_final_dot=True)
+    rdtype = dns.rdatatype.to_text(question.rdtype)
+    rcode = message.rcode()
+    if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        kind = _FAILURES.get(rcode, Kind.DNS_ERROR)
+        detail = f"{dns.rcode.to_text(rcode)} from {_text(server)}"
+        return Failure(kind, detail, elapsed_ms, server[0])
+    assert isinstance(message, dns.message.QueryMessage)
+    try:
+        chaining = message.resolve_chaining()
+    except dns.exception.DNSException as error:
+        detail = f"the CNAME chain of {name} does not end: {error}"
+        return Failure(Kind.CNAME_LOOP, detail, elapsed_ms, server[0])
+    chain = tuple(link[0].target.to_text(omit_final_dot=True) for link in chaining.cnames)
+    rrset = chaining.answer
+    records = () if rrset is None else tuple(rdata.to_text() for rdata in rrset[:MAX_RECORDS])
+    return Answer(
+        name=name,
+        rdtype=rdtype,
+        rcode=dns.rcode.to_text(rcode),
+        records=records,
+        chain=chain,
+        ttl=min(chaining.minimum_ttl, 0x7FFFFFFF),
+        elapsed_ms=elapsed_ms,
+        nameserver=_text(server),
+        tcp=tcp,
+    )
+
+
+def system_servers() -> list[Server]:
+    """The name servers that this host is configured with, in order (resolv.conf(5))."""
+    import dns.resolver  # noqa: PLC0415 - slow to import, needed once
+
+    try:
+        configured = dns.resolver.Resolver(configure=True)
+    except dns.resolver.NoResolverConfiguration:
+        return []
+    return [(str(server), configured.port) for server in configured.nameservers]

@@ -1,0 +1,89 @@
+"""TCP connection attempts, each pinned to one address."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import struct
+import time
+
+from ipv6check.model import Attempt, Failure, Kind
+from ipv6check.net import errors
+
+# struct tcp_info (linux/tcp.h): tcpi_rtt in microseconds, tcpi_total_retrans.
+_TCP_INFO_SIZE = 104
+_RTT_OFFSET = 68
+_RETRANSMISSIONS_OFFSET = 100
+
+# What connect() says once the SYN is out; loopback refuses before it returns.
+_SENT = frozenset({0, errno.EINPROGRESS, errno.ECONNREFUSED})
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+async def connect(address: str, port: int, timeout_s: float) -> Attempt:
+    """Make one handshake and close it at once.
+
+    The time is the kernel's own round-trip time, where it gives one: the event loop may be busy.
+    Raises OSError only where this host has run out of sockets or memory.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    except OSError as error:
+        if error.errno in _EXHAUSTED:
+            raise
+        return Attempt(address, port, 0.0, None, errors.local_failure(error.errno or 0))
+    with sock:
+        errors.want_errors(sock)
+        started = time.perf_counter()
+        code = sock.connect_ex((address, port))
+        if code not in _SENT:
+            return Attempt(address, port, 0.0, None, errors.local_failure(code))
+        answered = True
+        if code == errno.EINPROGRESS:
+            answered = await _writable(sock, timeout_s)
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        if code:
+            failure = errors.connect_failure(sock, code, elapsed_ms)
+            return Attempt(address, port, elapsed_ms, None, failure)
+        if not answered:
+            failure = Failure(Kind.TIMEOUT, f"no answer in {timeout_s:g} s", elapsed_ms)
+            return Attempt(address, port, elapsed_ms, None, failure)
+        return Attempt(address, port, _handshake_ms(sock, elapsed_ms), _source(sock))
+
+
+async def _writable(sock: socket.socket, timeout_s: float) -> bool:
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[bool] = loop.create_future()
+
+    def settle(value: bool) -> None:  # noqa: FBT001 - a callback's argument
+        if not done.done():
+            done.set_result(value)
+
+    loop.add_writer(sock.fileno(), settle, True)  # noqa: FBT003
+    timer = loop.call_later(timeout_s, settle, False)  # noqa: FBT003
+    try:
+        return await done
+    finally:
+        timer.cancel()
+        loop.remove_writer(sock.fileno())
+
+
+def _source(sock: socket.socket) -> str | None:
+    try:
+        return str(sock.getsockname()[0])
+    except OSError:
+        return None
+
+
+def _handshake_ms(sock: socket.socket, elapsed_ms: float) -> float:
+    """The kernel's handshake time; ours where a SYN was lost or the kernel does not tell."""
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
+        (rtt_us,) = struct.unpack_from("=I", info, _RTT_OFFSET)
+        (retransmissions,) = struct.unpack_from("=I", info, _RETRANSMISSIONS_OFFSET)
+    except (AttributeError, OSError, struct.error):
+        return elapsed_ms
+    return elapsed_ms if retransmissions or not rtt_us else min(elapsed_ms, rtt_us / 1000)

@@ -1,0 +1,282 @@
+"""Load checks.d: find the files, read their inputs, and refuse what cannot run before it does."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import os
+import pkgutil
+import re
+import sys
+import traceback
+import types
+import typing
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from ipv6check import probes as probe_package
+from ipv6check.model import Cause, Failure, Finding, Settings
+from ipv6check.net import Net
+from ipv6check.target import Target
+
+GIVEN: Mapping[str, type] = {"target": Target, "settings": Settings, "net": Net}
+CHECK_ID = re.compile(r"[a-z][a-z0-9_-]*")
+# An executable sees what the shipped checks see of a target.
+EXECUTABLE_INPUTS = ("addresses", "connections")
+
+Judge = Callable[..., "Finding | Sequence[Finding]"]
+
+
+class PluginError(ValueError):
+    """A check that cannot be run, or does not exist. One line, with file and line number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One parameter of a probe or check."""
+
+    name: str
+    admits_failure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One shared observation."""
+
+    name: str
+    observe: Callable[..., Awaitable[Any]]
+    inputs: tuple[Input, ...]
+    returns: frozenset[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One judgement. ``id`` and ``path`` are filled in from the file."""
+
+    judge: Judge
+    about: str
+    reference: str
+    cause: Cause
+    inputs: tuple[Input, ...] = ()
+    id: str = ""
+    path: Path = Path()
+    text: str = ""
+
+    @property
+    def executable(self) -> bool:
+        """Whether it is a program of its own."""
+        return self.path.suffix != ".py"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The checks to run, by name, and the probes they need, inputs first."""
+
+    checks: tuple[Check, ...]
+    probes: tuple[Probe, ...]
+
+
+def check(*, reference: str = "", cause: str | Cause) -> Callable[[Judge], Check]:
+    """Make a function a check. ``cause`` is what its findings carry unless they say otherwise."""
+
+    def decorate(judge: Judge) -> Check:
+        return Check(judge, inspect.getdoc(judge) or "", reference, Cause(cause))
+
+    return decorate
+
+
+def load(
+    directories: Iterable[Path] = (), only: Iterable[str] = (), skip: Iterable[str] = ()
+) -> Plan:
+    """The plan of a run: shipped checks, then private directories; a same-named file replaces.
+
+    Raises PluginError for a broken file, an unknown input, or a name in ``only`` or ``skip`` that
+    is no check.
+    """
+    probes = _probes()
+    found: dict[str, Check] = {}
+    for directory in (shipped_directory(), *directories):
+        found.update({item.id: item for item in _load_directory(directory, probes)})
+    wanted, unwanted = set(only), set(skip)
+    for name in sorted(wanted | unwanted):
+        if name not in found:
+            raise PluginError(f'"{name}" is not a check{nearest(name, found)}')
+    chosen = [
+        found[name]
+        for name in sorted(found)
+        if (not wanted or name in wanted) and name not in unwanted
+    ]
+    return Plan(tuple(chosen), _needed(chosen, probes))
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The end of an error's line: the valid name that was probably meant, or all of them."""
+    names = sorted(names)
+    close = difflib.get_close_matches(name, names, 1)
+    return f'; did you mean "{close[0]}"?' if close else f"; there are: {', '.join(names)}"
+
+
+def shipped_directory() -> Path:
+    """Our own checks.d: inside the wheel, or beside the package in an editable install."""
+    package = Path(__file__).parent
+    inside = package / "checks.d"
+    return inside if inside.is_dir() else package.parent / "checks.d"
+
+
+def _load_directory(directory: Path, probes: Mapping[str, Probe]) -> list[Check]:
+    try:
+        files = sorted(path for path in directory.iterdir() if path.is_file())
+    except OSError as error:
+        raise PluginError(f"{directory}: {error.strerror}") from error
+    checks: dict[str, Check] = {}
+    for path in files:
+        if path.name.startswith((".", "_")):
+            continue
+        if path.suffix == ".py":
+            found = _load_python(path, probes)
+        elif os.access(path, os.X_OK):
+            found = _load_executable(path)
+        else:
+            continue
+        if found.id in checks:
+            raise PluginError(f"{path}: {checks[found.id].path.name} is check {found.id} already")
+        checks[found.id] = found
+    return list(checks.values())
+
+
+def _load_executable(path: Path) -> Check:
+    def judge() -> Finding:
+        raise NotImplementedError
+
+    inputs = tuple(Input(name, admits_failure=True) for name in EXECUTABLE_INPUTS)
+    about = f"What the program {path.name} says."
+    return Check(judge, about, "", Cause.APPLICATION, inputs, _id(path), path)
+
+
+def _load_python(path: Path, probes: Mapping[str, Probe]) -> Check:
+    identifier = _id(path)
+    module = _import(path, f"ipv6check_checks_d.{identifier.replace('-', '_')}")
+    found = [item for item in vars(module).values() if isinstance(item, Check)]
+    if len(found) != 1:
+        raise PluginError(f"{path}:1: holds {len(found)} functions marked @check, wants one")
+    line = found[0].judge.__code__.co_firstlineno
+    try:
+        inputs = _read_inputs(found[0].judge, probes, allowed={"target", "settings"})
+    except PluginError as error:
+        raise PluginError(f"{path}:{line}: {error}") from error
+    if not found[0].about:
+        raise PluginError(f"{path}:{line}: the check has no docstring to say what it checks")
+    text = inspect.getdoc(module) or ""
+    return replace(found[0], inputs=inputs, id=identifier, path=path, text=text)
+
+
+def _id(path: Path) -> str:
+    if not CHECK_ID.fullmatch(path.stem):
+        raise PluginError(f'{path}: "{path.stem}" cannot be a check\'s name (a-z, 0-9, _ and -)')
+    return path.stem
+
+
+def _import(path: Path, name: str) -> types.ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise PluginError(f"{path}:{_line(error, path)}: {_one_line(error)}") from error
+    return module
+
+
+def _line(error: Exception, path: Path) -> int:
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return error.lineno or 1
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    return (lines[-1] if lines else None) or 1
+
+
+def _one_line(error: Exception) -> str:
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}: {' '.join(text.split())}"
+
+
+def _probes() -> dict[str, Probe]:
+    """Every probe of the package, by its module's name."""
+    found: dict[str, Probe] = {}
+    functions = {}
+    for module in pkgutil.iter_modules(probe_package.__path__):
+        loaded = importlib.import_module(f"{probe_package.__name__}.{module.name}")
+        functions[module.name] = getattr(loaded, module.name)
+    returns = {
+        name: _alternatives(typing.get_type_hints(function)["return"])
+        for name, function in functions.items()
+    }
+    for name, function in functions.items():
+        stubs = {key: Probe(key, function, (), value) for key, value in returns.items()}
+        inputs = _read_inputs(function, stubs, allowed=set(GIVEN))
+        found[name] = Probe(name, function, inputs, returns[name])
+    return found
+
+
+def _read_inputs(
+    function: Callable[..., Any], probes: Mapping[str, Probe], *, allowed: set[str]
+) -> tuple[Input, ...]:
+    """The parameters as inputs. Raises PluginError where a name or its annotation is wrong."""
+    if inspect.iscoroutinefunction(function) and "net" not in allowed:
+        raise PluginError("a check judges and does no I/O: make it a plain function")
+    try:
+        hints = typing.get_type_hints(function)
+    except NameError as error:
+        raise PluginError(f"annotation: {error}") from error
+    return tuple(
+        _read_input(name, hints.get(name), probes, allowed)
+        for name in inspect.signature(function).parameters
+    )
+
+
+def _read_input(
+    name: str, annotation: Any, probes: Mapping[str, Probe], allowed: set[str]
+) -> Input:
+    if name not in allowed and name not in probes:
+        raise PluginError(f'"{name}" is no input{nearest(name, {*allowed, *probes})}')
+    if annotation is None:
+        raise PluginError(f'input "{name}" has no annotation')
+    wanted = _alternatives(annotation)
+    offered = frozenset({GIVEN[name]}) if name in allowed else probes[name].returns
+    if wanted - {Failure} != offered - {Failure}:
+        names = " | ".join(sorted(getattr(item, "__name__", str(item)) for item in offered))
+        raise PluginError(f'input "{name}" is {names}, not {_name(annotation)}')
+    return Input(name, admits_failure=Failure in wanted)
+
+
+def _alternatives(annotation: Any) -> frozenset[Any]:
+    if typing.get_origin(annotation) in {typing.Union, types.UnionType}:
+        return frozenset(typing.get_args(annotation))
+    return frozenset({annotation})
+
+
+def _name(annotation: Any) -> str:
+    return getattr(annotation, "__name__", str(annotation))
+
+
+def _needed(checks: Iterable[Check], probes: Mapping[str, Probe]) -> tuple[Probe, ...]:
+    """The probes that these checks need, inputs before those that use them."""
+    graph: dict[str, set[str]] = {}
+    wanted = [item.name for check_ in checks for item in check_.inputs]
+    while wanted:
+        name = wanted.pop()
+        if name in probes and name not in graph:
+            graph[name] = {item.name for item in probes[name].inputs if item.name in probes}
+            wanted += graph[name]
+    try:
+        return tuple(probes[name] for name in TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        raise PluginError(f"probes need each other: {' → '.join(error.args[1])}") from error

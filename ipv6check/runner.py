@@ -1,0 +1,263 @@
+"""Plan and targets in, reports out: the only module with tasks, limits and deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterable, Awaitable, Mapping, Sequence
+from typing import Any, Protocol
+
+from ipv6check import external
+from ipv6check.judge import Findings, Judge, crash
+from ipv6check.model import (
+    Failure,
+    Finding,
+    Kind,
+    Result,
+    Settings,
+    Status,
+    Summary,
+    TargetReport,
+    Verdict,
+    printable,
+    verdict_of,
+    worst,
+)
+from ipv6check.net import Net
+from ipv6check.plugin import Check, Plan, Probe
+from ipv6check.probes.connections import ports_of
+from ipv6check.target import Target
+
+# The longest row of waits in one probe (PTR, then forward), and one more for places.
+PROBE_WAITS = 3
+
+
+class Emit(Protocol):
+    """Where finished targets go. ``number`` counts targets in the order named, from 0."""
+
+    def __call__(self, number: int, report: TargetReport) -> Awaitable[None]:
+        """Take one report; may wait, and so hold the run back."""
+        ...
+
+
+class Watch(Protocol):
+    """Who looks on while targets are observed."""
+
+    def started(self, target: str) -> None:
+        """A target's first packet is about to leave."""
+        ...
+
+    def waiting(self, target: str, probes: Sequence[str]) -> None:
+        """These probes of the target have not come back yet."""
+        ...
+
+    def done(self, report: TargetReport) -> None:
+        """A target is done."""
+        ...
+
+
+class Run:
+    """One run. ``stop()`` ends it early: what is known is still reported."""
+
+    def __init__(self, plan: Plan, settings: Settings, net: Net, emit: Emit, watch: Watch) -> None:
+        self._plan = plan
+        self._settings = settings
+        self._net = net
+        self._emit = emit
+        self._watch = watch
+        self._judge = Judge(settings.timeout_s)
+        self._observing: set[asyncio.Task[Any]] = set()
+        self._ended: Kind | None = None
+        self._counts: Counter[Status] = Counter()
+        self._verdicts: Counter[Verdict] = Counter()
+
+    async def run(self, targets: AsyncIterable[Target]) -> Summary:
+        """Observe and judge each target, so many at once."""
+        started = time.perf_counter()
+        numbered = _Numbered(targets)
+        alarm = self._set_alarm()
+        try:
+            async with asyncio.TaskGroup() as workers:
+                workers.create_task(self._work(numbered, workers, self._settings.parallel - 1))
+        finally:
+            if alarm is not None:
+                alarm.cancel()
+            self._judge.close()
+        return Summary(
+            verdict=worst(self._verdicts),
+            counts={status: self._counts[status] for status in Status},
+            verdicts=dict(self._verdicts),
+            duration_ms=(time.perf_counter() - started) * 1000,
+            interrupted=self._ended is not None,
+        )
+
+    def stop(self, why: Kind = Kind.INTERRUPTED) -> None:
+        """Stop observing; every target that is known by now still gets its report."""
+        self._ended = self._ended or why
+        for task in self._observing:
+            task.cancel()
+
+    def _set_alarm(self) -> asyncio.TimerHandle | None:
+        limit = self._settings.run_deadline_s
+        if limit is None:
+            return None
+        return asyncio.get_running_loop().call_later(limit, self.stop, Kind.DEADLINE)
+
+    async def _work(self, targets: _Numbered, workers: asyncio.TaskGroup, more: int) -> None:
+        """Take targets until there are none; the first one taken calls the next worker."""
+        async for number, target in targets:
+            if more:
+                workers.create_task(self._work(targets, workers, more - 1))
+                more = 0
+            report = await self._examine(target)
+            self._counts.update(result.status for result in report.results)
+            self._verdicts[report.verdict] += 1
+            self._watch.done(report)
+            await self._emit(number, report)
+
+    async def _examine(self, target: Target) -> TargetReport:
+        started = time.perf_counter()
+        self._watch.started(target.text)
+        facts, finished = await self._observe(target)
+        findings = await self._find(target, facts)
+        checks = self._plan.checks
+        results = [
+            _result(check, finding, self._settings, _duration(check, finished))
+            for check, found in zip(checks, findings, strict=True)
+            for finding in found
+        ]
+        return TargetReport(
+            target=printable(target.text),
+            host=target.host,
+            ports=ports_of(target, self._settings),
+            verdict=verdict_of(results, self._settings.profile.optional),
+            duration_ms=(time.perf_counter() - started) * 1000,
+            results=tuple(results),
+        )
+
+    async def _observe(self, target: Target) -> tuple[dict[str, Any], dict[str, float]]:
+        """Every fact of the plan by name, and after how many milliseconds each was known."""
+        facts: dict[str, Any] = {"target": target, "settings": self._settings}
+        tasks: dict[str, asyncio.Task[Any]] = {}
+        finished: dict[str, float] = {}
+        if self._ended is None:
+            given = {**facts, "net": self._net}
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            for probe in self._plan.probes:
+                task = loop.create_task(self._run_probe(probe, given, tasks, finished, began))
+                tasks[probe.name] = task
+            self._observing.update(tasks.values())
+            if tasks:
+                await self._wait(target, tasks)
+            self._observing.difference_update(tasks.values())
+        for probe in self._plan.probes:
+            facts[probe.name] = self._fact(tasks.get(probe.name))
+        return facts, finished
+
+    async def _wait(self, target: Target, tasks: Mapping[str, asyncio.Task[Any]]) -> None:
+        """Until every probe is back, or the target's deadline."""
+        self._watch.waiting(target.text, list(tasks))
+        _done, pending = await asyncio.wait(tasks.values(), timeout=self._settings.deadline_s)
+        if pending:
+            for task in pending:
+                task.cancel()
+            await asyncio.wait(pending)
+
+    def _fact(self, task: asyncio.Task[Any] | None) -> Any:
+        if task is not None and not task.cancelled():
+            return task.result()
+        if self._ended is Kind.INTERRUPTED:
+            return Failure(Kind.INTERRUPTED, "interrupted before it was measured")
+        if self._ended is Kind.DEADLINE:
+            limit = self._settings.run_deadline_s
+            return Failure(Kind.DEADLINE, f"not measured in the {limit:g} s of the run")
+        limit = self._settings.deadline_s
+        return Failure(Kind.DEADLINE, f"not measured in the {limit:g} s of the target")
+
+    async def _run_probe(
+        self,
+        probe: Probe,
+        given: Mapping[str, Any],
+        tasks: Mapping[str, asyncio.Task[Any]],
+        finished: dict[str, float],
+        began: float,
+    ) -> Any:
+        """What the probe observes; a Failure of an input that it does not admit is its own."""
+        arguments = {}
+        for wanted in probe.inputs:
+            name = wanted.name
+            value = given[name] if name in given else await tasks[name]
+            if isinstance(value, Failure) and not wanted.admits_failure:
+                return value
+            arguments[name] = value
+        try:
+            async with asyncio.timeout(PROBE_WAITS * self._settings.timeout_s + 1):
+                return await probe.observe(**arguments)
+        except TimeoutError:
+            return Failure(Kind.DEADLINE, f"{probe.name} did not come back in time")
+        except Exception as error:  # noqa: BLE001 - a broken probe becomes a result
+            return Failure(Kind.CRASH, crash(error, f"probe {probe.name}").message)
+        finally:
+            finished[probe.name] = (asyncio.get_running_loop().time() - began) * 1000
+
+    async def _find(self, target: Target, facts: Mapping[str, Any]) -> list[Findings]:
+        pure = [check for check in self._plan.checks if not check.executable]
+        judged = dict(zip(pure, await self._judge.findings(pure, facts), strict=True))
+        if len(pure) == len(self._plan.checks):
+            return list(judged.values())
+        limit = self._settings.timeout_s
+        programs = [check for check in self._plan.checks if check.executable]
+        said = await asyncio.gather(
+            *(external.ask(check, target, facts, limit) for check in programs)
+        )
+        judged.update(zip(programs, said, strict=True))
+        return [judged[check] for check in self._plan.checks]
+
+
+class _Numbered:
+    """Hands each target to one of the workers, with its place in the order named."""
+
+    def __init__(self, targets: AsyncIterable[Target]) -> None:
+        self._targets = aiter(targets)
+        self._lock = asyncio.Lock()
+        self._number = -1
+        self._empty = False
+
+    def __aiter__(self) -> _Numbered:
+        return self
+
+    async def __anext__(self) -> tuple[int, Target]:
+        async with self._lock:
+            if self._empty:
+                raise StopAsyncIteration
+            try:
+                target = await anext(self._targets)
+            except StopAsyncIteration:
+                self._empty = True
+                raise
+            self._number += 1
+            return self._number, target
+
+
+def _result(check: Check, finding: Finding, settings: Settings, duration_ms: float) -> Result:
+    """The only place where a Finding becomes a Result: graded, and made harmless (law 8)."""
+    status = settings.profile.grade(check.id, finding.status)
+    said = status not in {Status.PASS, Status.SKIP}
+    return Result(
+        check=check.id,
+        status=status,
+        message=printable(finding.message),
+        hint=printable(finding.hint),
+        subject=printable(finding.subject),
+        cause=(finding.cause or check.cause) if said else None,
+        evidence=finding.evidence,
+        reference=check.reference,
+        duration_ms=duration_ms,
+    )
+
+
+def _duration(check: Check, finished: Mapping[str, float]) -> float:
+    """How long what this check judges took to observe."""
+    return max((finished.get(wanted.name, 0.0) for wanted in check.inputs), default=0.0)
