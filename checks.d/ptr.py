@@ -1,0 +1,52 @@
+"""Every IPv6 address has a PTR record whose name leads back to it (FCrDNS).
+
+Mail servers refuse senders without it, some SSH servers and log pipelines wait for it, and an
+operator who reads an address in a log at night wants its name.
+
+https://www.rfc-editor.org/rfc/rfc1912#section-2.1
+"""
+
+from __future__ import annotations
+
+from ipv6check import Finding, Pointer, Pointers, check, count, ok, skip, warn
+
+
+@check(reference="RFC 1912 section 2.1", cause="dns")
+def ptr(pointers: Pointers) -> Finding | list[Finding]:
+    """Every IPv6 address has a PTR record whose name leads back to it (FCrDNS)."""
+    if not pointers.ipv6:
+        return skip("no IPv6 address to look up: see aaaa")
+    found = [_judge(pointer, pointers.ipv4) for pointer in pointers.ipv6 if not pointer.confirmed]
+    return found or [_fine(pointers.ipv6)]
+
+
+def _judge(pointer: Pointer, twins: tuple[Pointer, ...]) -> Finding:
+    evidence = {"ipv6": _evidence(pointer), "ipv4": [_evidence(twin) for twin in twins]}
+    subject = pointer.address
+    if pointer.failure is not None:
+        message = f"PTR of {subject} cannot be resolved: {pointer.failure.detail}"
+        hint = "mend the name servers of the reverse zone under ip6.arpa"
+        return warn(message, hint=hint, subject=subject, evidence=evidence)
+    if pointer.names:
+        message = f"PTR of {subject} is {pointer.names[0]}, which does not lead back to it"
+        hint = f"publish AAAA {subject} for {pointer.names[0]}, or correct the PTR record"
+        return warn(message, hint=hint, subject=subject, evidence=evidence)
+    named = next((twin for twin in twins if twin.names), None)
+    beside = f", IPv4 {named.address} has {named.names[0]}" if named else ""
+    message = f"{subject} has no PTR record{beside}"
+    hint = "publish one in the reverse zone under ip6.arpa; its holder is your network's provider"
+    return warn(message, hint=hint, subject=subject, evidence=evidence)
+
+
+def _fine(pointers: tuple[Pointer, ...]) -> Finding:
+    names = sorted({name for pointer in pointers for name in pointer.confirmed})
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    number = count(len(pointers), "address", "addresses")
+    return ok(
+        f"{number}, confirmed as {names[0]}{more}",
+        evidence={"ipv6": [_evidence(each) for each in pointers]},
+    )
+
+
+def _evidence(pointer: Pointer) -> dict[str, object]:
+    return {"address": pointer.address, "names": pointer.names, "confirmed": pointer.confirmed}

@@ -1,0 +1,168 @@
+"""Every IPv6 address accepts a connection on every port that the service offers.
+
+Clients try IPv6 first. An address that is silent, refuses or is filtered costs each of them
+between a round trip and minutes, and a user who has only IPv6 gets nothing. So every published AAAA
+is tried on every port, and held against what IPv4 does there.
+
+https://www.rfc-editor.org/rfc/rfc4890
+"""
+
+from __future__ import annotations
+
+from ipv6check import (
+    Attempt,
+    Cause,
+    Connections,
+    Echo,
+    Failure,
+    Finding,
+    Kind,
+    Path,
+    Pings,
+    blame,
+    check,
+    count,
+    describe,
+    endpoint,
+    fail,
+    ms,
+    ok,
+    skip,
+    unknown,
+    warn,
+)
+
+FROM_ELSEWHERE = "run it from a host with IPv6; a pipeline may accept this with --on-unknown pass"
+
+
+@check(reference="RFC 4890", cause="network")
+def tcp(connections: Connections, pings: Pings | Failure, path: Path) -> Finding | list[Finding]:
+    """Every IPv6 address accepts a connection on every port that the service offers."""
+    if not connections.ipv6:
+        return skip("no IPv6 address to connect to: see aaaa")
+    if path.ipv6 != "yes":
+        return unknown(path.detail, hint=FROM_ELSEWHERE)
+    offered = [port for port in connections.ports if any(_open(connections.attempts, port))]
+    closed = [port for port in connections.ports if port not in offered]
+    found = [_down(connections, [port], pings) for port in closed if connections.named]
+    if not offered and not connections.named:
+        return _down(connections, closed, pings)
+    for port in offered:
+        found += _port(connections, port, pings)
+    return found or _fine(connections, offered)
+
+
+def _open(attempts: tuple[Attempt, ...], port: int) -> list[Attempt]:
+    return [attempt for attempt in attempts if attempt.port == port and attempt.connected]
+
+
+def _port(connections: Connections, port: int, pings: Pings | Failure) -> list[Finding]:
+    """What is wrong with one port that something accepts."""
+    twins = [
+        attempt
+        for attempt in connections.ipv4
+        if attempt.port == port
+        and (attempt.failure is None or attempt.failure.kind is not Kind.NO_LOCAL_ROUTE)
+    ]
+    ipv6 = [attempt for attempt in connections.ipv6 if attempt.port == port]
+    found = [_dead(attempt, twins, connections, pings) for attempt in ipv6 if attempt.failure]
+    if twins and not any(twin.connected for twin in twins):
+        found.append(_ipv6_only(port, twins[0], connections, pings))
+    return found
+
+
+def _dead(
+    attempt: Attempt, twins: list[Attempt], connections: Connections, pings: Pings | Failure
+) -> Finding:
+    failure = attempt.failure
+    assert failure is not None
+    subject = endpoint(attempt.address, attempt.port)
+    twin = min(twins, key=lambda each: (not each.connected, each.elapsed_ms), default=None)
+    evidence = {"ipv6": _evidence(attempt), "ipv4": _evidence(twin)}
+    if failure.kind is Kind.NO_LOCAL_ROUTE:
+        message = f"{subject}: this host has no route to it ({failure.detail})"
+        return unknown(message, hint=FROM_ELSEWHERE, subject=subject, evidence=evidence)
+    message = f"{subject} {describe(failure)}"
+    if twin is not None and twin.connected:
+        message += f", IPv4 connects in {ms(twin.elapsed_ms)}"
+    cause = _blame(attempt, connections, pings)
+    return fail(
+        message, hint=_mend(attempt, cause), subject=subject, cause=cause, evidence=evidence
+    )
+
+
+def _ipv6_only(
+    port: int, twin: Attempt, connections: Connections, pings: Pings | Failure
+) -> Finding:
+    assert twin.failure is not None
+    where = endpoint(twin.address, port)
+    message = f"port {port} is open over IPv6 only: {where} {describe(twin.failure)}"
+    hint = "if nobody meant to expose it over IPv6, filter it there as over IPv4; else open IPv4"
+    cause = _blame(twin, connections, pings)
+    return warn(
+        message, hint=hint, subject=f"port {port}", cause=cause, evidence={"ipv4": _evidence(twin)}
+    )
+
+
+def _down(connections: Connections, ports: list[int], pings: Pings | Failure) -> Finding:
+    """Nothing accepts these ports over either family: not an IPv6 fault (law 4)."""
+    first6 = next(each for each in connections.ipv6 if each.port == ports[0])
+    first4 = next((each for each in connections.ipv4 if each.port == ports[0]), None)
+    assert first6.failure is not None
+    evidence = {"ipv6": _evidence(first6), "ipv4": _evidence(first4)}
+    where = " or ".join(map(str, ports))
+    subject = f"port {where}"
+    if first4 is None or first4.failure is None or first4.failure.kind is Kind.NO_LOCAL_ROUTE:
+        message = f"nothing accepts port {where}: {first6.address} {describe(first6.failure)}"
+        cause = _blame(first6, connections, pings)
+        hint = _mend(first6, cause)
+        return fail(message, hint=hint, subject=subject, cause=cause, evidence=evidence)
+    message = f"nothing accepts port {where}, over IPv6 and IPv4 alike: the service is down"
+    hint = f"not an IPv6 fault: {first6.address} {describe(first6.failure)}, "
+    hint += f"{first4.address} {describe(first4.failure)}"
+    return fail(message, hint=hint, subject=subject, cause=Cause.HOST, evidence=evidence)
+
+
+def _blame(attempt: Attempt, connections: Connections, pings: Pings | Failure) -> Cause:
+    others = tuple(each for each in connections.attempts if each.address == attempt.address)
+    return blame(attempt, others, _echo(attempt.address, pings))
+
+
+def _echo(address: str, pings: Pings | Failure) -> Echo | None:
+    return pings.to(address) if isinstance(pings, Pings) else None
+
+
+def _mend(attempt: Attempt, cause: Cause) -> str:
+    assert attempt.failure is not None
+    if cause is Cause.FIREWALL and attempt.failure.kind is Kind.TIMEOUT:
+        return f"the host answers otherwise: open TCP {attempt.port} for IPv6 where it is filtered"
+    if cause is Cause.FIREWALL:
+        return f"a packet filter says so: open TCP {attempt.port} for IPv6 there"
+    if cause is Cause.HOST:
+        return f"the machine is there: let the service listen on [{attempt.address}]:{attempt.port}"
+    return "nothing answers there: is the address right, up and routed?"
+
+
+def _fine(connections: Connections, offered: list[int]) -> Finding:
+    best6 = min(attempt.elapsed_ms for attempt in connections.ipv6 if attempt.connected)
+    best4 = min((each.elapsed_ms for each in connections.ipv4 if each.connected), default=None)
+    number = len({attempt.address for attempt in connections.ipv6})
+    twin = "no IPv4" if best4 is None else f"IPv4 {ms(best4)}"
+    ports = " and ".join(map(str, offered))
+    addresses = count(number, "address", "addresses")
+    message = f"{ports} open on {addresses}, {ms(best6)} ({twin})"
+    attempts = [{"port": each.port, **(_evidence(each) or {})} for each in connections.attempts]
+    return ok(message, evidence={"attempts": attempts})
+
+
+def _evidence(attempt: Attempt | None) -> dict[str, object] | None:
+    if attempt is None:
+        return None
+    evidence: dict[str, object] = {
+        "address": attempt.address,
+        "outcome": attempt.outcome,
+        "elapsed_ms": attempt.elapsed_ms,
+    }
+    if attempt.failure is not None:
+        evidence["detail"] = attempt.failure.detail
+    return evidence
