@@ -1,0 +1,96 @@
+"""Reporters: one file a format, found by its name. Each is a module of pure functions.
+
+A report is told in pieces, so that a run of any length streams: ``head``, then ``target`` for each
+target, then ``tail``. No piece knows of another; what little there is to remember is in `Stream`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from ipv6check.model import Report, RunInfo, Summary, TargetReport
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How the reader reads: the terminal's abilities, and how much of the report is wanted.
+
+    ``many``: the run has more than one target.
+    """
+
+    width: int = 80
+    colour: bool = False
+    unicode: bool = True
+    verbose: bool = False
+    quiet: bool = False
+    many: bool = False
+
+
+class Reporter(Protocol):
+    """What a module of this package offers.
+
+    ``ORDERED``: targets are wanted in the order in which they were named, not as each is done. A
+    format whose targets need a separator has also ``BETWEEN: str``. ``run`` of the tail may know
+    more of the vantage than that of the head: a broken IPv6 is found out on the way.
+    """
+
+    ORDERED: bool
+
+    def head(self, run: RunInfo, /) -> str:
+        """What stands before the first target."""
+        ...
+
+    def target(self, report: TargetReport, run: RunInfo, style: Style, /) -> str:
+        """One target."""
+        ...
+
+    def tail(self, summary: Summary, run: RunInfo, style: Style, /) -> str:
+        """What stands after the last target."""
+        ...
+
+
+class Stream:
+    """The pieces of one output, one after the other. Concatenated they are the document."""
+
+    def __init__(self, reporter: Reporter, style: Style) -> None:
+        self.ordered = reporter.ORDERED
+        self._reporter = reporter
+        self._style = style
+        self._separator = ""
+
+    def head(self, run: RunInfo) -> str:
+        """The first piece."""
+        return self._reporter.head(run)
+
+    def target(self, report: TargetReport, run: RunInfo) -> str:
+        """The piece of one target, after a separator where the format needs one."""
+        piece = self._separator + self._reporter.target(report, run, self._style)
+        self._separator = getattr(self._reporter, "BETWEEN", "")
+        return piece
+
+    def tail(self, summary: Summary, run: RunInfo) -> str:
+        """The last piece."""
+        return self._reporter.tail(summary, run, self._style)
+
+
+def formats() -> tuple[str, ...]:
+    """The names of all formats. Imports none of them."""
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(sorted(name for name in names if not name.startswith("_")))
+
+
+def load(name: str) -> Reporter:
+    """The reporter of a format; only now is it imported, with all that it needs."""
+    if name not in formats():
+        raise ValueError(f"no format {name!r}: one of {', '.join(formats())}")
+    return cast("Reporter", importlib.import_module(f"{__name__}.{name}"))
+
+
+def render(report: Report, reporter: Reporter, style: Style) -> str:
+    """A whole report as text."""
+    stream = Stream(reporter, style)
+    targets = [stream.target(target, report.run) for target in report.targets]
+    return "".join([stream.head(report.run), *targets, stream.tail(report.summary, report.run)])
