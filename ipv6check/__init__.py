@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from ipv6check.probes.path import Path
     from ipv6check.probes.pings import Pings
     from ipv6check.probes.pointers import Pointer, Pointers
-    from ipv6check.target import Target
-    from ipv6check.wording import count, endpoint, ms
+    from ipv6check.target import Target, endpoint
+    from ipv6check.wording import count, ms
 
 __version__ = "0.1.0"
 
@@ -60,8 +60,8 @@ _HOMES = {
     "probes.path": ("Path",),
     "probes.pings": ("Pings",),
     "probes.pointers": ("Pointer", "Pointers"),
-    "target": ("Target",),
-    "wording": ("count", "endpoint", "ms"),
+    "target": ("Target", "endpoint"),
+    "wording": ("count", "ms"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

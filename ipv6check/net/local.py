@@ -39,6 +39,7 @@ class LocalNet:
         self._per_address = Gate(PER_ADDRESS)
         self._echo: dict[socket.AddressFamily, icmp.EchoSocket | Failure] = {}
         self._once: dict[str, asyncio.Task[object]] = {}
+        self._sources = {family: _source(family) for family in _ROUTE_PROBE}
         self._heard_ipv6 = False
         self._controls_silent = False
 
@@ -94,8 +95,8 @@ class LocalNet:
 
     def vantage(self) -> Vantage:
         """What this host can do, by its own routes and what it has heard so far."""
-        ipv4 = "no" if _source(socket.AF_INET) is None else "yes"
-        source6 = _source(socket.AF_INET6)
+        ipv4 = "no" if self._sources[socket.AF_INET] is None else "yes"
+        source6 = self._sources[socket.AF_INET6]
         if source6 is None:
             return Vantage(ipv4=ipv4, ipv6="no", detail="this host has no IPv6 route")
         if self._controls_silent and not self._heard_ipv6:

@@ -1,0 +1,52 @@
+"""What there is to check: the checks and profiles in words, from their own files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ipv6check import plugin
+from ipv6check.config import PROFILES
+from ipv6check.plugin import Check
+from ipv6check.reporters import formats
+
+
+def listing(directories: Iterable[Path] = ()) -> str:
+    """Every check with its sentence, every profile with its ports, every format."""
+    checks = plugin.load(directories).checks
+    lines = ["Checks:", *(f"  {check.id:<12}{sentence(check)}" for check in checks)]
+    lines += ["", "Profiles:"]
+    for profile in PROFILES.values():
+        ports = ", ".join(map(str, profile.ports))
+        lines.append(f"  {profile.name:<12}{profile.about} (ports {ports})")
+    lines += ["", f"Formats: {', '.join(formats())}", "", "More: ipv6check explain CHECK"]
+    return "\n".join(lines) + "\n"
+
+
+def explanation(name: str, directories: Iterable[Path] = ()) -> str:
+    """One check at length. Raises PluginError where there is none of that name."""
+    (check,) = plugin.load(directories, only=[name]).checks
+    text = check.text or check.about
+    inputs = ", ".join(wanted.name for wanted in check.inputs)
+    about = [f"{check.id}: {sentence(check)}"]
+    body = text.removeprefix(sentence(check)).strip()
+    if body:
+        about += ["", body]
+    about += ["", f"Judges: {inputs}", f"File: {check.path}"]
+    if check.reference:
+        about.append(f"Reference: {check.reference}")
+    return "\n".join(about) + "\n"
+
+
+def sentence(check: Check) -> str:
+    """The first line of the check's docstring."""
+    return check.about.partition("\n")[0]
+
+
+def readme_table() -> str:
+    """The table of checks in the README; a test keeps the two alike."""
+    rows = [
+        f"| `{check.id}` | {sentence(check)} | {check.reference} |"
+        for check in plugin.load().checks
+    ]
+    return "\n".join(["| check | what it makes sure of | reference |", "|---|---|---|", *rows])

@@ -1,0 +1,166 @@
+"""The command line: options in, one exit code out. Start-up time is a feature: imports are late."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from ipv6check import __version__
+
+COMMANDS = ("check", "list", "explain", "demo", "schema")
+SHORT = {"port": "-p", "format": "-f", "quiet": "-q", "verbose": "-v"}
+USAGE = 2
+
+ABOUT = """Tell whether what you run is ready for IPv6: what is wrong, where, and how to mend it.
+
+`ipv6check example.com` is short for `ipv6check check example.com`."""
+
+CHECK_HELP = """Check targets: example.com, example.com:8443, https://example.com/health,
+smtp://mx.example.com, 2001:db8::1, [2001:db8::1]:443.
+
+Exit codes: 0 nothing at or above the threshold, 1 findings at or above it, 2 usage or
+configuration, 3 it could not be measured from here, 130 interrupted.
+
+Each option can also stand in ipv6check.toml (table [check]) or in the environment
+(IPV6CHECK_TIMEOUT=5); flags win over the environment, that over the file."""
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    arguments = sys.argv[1:]
+    if arguments == ["--version"]:
+        sys.stdout.write(f"ipv6check {__version__}\n")
+        return
+    if arguments and arguments[0] not in {*COMMANDS, "--help", "-h", "--version"}:
+        arguments = ["check", *arguments]
+    try:
+        _app(wanted=arguments[0] if arguments else "")(arguments, prog_name="ipv6check")
+    except ValueError as error:
+        _refuse(error)
+    except OSError as error:
+        _refuse(error)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _refuse(error: Exception) -> None:
+    """The one line that bad input gets. Anything else than our own errors is a defect: raise it."""
+    from ipv6check.config import ConfigError  # noqa: PLC0415
+    from ipv6check.output import OutputError  # noqa: PLC0415
+    from ipv6check.plugin import PluginError  # noqa: PLC0415
+    from ipv6check.target import TargetError  # noqa: PLC0415
+
+    if not isinstance(error, ConfigError | OutputError | PluginError | TargetError):
+        raise error
+    sys.stderr.write(f"ipv6check: {error}\n")
+    sys.exit(USAGE)
+
+
+def _app(wanted: str) -> Any:
+    """The commands. Only ``check`` has so many options that they are read when it is wanted."""
+    import typer  # noqa: PLC0415
+
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode=None,
+    )
+    shown = typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    _version.__annotations__["version"] = Annotated[bool, shown]
+    app.callback(invoke_without_command=True, help=ABOUT)(_version)
+    app.command("check", help=CHECK_HELP)(_with_options(_check) if wanted == "check" else _check)
+    directories = typer.Option("--checks-dir", metavar="DIR", help="Look in DIR too. Repeatable.")
+    private = Annotated[list[Path] | None, directories]
+    _list.__annotations__["checks_dir"] = private
+    _explain.__annotations__["checks_dir"] = private
+    for command in (_list, _explain, _demo, _schema):
+        app.command(command.__name__[1:])(command)
+    return app
+
+
+def _version(*, version: bool = False) -> None:
+    """Print the version."""
+    if version:
+        sys.stdout.write(f"ipv6check {__version__}\n")
+        raise SystemExit(0)
+
+
+def _check(**given: Any) -> None:
+    from ipv6check import config, session  # noqa: PLC0415
+    from ipv6check.reporters import formats  # noqa: PLC0415
+    from ipv6check.target import TargetError, parse  # noqa: PLC0415
+
+    targets = given.pop("targets") or []
+    input_path = given.pop("input")
+    options = config.load(given, os.environ, Path.cwd(), formats())
+    if not targets and input_path is None:
+        raise TargetError("no target: name one, or a file of them with -i")
+    sys.exit(session.check(options, [parse(text) for text in targets], input_path))
+
+
+def _with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with a parameter for each option of config.py, where their help stands."""
+    import typer  # noqa: PLC0415
+
+    from ipv6check.config import OPTIONS  # noqa: PLC0415
+
+    lines = typer.Option(
+        "--input", "-i", metavar="FILE", help="Read targets too, one a line; - is standard input."
+    )
+    annotations: dict[str, Any] = {
+        "targets": Annotated[
+            list[str] | None, typer.Argument(metavar="[TARGET]...", help="What to check.")
+        ],
+        "input": Annotated[str | None, lines],
+    }
+    for name, option in OPTIONS.items():
+        flags = [f"--{name}", *([SHORT[name]] if name in SHORT else [])]
+        kind: Any = bool if option.kind == "boolean" else str
+        if option.join is not None:
+            kind = list[str]
+        described = typer.Option(*flags, metavar=option.metavar or None, help=option.help)
+        annotations[name.replace("-", "_")] = Annotated[kind | None, described]
+    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+            )
+            for name, annotation in annotations.items()
+        ]
+    )
+    command.__annotations__ = annotations
+    return command
+
+
+def _list(*, checks_dir: Any = None) -> None:
+    """List the checks, the profiles and the formats."""
+    from ipv6check import catalogue  # noqa: PLC0415
+
+    sys.stdout.write(catalogue.listing(checks_dir or ()))
+
+
+def _explain(check: str, *, checks_dir: Any = None) -> None:
+    """Explain a check: what it looks at, why that matters, and where it is written down."""
+    from ipv6check import catalogue  # noqa: PLC0415
+
+    sys.stdout.write(catalogue.explanation(check, checks_dir or ()))
+
+
+def _demo() -> None:
+    """Check one healthy host and four broken ones, all on this machine: no network needed."""
+    from ipv6check import demo  # noqa: PLC0415
+
+    sys.exit(demo.run())
+
+
+def _schema() -> None:
+    """Print the JSON Schema of the formats json and jsonl."""
+    from ipv6check import schema  # noqa: PLC0415
+
+    sys.stdout.write(schema.text())

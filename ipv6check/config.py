@@ -1,0 +1,677 @@
+"""The options of ``check``: defaults, under a file, under the environment, under the flags.
+
+Each option is written down once, as a field of `Options`: how its text is read, what it is by
+default, what its help says. The three sources bring texts and the name of the place they stand at.
+A list from a higher source replaces the list of a lower one. An empty variable counts as unset.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ipv6check.model import Profile, Settings, Status
+from ipv6check.target import (
+    TargetError,
+    address,
+    address_and_port,
+    endpoint,
+    harmless,
+    hostname,
+    ipv6_address,
+    port_number,
+    quoted,
+)
+
+FILE = "ipv6check.toml"
+TABLE = "check"
+PREFIX = "IPV6CHECK_"
+MAX_FILE = 1 << 20  # bytes
+
+# a, f and k.root-servers.net: three operators, and addresses that will not change.
+ROOT_SERVERS = ("2001:503:ba3e::2:30", "2001:500:2f::f", "2001:7fd::1")
+
+PROFILES: Mapping[str, Profile] = MappingProxyType(
+    {
+        profile.name: profile
+        for profile in (
+            Profile(
+                "web",
+                "a web site: HTTPS and HTTP",
+                ports=(443, 80),
+                optional=frozenset({"ping", "ptr", "fallback"}),
+            ),
+            Profile(
+                "mail",
+                "a mail exchanger: others reject mail from an address without a name",
+                ports=(25,),
+                optional=frozenset({"ping", "fallback"}),
+                severity={"ptr": Status.FAIL},
+            ),
+            Profile(
+                "dns",
+                "a name server",
+                ports=(53,),
+                optional=frozenset({"ping", "ptr", "fallback"}),
+            ),
+            Profile(
+                "strict",
+                "a web site, and every warning fails",
+                ports=(443, 80),
+                severity={"*": Status.FAIL},
+            ),
+        )
+    }
+)
+
+_DECIMAL = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?", re.IGNORECASE)
+_WHOLE = re.compile("[0-9]{1,9}")
+_CHECK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_PORT_THEN_ADDRESS = re.compile("[0-9]{1,5}:([0-9a-f:]+)", re.IGNORECASE)
+# Possessive, so that a long line of blanks takes no longer than its length.
+_HEADER_OR_KEY = re.compile(
+    r"""
+    \s*+ (?P<header> \[? ) \[? \s*+
+    (?P<first> [\w-]++ | "[^"]*+" | '[^']*+' ) \s*+
+    (?: \. \s*+ (?P<second> [\w-]++ | "[^"]*+" | '[^']*+' ) \s*+ )? [].=]
+    """,
+    re.VERBOSE,
+)
+_TOML_KINDS: Mapping[type, str] = MappingProxyType(
+    {
+        bool: "boolean",
+        int: "integer",
+        float: "number",
+        str: "string",
+        list: "list",
+        dict: "table",
+    }
+)
+_SWITCH = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
+
+
+class ConfigError(ValueError):
+    """An option cannot be what it was set to. The message is one printable line with the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a text stands, and what its reader has to know of that.
+
+    ``name`` begins the error's line: ``--timeout``, ``IPV6CHECK_TIMEOUT``,
+    ``ipv6check.toml:12: [check] timeout``. Relative paths start at ``base``. ``named``: the user
+    gave the text or named its file, which was not merely found in the current directory.
+    """
+
+    name: str
+    base: Path
+    formats: Sequence[str]
+    named: bool = True
+
+
+# Raises ValueError with what is wrong, as the end of a sentence that begins with the text.
+Reader = Callable[[str, Place], object]
+# By the names of the fields of Options.
+Values = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """How one option is read, and what its help says.
+
+    ``kind`` is the TOML type: boolean, integer, number or string. ``join`` makes the values of a
+    repeatable option one; an option without it is given once.
+    """
+
+    read: Reader
+    metavar: str
+    help: str
+    kind: str = "string"
+    join: Callable[[list[Any]], object] | None = None
+    in_file: bool = True
+
+
+def _boolean(text: str, _place: Place) -> bool:
+    if text.lower() not in _SWITCH:
+        raise ValueError("is neither true nor false")
+    return _SWITCH[text.lower()]
+
+
+def _seconds(limit: int) -> Reader:
+    def read(text: str, _place: Place) -> float:
+        # inf, nan and 1_000 are floats to Python, and durations to nobody.
+        if not _DECIMAL.fullmatch(text) or not 0 < float(text) <= limit:
+            raise ValueError(f"is not a number of seconds above 0 and up to {limit}")
+        return float(text)
+
+    return read
+
+
+def _whole(low: int, high: int) -> Reader:
+    def read(text: str, _place: Place) -> int:
+        if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
+            raise ValueError(f"is not a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def _choice(*names: str) -> Reader:
+    def read(text: str, _place: Place) -> str:
+        if text not in names:
+            raise ValueError(f"is not one of {', '.join(names)}")
+        return text
+
+    return read
+
+
+def _profile(text: str, _place: Place) -> Profile:
+    if text not in PROFILES:
+        raise ValueError(f"is not a profile: {', '.join(PROFILES)}")
+    return PROFILES[text]
+
+
+def _check_name(text: str, _place: Place) -> str:
+    if not _CHECK_NAME.fullmatch(text):
+        raise ValueError("is not the name of a check")
+    return text
+
+
+def _port(text: str, _place: Place) -> int:
+    return port_number(text)
+
+
+def _resolve(text: str, _place: Place) -> tuple[str, str]:
+    host, _, rest = text.partition(":")
+    if not host or not rest:
+        raise ValueError("is not HOST:ADDR")
+    if _begins_with_port(rest):
+        raise ValueError("has a port in it: HOST:ADDR is meant for every port")
+    bracketed = rest.startswith("[") and rest.endswith("]")
+    return hostname(host), address(rest[1:-1] if bracketed else rest)
+
+
+def _begins_with_port(text: str) -> bool:
+    """Whether curl's ``443:2001:db8::1`` was meant, an address by itself, but one of nobody's."""
+    found = _PORT_THEN_ADDRESS.fullmatch(text)
+    if found is None:
+        return False
+    try:
+        whole, rest = ipaddress.IPv6Address(text), ipaddress.IPv6Address(found[1])
+    except ValueError:
+        return False
+    # 64:ff9b::/96 (RFC 6052) is the one in use that looks alike, and what follows 64: is multicast.
+    return whole.is_reserved and not rest.is_reserved and not rest.is_multicast
+
+
+def _nameserver(text: str, _place: Place) -> str:
+    server, port = address_and_port(text, default=53)
+    return server if port == 53 else endpoint(server, port)
+
+
+def _control(text: str, _place: Place) -> str:
+    return ipv6_address(text)
+
+
+def _path(text: str, place: Place) -> Path:
+    if not text or "\0" in text:
+        raise ValueError("is not a path")
+    return place.base / text
+
+
+def _code_directory(text: str, place: Place) -> Path:
+    if not place.named:
+        raise ValueError(f"is code to run, and {FILE} was only found here: name it with --config")
+    return _path(text, place)
+
+
+def _format(text: str, place: Place) -> str:
+    if text not in place.formats:
+        raise ValueError(f"is not one of {', '.join(place.formats)}")
+    return text
+
+
+def _save(text: str, place: Place) -> tuple[str, Path]:
+    name, equals, where = text.partition("=")
+    if not equals or where in {"", "-"}:
+        raise ValueError("is not FORMAT=PATH")
+    if name not in place.formats:
+        raise ValueError(f"names a format that is not one of {', '.join(place.formats)}")
+    path = _path(where, place)
+    # Whoever wrote a file that was only found here must not choose which of the user's is lost.
+    if not place.named and not _inside(path, place.base):
+        raise ValueError(f"is outside, and {FILE} was only found here: name it with --config")
+    return name, path
+
+
+def _inside(path: Path, directory: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(directory))
+
+
+def _distinct(values: list[Any]) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def _by_host(values: list[tuple[str, str]]) -> Mapping[str, tuple[str, ...]]:
+    hosts: dict[str, tuple[str, ...]] = {}
+    for host, ip in dict.fromkeys(values):
+        hosts[host] = (*hosts.get(host, ()), ip)
+    return hosts
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Every option of ``check``; a field's name with hyphens is the option's. Times in seconds."""
+
+    port: tuple[int, ...] = field(
+        default=(),
+        metadata={
+            "option": Option(
+                _port,
+                "PORT",
+                "Port to check, instead of the target's or the profile's. Repeatable.",
+                "integer",
+                _distinct,
+            )
+        },
+    )
+    profile: Profile = field(
+        default=PROFILES["web"],
+        metadata={"option": Option(_profile, "NAME", f"What is expected: {', '.join(PROFILES)}.")},
+    )
+    only: frozenset[str] = field(
+        default=frozenset(),
+        metadata={
+            "option": Option(
+                _check_name, "CHECK", "Run this check alone. Repeatable.", join=frozenset
+            )
+        },
+    )
+    skip: frozenset[str] = field(
+        default=frozenset(),
+        metadata={
+            "option": Option(
+                _check_name, "CHECK", "Leave this check out. Repeatable.", join=frozenset
+            )
+        },
+    )
+    resolve: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict,
+        metadata={
+            "option": Option(
+                _resolve,
+                "HOST:ADDR",
+                "Take ADDR for HOST instead of asking the DNS. Repeatable.",
+                join=_by_host,
+            )
+        },
+    )
+    nameserver: tuple[str, ...] = field(
+        default=(),
+        metadata={
+            "option": Option(
+                _nameserver,
+                "ADDR",
+                "Ask this name server instead of the system's; [ADDR]:PORT too. Repeatable.",
+                join=_distinct,
+            )
+        },
+    )
+    timeout: float = field(
+        default=3.0,
+        metadata={
+            "option": Option(_seconds(300), "SECONDS", "Longest time for one probe.", "number")
+        },
+    )
+    deadline: float = field(
+        default=15.0,
+        metadata={
+            "option": Option(_seconds(3600), "SECONDS", "Longest time for one target.", "number")
+        },
+    )
+    run_deadline: float | None = field(
+        default=None,
+        metadata={
+            "option": Option(_seconds(604_800), "SECONDS", "Longest time for the run.", "number")
+        },
+    )
+    parallel: int = field(
+        default=128,
+        metadata={"option": Option(_whole(1, 4096), "N", "Probes under way at once.", "integer")},
+    )
+    internal: bool = field(
+        default=False,
+        metadata={
+            "option": Option(
+                _boolean, "", "Private and loopback addresses are fine here.", "boolean"
+            )
+        },
+    )
+    control: tuple[str, ...] = field(
+        default=ROOT_SERVERS,
+        metadata={
+            "option": Option(
+                _control,
+                "ADDR",
+                "IPv6 address known to be up, asked when everything timed out. Repeatable.",
+                join=_distinct,
+            )
+        },
+    )
+    no_controls: bool = field(
+        default=False,
+        metadata={"option": Option(_boolean, "", "Contact nothing but the target.", "boolean")},
+    )
+    checks_dir: tuple[Path, ...] = field(
+        default=(),
+        metadata={
+            "option": Option(
+                _code_directory,
+                "DIR",
+                "Load private checks from DIR too. Repeatable.",
+                join=_distinct,
+            )
+        },
+    )
+    config: Path | None = field(
+        default=None,
+        metadata={
+            "option": Option(
+                _path, "PATH", f"Configuration file, instead of ./{FILE}.", in_file=False
+            )
+        },
+    )
+    format: str = field(
+        default="table",
+        metadata={"option": Option(_format, "FORMAT", "Format of the report on standard output.")},
+    )
+    save: tuple[tuple[str, Path], ...] = field(
+        default=(),
+        metadata={
+            "option": Option(
+                _save, "FORMAT=PATH", "Write a report to a file too. Repeatable.", join=_distinct
+            )
+        },
+    )
+    fail_on: str = field(
+        default="fail",
+        metadata={
+            "option": Option(_choice("fail", "warn"), "fail|warn", "What makes the exit code 1.")
+        },
+    )
+    on_unknown: str = field(
+        default="fail",
+        metadata={
+            "option": Option(
+                _choice("fail", "pass"),
+                "fail|pass",
+                "Whether verdict unknown makes the exit code 3.",
+            )
+        },
+    )
+    quiet: bool = field(
+        default=False,
+        metadata={"option": Option(_boolean, "", "Show only what is not well.", "boolean")},
+    )
+    verbose: bool = field(
+        default=False,
+        metadata={"option": Option(_boolean, "", "Show the evidence too.", "boolean")},
+    )
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """The controls that may be asked: none with ``--no-controls``."""
+        return () if self.no_controls else self.control
+
+    @property
+    def settings(self) -> Settings:
+        """What the run has to know of them."""
+        return Settings(
+            self.profile,
+            self.port,
+            self.only,
+            self.skip,
+            self.resolve,
+            self.nameserver,
+            self.timeout,
+            self.deadline,
+            self.run_deadline,
+            self.parallel,
+            self.internal,
+            self.controls,
+        )
+
+
+OPTIONS: Mapping[str, Option] = MappingProxyType(
+    {item.name.replace("_", "-"): item.metadata["option"] for item in fields(Options)}
+)
+_FILE_KEYS = tuple(name for name, option in OPTIONS.items() if option.in_file)
+# By what follows the prefix.
+_VARIABLES = MappingProxyType({name.replace("-", "_").upper(): name for name in OPTIONS})
+
+
+def load(
+    flags: Mapping[str, object | None],
+    env: Mapping[str, str],
+    cwd: Path,
+    formats: Sequence[str],
+) -> Options:
+    """The options of a run.
+
+    Args:
+        flags: what the command line gave, by the option's name with hyphens or underscores; None
+            and an empty list are not given.
+        env: the environment; only ``IPV6CHECK_…`` is looked at.
+        cwd: where relative paths start, and where ``ipv6check.toml`` is looked for.
+        formats: the formats that ``--format`` and ``--save`` can name.
+
+    Raises:
+        ConfigError: one of them is unknown or not acceptable, or the file cannot be read.
+    """
+    here = Place("", cwd, formats)
+    from_flags = _from_flags(flags, here)
+    from_env = _from_environment(env, here)
+    config = from_flags.get("config", from_env.get("config"))
+    from_file = _from_file(config if isinstance(config, Path) else None, here)
+    values: dict[str, Any] = {}
+    layers = {"configuration file": from_file, "environment": from_env, "command line": from_flags}
+    for name, layer in layers.items():
+        if "control" in layer:
+            if layer.get("no_controls"):
+                raise ConfigError(f"{name}: control and no-controls exclude each other")
+            values["no_controls"] = False  # what was said below is taken back
+        values |= layer
+    return Options(**values)
+
+
+def _from_flags(flags: Mapping[str, object | None], here: Place) -> Values:
+    values: Values = {}
+    for key, given in flags.items():
+        name = key.replace("_", "-")
+        texts = [str(item) for item in given] if isinstance(given, list | tuple) else [str(given)]
+        if given is not None and texts:
+            _set(values, name, texts, replace(here, name=f"--{name}"))
+    return values
+
+
+def _from_environment(env: Mapping[str, str], here: Place) -> Values:
+    values: Values = {}
+    for variable in sorted(name for name in env if name.startswith(PREFIX)):
+        suffix = variable.removeprefix(PREFIX)
+        name = _VARIABLES.get(suffix)
+        if name is None:
+            near = _nearest(suffix, _VARIABLES, PREFIX)
+            raise ConfigError(f"{harmless(variable)} is not a variable of ipv6check{near}")
+        text = env[variable]
+        parts = [text] if OPTIONS[name].join is None else text.split(",")
+        texts = [part.strip() for part in parts if part.strip()]
+        if texts:
+            _set(values, name, texts, replace(here, name=variable))
+    return values
+
+
+def _set(values: Values, name: str, texts: list[str], place: Place) -> None:
+    option = OPTIONS[name]
+    read = [_read(option, text, place) for text in texts]
+    values[name.replace("-", "_")] = option.join(read) if option.join else read[-1]
+
+
+def _read(option: Option, text: str, place: Place) -> object:
+    try:
+        return option.read(text, place)
+    except TargetError as error:  # a whole sentence already
+        raise ConfigError(f"{place.name}: {error}") from None
+    except ValueError as error:
+        raise ConfigError(f"{place.name}: {quoted(text)} {error}") from None
+
+
+def _from_file(named: Path | None, here: Place) -> Values:
+    """What the file says; nothing where none was named and none is found."""
+    path = here.base / FILE if named is None else named
+    near = path.relative_to(here.base) if path.is_relative_to(here.base) else path
+    shown = harmless(str(near), 200)
+    try:
+        # One that was only found must be a regular file: opening a FIFO waits for its writer.
+        if named is None and not path.is_file():
+            return {}
+        content = _content(path)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{shown}: cannot be read: {reason}") from None
+    file = _File(shown, content, _key_lines(content))
+    place = replace(here, base=path.parent, named=named is not None)
+    values: Values = {}
+    for key, given in file.options().items():
+        at = replace(place, name=f"{file.line(TABLE, key)}: [{TABLE}] {key}")
+        if texts := _toml_texts(OPTIONS[key], given, at):
+            _set(values, key, texts, at)
+    return values
+
+
+def _content(path: Path) -> str:
+    with path.open("rb") as file:
+        octets = file.read(MAX_FILE + 1)
+    if len(octets) > MAX_FILE:
+        raise ValueError(f"more than {MAX_FILE} bytes")
+    try:
+        return octets.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"line {line} is not UTF-8") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A TOML file's text, and the lines of its keys, which tomllib does not tell.
+
+    ``lines`` has the number of ``(table, key)``, and of the table itself as ``(table, "")``.
+    """
+
+    name: str
+    text: str
+    lines: Mapping[tuple[str, str], int]
+
+    def options(self) -> Mapping[str, object]:
+        """The keys of the table, every one of them an option's name."""
+        document = self._parsed()
+        for name, value in document.items():
+            if name != TABLE:
+                raise ConfigError(f"{self.line(name)}: {_stranger(name, value)}")
+        table = document.get(TABLE, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"{self.line(TABLE)}: {TABLE} is not a table: write [{TABLE}]")
+        for key in table:
+            if key not in _FILE_KEYS:
+                near = _nearest(key.replace("_", "-"), _FILE_KEYS)
+                at = self.line(TABLE, key)
+                raise ConfigError(f"{at}: [{TABLE}] {harmless(key)} is not a key{near}")
+        return table
+
+    def line(self, table: str, key: str = "") -> str:
+        """``name:12`` of a key; a key of an inline table stands where its table does."""
+        number = self.lines.get((table, key)) or self.lines.get((table, ""), 1)
+        return f"{self.name}:{number}"
+
+    def _parsed(self) -> Mapping[str, object]:
+        import tomllib  # noqa: PLC0415 - most runs have no file
+
+        try:
+            return tomllib.loads(self.text)
+        except RecursionError:
+            raise ConfigError(f"{self.name}:1: is nested too deeply") from None
+        except ValueError as error:
+            raise ConfigError(f"{self.name}:{_positioned(str(error), self.text)}") from None
+
+
+def _key_lines(text: str) -> Mapping[tuple[str, str], int]:
+    lines: dict[tuple[str, str], int] = {}
+    table = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        found = _HEADER_OR_KEY.match(line)
+        if found is None:
+            continue
+        first, second = ((part or "").strip("\"'") for part in found.group("first", "second"))
+        if found["header"]:
+            table = f"{first}.{second}" if second else first
+        elif table:
+            first, second = table, first
+        lines.setdefault((first, second), number)
+        lines.setdefault((first, ""), number)
+    return lines
+
+
+def _positioned(message: str, text: str) -> str:
+    """``12: what is wrong`` from tomllib's ``What is wrong (at line 12, column 3)``."""
+    found = re.fullmatch(r"(.*) \(at line ([0-9]+), (column [0-9]+)\)", message, re.DOTALL)
+    if found:
+        return f"{found[2]}: {harmless(found[1])} at {found[3]}"
+    return f"{text.count(chr(10)) + 1}: {harmless(message)}"
+
+
+def _stranger(name: str, value: object) -> str:
+    """What is wrong with a name outside of the table."""
+    if name in _FILE_KEYS and not isinstance(value, dict):
+        return f"{name} stands outside of its table: write [{TABLE}] before it"
+    if isinstance(value, dict | list):
+        return f"[{harmless(name)}] is not a table of ipv6check; did you mean [{TABLE}]?"
+    return f"{harmless(name)} is not a key{_nearest(name.replace('_', '-'), _FILE_KEYS)}"
+
+
+def _toml_texts(option: Option, value: object, place: Place) -> list[str]:
+    items = value if isinstance(value, list) and option.join else [value]
+    return [_toml_text(option.kind, item, place) for item in items]
+
+
+def _toml_text(kind: str, value: object, place: Place) -> str:
+    found = _TOML_KINDS.get(type(value), "date or time")
+    text = _scalar(value)
+    if found != kind and (found, kind) != ("integer", "number"):
+        shown = f" {quoted(text)}" if text else ""
+        raise ConfigError(f"{place.name}: expected {kind}, found {found}{shown}")
+    return text
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, list | dict):
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    # str() refuses an integer of thousands of digits, which hexadecimal notation can bring in.
+    return hex(value) if isinstance(value, int) and value.bit_length() > 64 else str(value)
+
+
+def _nearest(name: str, names: Iterable[str], prefix: str = "") -> str:
+    """``; did you mean "timeout"?``, or where help is."""
+    import difflib  # noqa: PLC0415 - only on the way to an error
+
+    near = difflib.get_close_matches(name[:64], names, 1)
+    return f'; did you mean "{prefix}{near[0]}"?' if near else '; see "ipv6check check --help"'

@@ -1,0 +1,195 @@
+"""One run from end to end: options and targets in, documents and an exit code out."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import os
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+
+from ipv6check import __version__, plugin, reporters
+from ipv6check.config import Options
+from ipv6check.model import RunInfo, Settings, Status, Summary, Verdict
+from ipv6check.net import Net
+from ipv6check.net.local import LocalNet
+from ipv6check.output import Console, OutputError, Outputs, SavedFile, Sink
+from ipv6check.progress import Progress, progress
+from ipv6check.runner import Run
+from ipv6check.target import Target, address_and_port
+from ipv6check.targets import Seen, TargetStream, open_input
+
+OK, FINDINGS, USAGE, BLIND, INTERRUPTED = 0, 1, 2, 3, 130
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+NetFactory = Callable[[Settings], Net]
+
+
+@dataclass(slots=True)
+class Named:
+    """What the user named: targets on the command line, then the lines of an input."""
+
+    targets: Sequence[Target]
+    stream: TargetStream | None = None
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def total(self) -> int | None:
+        """How many targets there are, None while nobody knows."""
+        return None if self.stream is not None else len(self.targets)
+
+    async def __aiter__(self) -> AsyncIterator[Target]:
+        """Every target, once. After a stop no more lines are read."""
+        for target in self.targets:
+            yield target
+        if self.stream is None:
+            return
+        lines = aiter(self.stream)
+        stopped = asyncio.ensure_future(self.stopped.wait())
+        try:
+            while not stopped.done():
+                line = asyncio.ensure_future(anext(lines))
+                await asyncio.wait((line, stopped), return_when=asyncio.FIRST_COMPLETED)
+                if not line.done():
+                    line.cancel()
+                    return
+                try:
+                    yield line.result()
+                except StopAsyncIteration:
+                    return
+        finally:
+            stopped.cancel()
+
+
+def local_net(settings: Settings) -> Net:
+    """This host as the vantage of a run."""
+    return LocalNet(
+        nameservers=[address_and_port(server, 53) for server in settings.nameservers],
+        timeout_s=settings.timeout_s,
+        controls=settings.controls,
+    )
+
+
+def check(
+    options: Options,
+    targets: Sequence[Target],
+    input_path: str | None = None,
+    net: NetFactory = local_net,
+) -> int:
+    """Run the checks and print the reports; the exit code of design.md.
+
+    Raises PluginError, TargetError or OutputError before any packet is sent.
+    """
+    settings = options.settings
+    plan = plugin.load(options.checks_dir, settings.only, settings.skip)
+    seen = Seen()
+    distinct = [target for target in targets if seen.add(target)]
+    stream = None
+    if input_path is not None:
+        name = "standard input" if input_path == "-" else input_path
+        stream = TargetStream(open_input(input_path), name, _complain, seen)
+    named = Named(distinct, stream)
+    live = progress(sys.stderr, named.total, quiet=options.quiet or options.format == "json")
+    with live:
+        sinks = _sinks(options, live, many=named.total != 1)
+        summary, broken = asyncio.run(_run(plan, settings, named, net, sinks, live))
+    for line in filter(None, broken):
+        _complain(line)
+    bad = stream.bad if stream is not None else 0
+    return exit_code(summary, options, bad + len(broken))
+
+
+def exit_code(summary: Summary, options: Options, defects: int) -> int:
+    """What the run means to a gate. ``defects``: lines that name no target, lost documents."""
+    if defects:
+        return USAGE
+    if summary.interrupted:
+        return INTERRUPTED
+    if summary.verdict is Verdict.NOT_READY:
+        return FINDINGS
+    if options.fail_on == "warn" and summary.counts[Status.WARN]:
+        return FINDINGS
+    if summary.verdict is Verdict.UNKNOWN and options.on_unknown == "fail":
+        return BLIND
+    return OK
+
+
+async def _run(
+    plan: plugin.Plan,
+    settings: Settings,
+    named: Named,
+    net_factory: NetFactory,
+    sinks: Sequence[Sink],
+    live: Progress,
+) -> tuple[Summary, list[str]]:
+    """The summary, and a line for each document that could not be written to its end."""
+    started_at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
+    net = net_factory(settings)
+
+    def info() -> RunInfo:
+        return RunInfo(__version__, started_at.replace("+00:00", "Z"), net.vantage())
+
+    outputs = Outputs(sinks, info)
+    run = Run(plan, settings, net, outputs, live)
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        named.stopped.set()
+        run.stop()
+
+    outputs.gone = stop
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop)
+    try:
+        outputs.head()
+        summary = await run.run(named)
+        outputs.tail(summary)
+    except BaseException:
+        outputs.discard()
+        raise
+    finally:
+        net.close()
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+    return summary, outputs.broken
+
+
+def _sinks(options: Options, live: Progress, *, many: bool) -> list[Sink]:
+    """Every document of the run, opened: what cannot be written is known before it begins."""
+    plain = reporters.Style(verbose=options.verbose, quiet=options.quiet, many=many)
+    style = _style(options, many=many)
+    sinks: list[Sink] = []
+    try:
+        for format_, path in options.save:
+            sinks.append(SavedFile(reporters.Stream(reporters.load(format_), plain), path))
+    except OutputError:
+        for sink in sinks:
+            sink.discard()
+        raise
+    console = reporters.Stream(reporters.load(options.format), style)
+    return [Console(console, sys.stdout, live), *sinks]
+
+
+def _style(options: Options, *, many: bool) -> reporters.Style:
+    """How standard output reads: https://no-color.org, and what a dumb terminal can do."""
+    terminal = sys.stdout.isatty()
+    dumb = os.environ.get("TERM", "dumb") in {"", "dumb"}
+    return reporters.Style(
+        width=_width(),
+        colour=terminal and not dumb and not os.environ.get("NO_COLOR"),
+        unicode=(sys.stdout.encoding or "").lower().replace("-", "").startswith("utf"),
+        verbose=options.verbose,
+        quiet=options.quiet,
+        many=many,
+    )
+
+
+def _width() -> int:
+    return max(20, shutil.get_terminal_size((80, 24)).columns)
+
+
+def _complain(line: str) -> None:
+    sys.stderr.write(f"ipv6check: {line}\n")

@@ -1,0 +1,336 @@
+"""Text to Target: what the user names, parsed once and never a raw string again.
+
+A host name is kept as its A-labels (RFC 5891), lower case, without the final dot; an address in the
+canonical text of RFC 5952. Nothing here opens a socket or takes longer than its input is long.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+MAX_TEXT = 2048
+MAX_NAME = 253  # RFC 1035 section 2.3.4: 255 octets on the wire
+MAX_LABEL = 63
+
+# The IANA service registry's TCP ports. `smtps` is what everyone calls `submissions` (RFC 8314).
+SCHEMES: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {
+        "dns": (53,),
+        "ftp": (21,),
+        "ftps": (990,),
+        "http": (80,),
+        "https": (443,),
+        "imap": (143,),
+        "imaps": (993,),
+        "ldap": (389,),
+        "ldaps": (636,),
+        "mqtt": (1883,),
+        "mqtts": (8883,),
+        "mysql": (3306,),
+        "pop3": (110,),
+        "pop3s": (995,),
+        "postgresql": (5432,),
+        "sip": (5060,),
+        "sips": (5061,),
+        "smtp": (25,),
+        "smtps": (465,),
+        "ssh": (22,),
+        "submission": (587,),
+        "submissions": (465,),
+    }
+)
+
+_LABEL = r"(?!xn--){first}(?:[a-z0-9_-]{{0,61}}[a-z0-9_])?"
+# Most targets of a long list. The last label starts with a letter, hence is no IPv4 address.
+_PLAIN = re.compile(
+    rf"(?:{_LABEL.format(first='[a-z0-9_]')}\.)*{_LABEL.format(first='[a-z_]')}",
+    re.IGNORECASE | re.ASCII,
+)
+_URL = re.compile(r"([^/?#]*)://([^/?#]*)([^#]*)", re.DOTALL)
+_BRACKETED = re.compile(r"\[([^][]*)\](?::(.*))?", re.DOTALL)
+_NETWORK = re.compile(r"[0-9a-f:.]+/[0-9]+", re.IGNORECASE | re.ASCII)
+_PORT = re.compile("[0-9]{1,5}")
+_OUTSIDE_A_LABEL = re.compile("[^a-z0-9_-]")
+_NUMBER = re.compile("[0-9]+|0x[0-9a-f]*")
+_NOT_ASCII = re.compile("[^\x00-\x7f]+")
+_JOINERS = str.maketrans("", "", "\u200c\u200d")  # RFC 5892 appendix A: letters of some names
+
+
+class TargetError(ValueError):
+    """What the user wrote cannot be a target. The message is one printable line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the user names.
+
+    ``text`` is what was written, ``host`` the name in A-labels or the canonical address. ``ports``
+    is the port that was written, else the scheme's, and empty for a bare name. ``scheme`` and
+    ``path`` are empty where none was written; ``path`` includes the query, is ASCII, and begins
+    with ``/``.
+    """
+
+    text: str
+    host: str
+    literal: bool = False
+    ports: tuple[int, ...] = ()
+    scheme: str = ""
+    path: str = ""
+
+    @property
+    def key(self) -> tuple[str, tuple[int, ...], str, str]:
+        """What makes two targets the same one, however they were written."""
+        return self.host, self.ports, self.scheme, self.path
+
+
+def parse(text: str) -> Target:
+    """The Target that ``text`` names.
+
+    Args:
+        text: a name, ``name:port``, an IPv6 address, ``[address]:port``, or ``scheme://…`` around
+            one of these (RFC 3986 section 3.2).
+
+    Raises:
+        TargetError: it names none, with the reason.
+    """
+    if len(text) <= MAX_NAME and _PLAIN.fullmatch(text):
+        return Target(text, text.lower())
+    try:
+        return _parse(text)
+    except TargetError:
+        if "@" not in text:
+            raise
+    # Whatever else is wrong, a part of it could be a part of a password.
+    raise TargetError(f"{quoted(without_user(text))} has user information: name the host alone")
+
+
+def hostname(text: str) -> str:
+    """The ASCII form of a host name: A-labels (RFC 5891), lower case, no final dot.
+
+    Underscores are allowed, since names of services have them (RFC 8552).
+
+    Raises:
+        TargetError: it is not a host name, or it is an IPv4 address.
+    """
+    if len(text) > MAX_NAME + 1:
+        raise _long_name(text)
+    name = text.lower() if text.isascii() else _mapped(text)
+    labels = [_label(label, text) for label in name.removesuffix(".").split(".")]
+    name = ".".join(labels)
+    if len(name) > MAX_NAME:
+        raise _long_name(text)
+    if _NUMBER.fullmatch(labels[-1]):
+        raise _ipv4(name)
+    return name
+
+
+def address(text: str) -> str:
+    """The canonical text of an IPv4 or IPv6 address (RFC 5952), without brackets.
+
+    Raises:
+        TargetError: it is not an address, or has a zone identifier (RFC 4007 section 11).
+    """
+    if "%" in text:
+        raise TargetError(f"{quoted(text)} has a zone identifier: only this machine knows it")
+    try:
+        ip = ipaddress.ip_address(text)
+    except ValueError:
+        raise TargetError(f"{quoted(text)} is not an IP address") from None
+    # str() of a mapped address differs between versions of Python.
+    mapped = ip.ipv4_mapped if ip.version == 6 else None
+    return f"::ffff:{mapped}" if mapped else str(ip)
+
+
+def ipv6_address(text: str) -> str:
+    """The canonical text of an IPv6 address (RFC 5952), without brackets.
+
+    Raises:
+        TargetError: it is none; an IPv4-mapped one (RFC 4291 section 2.5.5.2) is IPv4 on the wire.
+    """
+    canonical = address(text)
+    if ":" not in canonical:
+        raise TargetError(f"{quoted(text)} is an IPv4 address, not an IPv6 address")
+    if "." in canonical:
+        raise TargetError(f"{quoted(text)} is an IPv4 address in IPv6 notation: it tests no IPv6")
+    return canonical
+
+
+def port_number(text: str) -> int:
+    """A port, 1 to 65535 (RFC 6335 section 6).
+
+    Raises:
+        TargetError: it is none.
+    """
+    if _PORT.fullmatch(text) and 1 <= int(text) <= 65535:
+        return int(text)
+    raise TargetError(f"{quoted(text)} is not a port: a port is 1 to 65535")
+
+
+def endpoint(host: str, port: int) -> str:
+    """``[2001:db8::1]:443``, ``192.0.2.1:443`` or ``example.com:443`` (RFC 5952 section 6)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def address_and_port(text: str, default: int) -> tuple[str, int]:
+    """The address and the port of ``address``, ``[address]``, ``[address]:port``, ``ipv4:port``.
+
+    Raises:
+        TargetError: it is none of these.
+    """
+    if text.count(":") > 1 and not text.startswith("["):
+        return address(text), default
+    host, port = _authority(text)
+    if text.startswith("["):
+        host = ipv6_address(host)
+    return address(host), default if port is None else port_number(port)
+
+
+def without_user(text: str) -> str:
+    """``text`` from its last ``@`` on: what stands before may be a password, and is not shown."""
+    return f"...@{text.rpartition('@')[2]}" if "@" in text else text
+
+
+def quoted(text: str) -> str:
+    """``text`` in double quotes, made harmless."""
+    return f'"{harmless(text)}"'
+
+
+def harmless(text: str, limit: int = 80) -> str:
+    r"""``text`` for one line of a terminal: printable, the rest as ``\xNN``, and bounded."""
+    shown = text if len(text) <= limit else f"{text[:limit]}..."
+    if shown.isprintable():
+        return shown
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown
+    )
+
+
+def _parse(text: str) -> Target:
+    _refuse_unclean(text)
+    scheme, authority, path = _split(text)
+    host, port = _authority(authority)
+    literal = ":" in host or authority.startswith("[")
+    if literal and scheme and not authority.startswith("["):
+        raise TargetError(
+            f"{quoted(authority)} is neither host nor host:port: "
+            f"an IPv6 address needs brackets here, {scheme}://[2001:db8::1]/"
+        )
+    ports = SCHEMES.get(scheme, ()) if port is None else (port_number(port),)
+    host = ipv6_address(host) if literal else hostname(host)
+    return Target(text, host, literal, ports, scheme, path)
+
+
+def _refuse_unclean(text: str) -> None:
+    if len(text) > MAX_TEXT:
+        raise TargetError(f"{quoted(text)} is too long: {len(text)} characters, at most {MAX_TEXT}")
+    if not text:
+        raise TargetError(f"{quoted(text)} is empty: name a host, such as example.com")
+    if any(char.isspace() for char in text):
+        raise TargetError(f"{quoted(text)} has white space in it: name one target at a time")
+    if not text.translate(_JOINERS).isprintable():
+        raise TargetError(f"{quoted(text)} has a control or invisible character in it")
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    """Scheme, authority and path; the first and the last are empty where there is no ``://``."""
+    url = _URL.match(text)
+    if url is None:
+        _refuse_path(text)
+        return "", text, ""
+    scheme, authority, path = url[1].lower(), url[2], url[3]
+    if scheme not in SCHEMES:
+        raise TargetError(
+            f"{quoted(url[1])} is not a scheme that is known here: {', '.join(SCHEMES)}"
+        )
+    if not authority:
+        raise TargetError(f"{quoted(text)} names no host after {scheme}://")
+    return scheme, authority, _ascii_path(path)
+
+
+def _refuse_path(text: str) -> None:
+    if _NETWORK.fullmatch(text):
+        raise TargetError(f"{quoted(text)} is a network: name one host or one address")
+    if re.search("[/?#]", text):
+        raise TargetError(f"{quoted(text)} has a path but no scheme: write https:// before it")
+
+
+def _ascii_path(path: str) -> str:
+    """RFC 3987 section 3.1: what is not ASCII goes as percent-encoded UTF-8."""
+    rooted = f"/{path}" if path.startswith("?") else path
+    return _NOT_ASCII.sub(
+        lambda found: "".join(f"%{octet:02X}" for octet in found[0].encode()), rooted
+    )
+
+
+def _authority(text: str) -> tuple[str, str | None]:
+    """Host without brackets, and the text of the port if there is one."""
+    if bracketed := _BRACKETED.fullmatch(text):
+        host, port = bracketed[1], bracketed[2]
+    elif "[" in text or "]" in text:
+        raise TargetError(f"{quoted(text)} has brackets amiss: write [2001:db8::1]:443")
+    elif text.count(":") > 1:
+        host, port = text, None
+    else:
+        host, colon, rest = text.partition(":")
+        port = rest if colon else None
+    if port == "":
+        raise TargetError(f"{quoted(text)} names no port after the colon")
+    return host, port
+
+
+def _mapped(text: str) -> str:
+    """The mapping of UTS 46 section 4, steps 1 and 2."""
+    import idna  # noqa: PLC0415 - its tables cost 10 ms, and few names need them
+
+    try:
+        return idna.uts46_remap(text, std3_rules=False, transitional=False)
+    except UnicodeError as error:
+        raise _not_idna(text, error) from None
+
+
+def _label(label: str, name: str) -> str:
+    """One label in its ASCII form, ``label`` being lower case and mapped already."""
+    if not label.isascii() or label.startswith("xn--"):
+        label = _a_label(label, name)
+    if not label:
+        raise TargetError(f"{quoted(name)} has an empty label")
+    if len(label) > MAX_LABEL:
+        raise TargetError(f"{quoted(name)} has a label of more than {MAX_LABEL} characters")
+    if found := _OUTSIDE_A_LABEL.search(label):
+        raise TargetError(f"{quoted(name)} is not a host name: {quoted(found[0])} is not allowed")
+    if label.startswith("-") or label.endswith("-"):
+        raise TargetError(f"{quoted(name)} has a label that begins or ends with a hyphen")
+    return label
+
+
+def _a_label(label: str, name: str) -> str:
+    """RFC 5891 section 4 for a U-label; section 5.4 for what claims to be an A-label."""
+    import idna  # noqa: PLC0415 - as above
+
+    try:
+        return idna.alabel(idna.ulabel(label)).decode()
+    except UnicodeError as error:
+        raise _not_idna(name, error) from None
+
+
+def _not_idna(name: str, error: UnicodeError) -> TargetError:
+    return TargetError(f"{quoted(name)} is not a name of IDNA 2008: {harmless(str(error), 160)}")
+
+
+def _long_name(text: str) -> TargetError:
+    return TargetError(f"{quoted(text)} is longer than a name can be: {MAX_NAME} characters")
+
+
+def _ipv4(name: str) -> TargetError:
+    """WHATWG URL section 3.5: a name that ends in a number is an IPv4 address or nothing."""
+    hint = "name the host, an address alone has no IPv6 to check"
+    try:
+        return TargetError(f"{ipaddress.IPv4Address(name)} is an IPv4 address: {hint}")
+    except ValueError:
+        return TargetError(
+            f"{quoted(name)} ends in a number, which reads as an IPv4 address: {hint}"
+        )

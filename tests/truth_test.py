@@ -1,0 +1,77 @@
+"""The installed command against every scenario of the truth table."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from ipv6check import schema
+from tests.lab import Lab, scenarios
+
+TRUTH = Path(__file__).parent / "truth.toml"
+SCENARIOS: list[dict[str, Any]] = tomllib.loads(TRUTH.read_text("utf-8"))["scenario"]
+WORST_FIRST = ("fail", "error", "unknown", "warn", "pass", "skip")
+COMMAND = str(Path(sys.executable).with_name("ipv6check"))
+
+
+@cache
+def validator() -> jsonschema.Draft202012Validator:
+    """The schema that every JSON output has to meet."""
+    return jsonschema.Draft202012Validator(json.loads(schema.text()))
+
+
+@cache
+def addresses() -> dict[str, scenarios.Scenario]:
+    """What the lab builds, by the scenario's name."""
+    return {scenario.name: scenario for scenario in scenarios.load(TRUTH)}
+
+
+def placed(text: str, scenario: dict[str, Any]) -> str:
+    """The text with {aaaa0} and the like replaced by the scenario's addresses."""
+    built = addresses()[scenario["name"]]
+    return text.format(**{f"aaaa{number}": address for number, address in enumerate(built.aaaa)})
+
+
+def worst(results: list[dict[str, Any]], check: str) -> str:
+    """The worst status of one check, and its cause where it has one."""
+    of = [result for result in results if result["check"] == check]
+    first = min(of, key=lambda result: WORST_FIRST.index(result["status"]))
+    return " ".join(filter(None, (first["status"], first["cause"])))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: str(scenario["name"]))
+def test_truth(lab: Lab, scenario: dict[str, Any]) -> None:
+    """The verdict, the exit code, every check's status and cause are what the table says."""
+    target = placed(scenario.get("target", f"{scenario['name']}.test"), scenario)
+    arguments = ["--timeout", "1", *scenario.get("args", [])]
+    run = lab.run(
+        scenario.get("client", "dual"),
+        [COMMAND, target, "--format", "json", *arguments],
+        timeout=30,
+    )
+    assert "\x1b" not in run.stdout
+    assert run.stderr == ""
+    report = json.loads(run.stdout)
+    validator().validate(report)
+    (checked,) = report["targets"]
+    seen = {check: worst(checked["results"], check) for check in scenario["results"]}
+    expected = {
+        check: seen[check] if wanted == "any" else wanted
+        for check, wanted in scenario["results"].items()
+    }
+    story = json.dumps(checked["results"], indent=1)
+    assert expected == seen, story
+    if scenario["verdict"] != "any":
+        assert scenario["verdict"] == report["verdict"] == checked["verdict"], story
+        assert scenario["exit"] == run.returncode
+    assert scenario.get("vantage", "yes") == report["vantage"]["ipv6"]
+    said = " ".join(f"{result['message']} {result['hint']}" for result in checked["results"])
+    for words in scenario.get("says", []):
+        assert placed(words, scenario) in said
