@@ -132,7 +132,7 @@ def judge(check: Check, facts: Mapping[str, Any]) -> Findings:
         arguments[wanted.name] = fact
     try:
         found = check.judge(**arguments)
-    except Exception as error:  # noqa: BLE001 - a broken check becomes a result, the run goes on
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is a result, the run goes on
         return (crash(error, check.id),)
     findings = (found,) if isinstance(found, Finding) else found
     if not isinstance(findings, Sequence) or not findings:

@@ -143,7 +143,7 @@ class Outputs:
         """End every document, and let files appear under their names."""
         run = self._run()
         self._write(self._sinks, lambda sink: sink.stream.tail(summary, run))
-        self._each(self._sinks, Sink.finish)
+        self._each(self._sinks, lambda sink: sink.finish())
 
     def discard(self) -> None:
         """Throw unfinished files away."""

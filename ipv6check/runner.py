@@ -36,7 +36,7 @@ PROBE_WAITS = 3
 class Emit(Protocol):
     """Where finished targets go. ``number`` counts targets in the order named, from 0."""
 
-    def __call__(self, number: int, report: TargetReport) -> Awaitable[None]:
+    def __call__(self, number: int, report: TargetReport, /) -> Awaitable[None]:
         """Take one report; may wait, and so hold the run back."""
         ...
 

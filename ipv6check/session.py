@@ -25,7 +25,10 @@ from ipv6check.targets import Seen, TargetStream, open_input
 OK, FINDINGS, USAGE, BLIND, INTERRUPTED = 0, 1, 2, 3, 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-NetFactory = Callable[[Settings], Net]
+# For one target the loss is worth three pings; a long list is asked politely.
+FEW_TARGETS = 16
+
+NetFactory = Callable[[Settings, int | None], Net]
 
 
 @dataclass(slots=True)
@@ -64,12 +67,13 @@ class Named:
             stopped.cancel()
 
 
-def local_net(settings: Settings) -> Net:
-    """This host as the vantage of a run."""
+def local_net(settings: Settings, total: int | None) -> Net:
+    """This host as the vantage of a run of so many targets, None for nobody knows how many."""
     return LocalNet(
         nameservers=[address_and_port(server, 53) for server in settings.nameservers],
         timeout_s=settings.timeout_s,
         controls=settings.controls,
+        pings=3 if total is not None and total <= FEW_TARGETS else 1,
     )
 
 
@@ -127,7 +131,7 @@ async def _run(
 ) -> tuple[Summary, list[str]]:
     """The summary, and a line for each document that could not be written to its end."""
     started_at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-    net = net_factory(settings)
+    net = net_factory(settings, named.total)
 
     def info() -> RunInfo:
         return RunInfo(__version__, started_at.replace("+00:00", "Z"), net.vantage())

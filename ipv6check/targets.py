@@ -27,7 +27,8 @@ AHEAD = 2  # batches parsed before the first of them is taken
 REMEMBERED = 50_000  # targets
 
 # Reads that yield no target give the GIL up only to take it back before the loop has woken.
-_BREATH_S = 0.00005
+_BREATH_S = 0.000_05
+_BREATH_EVERY_S = 0.001
 _BOM = b"\xef\xbb\xbf"
 _COMMENT = re.compile(rb"(?:^|\s)#")
 
@@ -179,14 +180,16 @@ class _HandOff:
         self._loop = loop
         self._queue: asyncio.Queue[list[Target | str] | Exception | None] = asyncio.Queue()
         self._room = threading.Semaphore(AHEAD)
+        self._breath_due = 0.0
         self.stopped = False
 
     def put(self, batch: list[Target | str]) -> None:
         """From the thread: wait for room, then hand over. Nothing happens after `stop`."""
         if batch:
             self._put(batch)
-        else:
+        elif time.monotonic() > self._breath_due:
             time.sleep(_BREATH_S)
+            self._breath_due = time.monotonic() + _BREATH_EVERY_S
 
     def end(self, error: Exception | None = None) -> None:
         """From the thread: nothing more comes, because of ``error`` if there was one."""
@@ -229,7 +232,7 @@ def _standard_input() -> Source:
         descriptor = sys.stdin.fileno()
     except OSError:  # replaced by something in memory
         return sys.stdin.buffer
-    return sys.stdin.buffer
+    return io.FileIO(descriptor, closefd=False)
 
 
 def _lines(source: Source) -> Iterator[list[bytes]]:

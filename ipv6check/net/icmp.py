@@ -20,7 +20,8 @@ from icmplib.exceptions import ICMPLibError, SocketPermissionError
 from ipv6check.model import Echo, Failure, Kind
 from ipv6check.net import clock, errors
 
-COUNT = 3
+# An address that answers is not asked again; a lost request is not yet a lost host.
+TRIES = 3
 INTERVAL_S = 0.05
 PAYLOAD = b"ipv6check echo request, RFC 4443"
 
@@ -43,7 +44,7 @@ class _Series:
     sent_ns: dict[int, int] = field(default_factory=dict)
     rtts_ms: list[float] = field(default_factory=list)
     failure: Failure | None = None
-    waiting: int = COUNT
+    unsent: int = 0
 
     def settle(self) -> None:
         if not self.done.done():
@@ -69,15 +70,24 @@ class EchoSocket:
             _want_replies_only(self._sock)
         asyncio.get_running_loop().add_reader(self._sock.fileno(), self._readable)
 
-    async def ping(self, address: str, timeout_s: float) -> Echo:
-        """Send COUNT echo requests, INTERVAL_S apart, and wait ``timeout_s`` for the last."""
+    async def ping(self, address: str, count: int, timeout_s: float) -> Echo:
+        """Send ``count`` echo requests, and wait ``timeout_s`` for the last.
+
+        A single request that is lost is sent again, TRIES times in all.
+        """
         loop = asyncio.get_running_loop()
-        series = _Series(loop.create_future())
-        timers = [
-            loop.call_later(turn * INTERVAL_S, self._send, address, series)
-            for turn in range(1, COUNT)
-        ]
-        timers.append(loop.call_later((COUNT - 1) * INTERVAL_S + timeout_s, series.settle))
+        series = _Series(loop.create_future(), unsent=count)
+        if count > 1:
+            turns = [turn * INTERVAL_S for turn in range(1, count)]
+            last = turns[-1] + timeout_s
+            timers = [loop.call_later(turn, self._send, address, series) for turn in turns]
+        else:
+            last = timeout_s
+            timers = [
+                loop.call_later(timeout_s * turn / TRIES, self._send_again, address, series)
+                for turn in range(1, TRIES)
+            ]
+        timers.append(loop.call_later(last, series.settle))
         self._send(address, series)
         try:
             await series.done
@@ -96,6 +106,7 @@ class EchoSocket:
         self._icmp.close()
 
     def _send(self, address: str, series: _Series) -> None:
+        series.unsent -= 1
         self._sequence = sequence = (self._sequence + 1) & 0xFFFF
         self._pending[sequence] = series
         series.sent_ns[sequence] = time.time_ns()
@@ -106,6 +117,10 @@ class EchoSocket:
             code = getattr(error.__context__, "errno", None)
             if code not in (errno.EAGAIN, errno.ENOBUFS):
                 self._fail(sequence, errors.local_failure(code or errno.EHOSTUNREACH))
+
+    def _send_again(self, address: str, series: _Series) -> None:
+        series.unsent += 1
+        self._send(address, series)
 
     def _readable(self) -> None:
         while (queued := errors.next_error(self._sock)) is not None:
@@ -131,7 +146,7 @@ class EchoSocket:
         series = self._pending.pop(sequence, None)
         if series is not None:
             series.rtts_ms.append(clock.elapsed_ms(series.sent_ns[sequence], arrived_ns))
-            self._count(series)
+            self._settle(series)
 
     def _receive_error(self, error: errors.IcmpError) -> None:
         if len(error.packet) < _HEADER.size:
@@ -144,12 +159,12 @@ class EchoSocket:
         series = self._pending.pop(sequence, None)
         if series is not None:
             series.failure = failure
-            self._count(series)
+            self._settle(series)
 
-    @staticmethod
-    def _count(series: _Series) -> None:
-        series.waiting -= 1
-        if not series.waiting:
+    def _settle(self, series: _Series) -> None:
+        """The ping is over when every request was sent, and answered or refused."""
+        waiting = any(self._pending.get(sequence) is series for sequence in series.sent_ns)
+        if series.unsent <= 0 and not waiting:
             series.settle()
 
 

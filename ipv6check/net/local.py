@@ -31,8 +31,10 @@ class LocalNet:
         nameservers: Sequence[Server] = (),
         timeout_s: float = 3.0,
         controls: Sequence[str] = (),
+        pings: int = 3,
     ) -> None:
         self._timeout_s = timeout_s
+        self._pings = pings
         self._controls = tuple(controls)
         self._resolver = Resolver(nameservers or system_servers(), timeout_s)
         self._sockets = asyncio.Semaphore(SOCKETS)
@@ -45,6 +47,9 @@ class LocalNet:
 
     async def resolve(self, name: str, rdtype: str) -> Answer | Failure:
         """Ask the configured name servers one question."""
+        if rdtype == "AAAA":
+            # Whoever asks for AAAA will want to know which of them are the network's own.
+            self._ask_pref64()
         return await self._resolver.ask(name, rdtype)
 
     async def resolver_answers(self) -> bool:
@@ -54,10 +59,13 @@ class LocalNet:
 
     async def pref64(self) -> tuple[str, ...]:
         """The NAT64 prefixes that this network's DNS64 adds (RFC 7050 section 3)."""
-        task = self._once.get("pref64") or self._remember("pref64", self._discover_pref64())
-        found = await asyncio.shield(task)
+        found = await asyncio.shield(self._ask_pref64())
         assert isinstance(found, tuple)
         return found
+
+    def _ask_pref64(self) -> asyncio.Task[object]:
+        """Send the question, unless it was sent before."""
+        return self._once.get("pref64") or self._remember("pref64", self._discover_pref64())
 
     async def connect(self, address: str, port: int) -> Attempt:
         """Make one TCP handshake with this address, and close it."""
@@ -78,7 +86,7 @@ class LocalNet:
             return echo_socket
         await self._per_address.enter(address)
         try:
-            echo = await echo_socket.ping(address, self._timeout_s)
+            echo = await echo_socket.ping(address, self._pings, self._timeout_s)
         finally:
             self._per_address.leave(address)
         if ":" in address and echo.received:

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import dns.exception
 import dns.flags
@@ -18,7 +19,6 @@ import dns.message
 import dns.name
 import dns.rcode
 import dns.rdatatype
-import dns.rrset
 
 from ipv6check.model import Answer, Failure, Kind
 from ipv6check.net import clock
@@ -128,6 +128,21 @@ class _Channel:
             _settle(question, None)
 
 
+@lru_cache
+def _root_query(rdtype: str) -> bytes:
+    query = dns.message.make_query(".", rdtype, use_edns=0, payload=PAYLOAD)
+    return query.to_wire()
+
+
+def _query(name: dns.name.Name, rdtype: str) -> bytes:
+    """The query for a name: the one for the root, with the name in the root's place.
+
+    dnspython compresses even a lone name, which takes a millisecond for the 34 labels of ip6.arpa.
+    """
+    root = _root_query(rdtype)
+    return root[:_HEADER_SIZE] + name.to_digestable() + root[_HEADER_SIZE + 1 :]
+
+
 def _settle(question: _Question, reply: _Reply | None) -> None:
     if not question.reply.done():
         question.reply.set_result(reply)
@@ -167,12 +182,15 @@ class Resolver:
 
     async def ask(self, name: str, rdtype: str) -> Answer | Failure:
         """Ask one question; SERVFAIL, REFUSED and silence move on to the next name server."""
+        loop = asyncio.get_running_loop()
         try:
-            query = dns.message.make_query(name + ".", rdtype, use_edns=0, payload=PAYLOAD)
-        except dns.exception.DNSException as error:
+            asked = dns.name.from_text(name)
+            wire = _query(asked, rdtype)
+        except (dns.exception.DNSException, UnicodeError) as error:
             return Failure(Kind.DNS_ERROR, f"{name} cannot be asked for: {error}")
+        question = _Question(asked, dns.rdatatype.RdataType[rdtype], wire, loop.create_future())
         async with self._places:
-            return await self._ask(query)
+            return await self._ask(question)
 
     def close(self) -> None:
         """Close every socket."""
@@ -180,10 +198,8 @@ class Resolver:
             channel.close()
         self._channels.clear()
 
-    async def _ask(self, query: dns.message.QueryMessage) -> Answer | Failure:
-        asked = query.question[0]
+    async def _ask(self, question: _Question) -> Answer | Failure:
         loop = asyncio.get_running_loop()
-        question = _Question(asked.name, asked.rdtype, query.to_wire(), loop.create_future())
         failures: dict[Server, Failure] = {}
         deadline = loop.time() + self._timeout_s
         turns = max(SENDS, len(self._servers))
@@ -193,7 +209,7 @@ class Resolver:
                 if server in failures:
                     continue
                 left = deadline - loop.time()
-                outcome = await self._turn(question, query, server, left / (turns - turn))
+                outcome = await self._turn(question, server, left / (turns - turn))
                 if isinstance(outcome, Answer):
                     return outcome
                 if outcome is not None:
@@ -222,7 +238,6 @@ class Resolver:
     async def _turn(
         self,
         question: _Question,
-        query: dns.message.QueryMessage,
         server: Server,
         wait_s: float,
     ) -> Answer | Failure | None:
@@ -242,7 +257,7 @@ class Resolver:
             refusal, question.refusal = question.refusal, None
             return refusal
         if reply.message is None:
-            return await self._ask_tcp(query, reply.server)
+            return await self._ask_tcp(question, reply.server)
         return _answer(question, reply.message, reply.server, reply.elapsed_ms, tcp=False)
 
     def _channel(self, server: Server) -> _Channel:
@@ -251,11 +266,11 @@ class Resolver:
             channel = self._channels[server] = _Channel(server)
         return channel
 
-    async def _ask_tcp(self, query: dns.message.QueryMessage, server: Server) -> Answer | Failure:
+    async def _ask_tcp(self, question: _Question, server: Server) -> Answer | Failure:
         """Ask again over TCP what UDP truncated (RFC 7766 section 5)."""
         import dns.asyncquery  # noqa: PLC0415 - slow to import, seldom needed
 
-        question = query.question[0]
+        query = dns.message.make_query(question.name, question.rdtype, use_edns=0)
         started = time.perf_counter()
         try:
             message = await dns.asyncquery.tcp(
@@ -271,7 +286,7 @@ class Resolver:
 
 
 def _answer(
-    question: _Question | dns.rrset.RRset,
+    question: _Question,
     message: dns.message.Message,
     server: Server,
     elapsed_ms: float,

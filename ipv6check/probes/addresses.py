@@ -59,18 +59,19 @@ async def addresses(target: Target, settings: Settings, net: Net) -> Addresses |
 
 
 async def _resolve(host: str, settings: Settings, net: Net) -> Addresses | Failure:
-    # The prefixes are the same for all targets: asked beside the first one's addresses.
-    prefixes = asyncio.ensure_future(net.pref64())
+    # Back to back, AAAA first (RFC 8305 section 3).
+    asking_a = asyncio.ensure_future(net.resolve(host, "A"))
     try:
-        aaaa, a = await asyncio.gather(net.resolve(host, "AAAA"), net.resolve(host, "A"))
-        blind = await _blind(aaaa, a, net)
-        if blind is not None:
-            return blind
-        ipv6 = aaaa.records if isinstance(aaaa, Answer) else ()
-        ipv4 = a.records if isinstance(a, Answer) else ()
-        synthesised = await prefixes if ipv6 else ()
+        aaaa = await net.resolve(host, "AAAA")
+        a = await asking_a
     finally:
-        prefixes.cancel()
+        asking_a.cancel()
+    blind = await _blind(aaaa, a, net)
+    if blind is not None:
+        return blind
+    ipv6 = aaaa.records if isinstance(aaaa, Answer) else ()
+    ipv4 = a.records if isinstance(a, Answer) else ()
+    synthesised = await net.pref64() if ipv6 else ()
     found = _addresses(host, "dns", ipv6, ipv4, settings, synthesised)
     return replace(found, a=a, aaaa=aaaa)
 
