@@ -304,6 +304,8 @@ class Summary:
     verdicts: Mapping[Verdict, int]
     duration_ms: float
     interrupted: bool = False
+    # Some result is unknown because of the vantage.
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,12 +375,19 @@ def worst(verdicts: Mapping[Verdict, int]) -> Verdict:
     return next((verdict for verdict in WORST_FIRST if verdicts.get(verdict)), Verdict.UNKNOWN)
 
 
-# C0, DEL, C1, line separators and the bidirectional controls that reorder a terminal's line.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# C0, DEL, C1, line separators, what reorders or hides a terminal's text, and lone surrogates, which
+# no terminal's encoding holds.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
 
 
 def printable(text: str) -> str:
-    r"""Text of the network's, made harmless: each control character as ``\xNN`` (law 8)."""
-    if _UNPRINTABLE.search(text) is None:
-        return text
-    return _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    r"""Text of the network's, made harmless: a control character becomes ``\xNN`` (law 8)."""
+    return text if text.isprintable() else _UNPRINTABLE.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

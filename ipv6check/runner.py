@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from ipv6check import external
 from ipv6check.judge import Findings, Judge, crash
 from ipv6check.model import (
+    Cause,
     Failure,
     Finding,
     Kind,
@@ -71,6 +72,7 @@ class Run:
         self._ended: Kind | None = None
         self._counts: Counter[Status] = Counter()
         self._verdicts: Counter[Verdict] = Counter()
+        self._blind = False
 
     async def run(self, targets: AsyncIterable[Target]) -> Summary:
         """Observe and judge each target, so many at once."""
@@ -90,6 +92,7 @@ class Run:
             verdicts=dict(self._verdicts),
             duration_ms=(time.perf_counter() - started) * 1000,
             interrupted=self._ended is not None,
+            blind=self._blind,
         )
 
     def stop(self, why: Kind = Kind.INTERRUPTED) -> None:
@@ -113,6 +116,7 @@ class Run:
             report = await self._examine(target)
             self._counts.update(result.status for result in report.results)
             self._verdicts[report.verdict] += 1
+            self._blind |= any(result.cause is Cause.VANTAGE for result in report.results)
             self._watch.done(report)
             await self._emit(number, report)
 

@@ -106,10 +106,9 @@ class LocalNet:
         ipv4 = "no" if self._sources[socket.AF_INET] is None else "yes"
         source6 = self._sources[socket.AF_INET6]
         if source6 is None:
-            return Vantage(ipv4=ipv4, ipv6="no", detail="this host has no IPv6 route")
+            return Vantage(ipv4=ipv4, ipv6="no")
         if self._controls_silent and not self._heard_ipv6:
-            count = len(self._controls)
-            detail = f"this host has an IPv6 route, but none of {count} controls answers"
+            detail = f"none of {len(self._controls)} controls answers"
             return Vantage(ipv4=ipv4, ipv6="broken", source_ipv6=source6, detail=detail)
         return Vantage(ipv4=ipv4, source_ipv6=source6)
 

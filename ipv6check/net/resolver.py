@@ -9,6 +9,7 @@ import asyncio
 import random
 import socket
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,6 +19,7 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdataclass
 import dns.rdatatype
 
 from ipv6check.model import Answer, Failure, Kind
@@ -35,6 +37,8 @@ _HEADER_SIZE = 12
 _TRUNCATED = 0x02
 _RECEIVE_BUFFER = 1 << 20
 
+_IN = dns.rdataclass.IN
+_ANSWERS = (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
 _FAILURES = {dns.rcode.SERVFAIL: Kind.SERVFAIL, dns.rcode.REFUSED: Kind.DNS_REFUSED}
 
 
@@ -43,17 +47,19 @@ class _Question:
     name: dns.name.Name
     rdtype: dns.rdatatype.RdataType
     wire: bytes
-    reply: asyncio.Future[_Reply | None]
+    replies: asyncio.Queue[_Reply] = field(default_factory=asyncio.Queue)
     sends: list[tuple[_Channel, int]] = field(default_factory=list)
-    refusal: Failure | None = None
     malformed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
+    """What came back from one server: a message, a Failure, or neither where it was truncated."""
+
     server: Server
     elapsed_ms: float
-    message: dns.message.Message | None
+    message: dns.message.Message | None = None
+    failure: Failure | None = None
 
 
 class _Channel:
@@ -67,7 +73,7 @@ class _Channel:
         try:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
             clock.want_timestamps(self._sock)
-            self._sock.connect(server)
+            self._sock.connect(_sockaddr(server))
         except OSError:
             self._sock.close()
             raise
@@ -82,9 +88,10 @@ class _Channel:
         question.sends.append((self, number))
         self._sock.send(number.to_bytes(2, "big") + question.wire[2:])
 
-    def forget(self, number: int) -> None:
-        """Drop the answer to this send, should it still come."""
-        self._pending.pop(number, None)
+    def forget(self, number: int, question: _Question) -> None:
+        """Drop the answer to this send, should it still come; the id may be another's by now."""
+        if number in self._pending and self._pending[number][0] is question:
+            del self._pending[number]
 
     def close(self) -> None:
         """Stop reading and close the socket."""
@@ -105,27 +112,33 @@ class _Channel:
             self._receive(data, clock.arrival_ns(ancillary))
 
     def _receive(self, data: bytes, arrived_ns: int) -> None:
-        pending = self._pending.get(int.from_bytes(data[:2], "big"))
+        number = int.from_bytes(data[:2], "big")
+        pending = self._pending.get(number)
         if pending is None or len(data) < _HEADER_SIZE:
             return
         question, sent_ns = pending
-        elapsed = clock.elapsed_ms(sent_ns, arrived_ns)
-        if data[2] & _TRUNCATED:
-            _settle(question, _Reply(self.server, elapsed, None))
-            return
-        message = _read(data, question)
-        if message is None:
+        truncated = data[2] & _TRUNCATED
+        message = None if truncated else _read(data, question)
+        if message is None and not truncated:
             question.malformed = True
-        else:
-            _settle(question, _Reply(self.server, elapsed, message))
+            return
+        del self._pending[number]
+        elapsed = clock.elapsed_ms(sent_ns, arrived_ns)
+        question.replies.put_nowait(_Reply(self.server, elapsed, message))
 
     def _unreachable(self, error: OSError) -> None:
         """The name server's host, or a router, refused a datagram: it says not which."""
-        detail = f"{_text(self.server)}: {error.strerror}"
-        failure = Failure(Kind.RESOLVER_UNREACHABLE, detail)
-        for question, _sent in list(self._pending.values()):
-            question.refusal = question.refusal or failure
-            _settle(question, None)
+        failure = Failure(Kind.RESOLVER_UNREACHABLE, f"{_text(self.server)}: {error.strerror}")
+        for question, _sent in self._pending.values():
+            question.replies.put_nowait(_Reply(self.server, 0.0, failure=failure))
+        self._pending.clear()
+
+
+def _sockaddr(server: Server) -> tuple[str | int, ...]:
+    """With the interface of a link-local server (``fe80::1%eth0``), as routers announce them."""
+    numeric = socket.AI_NUMERICHOST
+    found = socket.getaddrinfo(*server, type=socket.SOCK_DGRAM, flags=numeric)
+    return found[0][4]
 
 
 @lru_cache
@@ -143,11 +156,6 @@ def _query(name: dns.name.Name, rdtype: str) -> bytes:
     return root[:_HEADER_SIZE] + name.to_digestable() + root[_HEADER_SIZE + 1 :]
 
 
-def _settle(question: _Question, reply: _Reply | None) -> None:
-    if not question.reply.done():
-        question.reply.set_result(reply)
-
-
 def _read(data: bytes, question: _Question) -> dns.message.Message | None:
     """The message, None unless it is a well-formed response to this very question."""
     try:
@@ -162,13 +170,22 @@ def _responds(message: dns.message.Message, question: _Question) -> bool:
         return False
     if len(message.question) != 1:
         # A server that cannot read the question may leave it out (RFC 1035 section 4.1.1).
-        return not message.question and message.rcode() != dns.rcode.NOERROR
+        return not message.question and message.rcode() not in _ANSWERS
     asked = message.question[0]
-    return asked.name == question.name and asked.rdtype == question.rdtype
+    return (asked.name, asked.rdtype, asked.rdclass) == (question.name, question.rdtype, _IN)
 
 
 def _text(server: Server) -> str:
     return server[0] if server[1] == 53 else f"{server[0]} port {server[1]}"
+
+
+async def _next_reply(question: _Question, until: float) -> _Reply | None:
+    """The next reply to any send, None when the time is up."""
+    try:
+        async with asyncio.timeout_at(until):
+            return await question.replies.get()
+    except TimeoutError:
+        return None
 
 
 class Resolver:
@@ -182,13 +199,12 @@ class Resolver:
 
     async def ask(self, name: str, rdtype: str) -> Answer | Failure:
         """Ask one question; SERVFAIL, REFUSED and silence move on to the next name server."""
-        loop = asyncio.get_running_loop()
         try:
             asked = dns.name.from_text(name)
             wire = _query(asked, rdtype)
         except (dns.exception.DNSException, UnicodeError) as error:
             return Failure(Kind.DNS_ERROR, f"{name} cannot be asked for: {error}")
-        question = _Question(asked, dns.rdatatype.RdataType[rdtype], wire, loop.create_future())
+        question = _Question(asked, dns.rdatatype.RdataType[rdtype], wire)
         async with self._places:
             return await self._ask(question)
 
@@ -201,25 +217,26 @@ class Resolver:
     async def _ask(self, question: _Question) -> Answer | Failure:
         loop = asyncio.get_running_loop()
         failures: dict[Server, Failure] = {}
-        deadline = loop.time() + self._timeout_s
+        began = loop.time()
+        deadline = began + self._timeout_s
+        waiting = deque(self._servers)
         turns = max(SENDS, len(self._servers))
         try:
-            for turn in range(turns):
-                server = self._servers[turn % len(self._servers)]
+            while waiting and turns:
+                server = waiting.popleft()
                 if server in failures:
                     continue
-                left = deadline - loop.time()
-                outcome = await self._turn(question, server, left / (turns - turn))
-                if isinstance(outcome, Answer):
-                    return outcome
-                if outcome is not None:
-                    failures[server] = outcome
-                if len(failures) == len(self._servers):
-                    break
+                now = loop.time()
+                until = now + (deadline - now) / turns
+                answer = await self._turn(question, server, failures, until, deadline)
+                if answer is not None:
+                    return answer
+                waiting.append(server)
+                turns -= 1
         finally:
             for channel, number in question.sends:
-                channel.forget(number)
-        return self._verdict(question, failures, (loop.time() - deadline + self._timeout_s) * 1000)
+                channel.forget(number, question)
+        return self._verdict(question, failures, (loop.time() - began) * 1000)
 
     def _verdict(
         self, question: _Question, failures: dict[Server, Failure], elapsed_ms: float
@@ -239,26 +256,39 @@ class Resolver:
         self,
         question: _Question,
         server: Server,
-        wait_s: float,
-    ) -> Answer | Failure | None:
-        """Send to one server and wait; None is silence so far, and a late answer still counts."""
+        failures: dict[Server, Failure],
+        until: float,
+        deadline: float,
+    ) -> Answer | None:
+        """Send to one server and wait for it; a late answer to an earlier send counts too.
+
+        Whoever says no is noted in ``failures``, and only a no of this server ends the wait.
+        """
         loop = asyncio.get_running_loop()
-        question.reply = loop.create_future()
         try:
             self._channel(server).send(question)
         except OSError as error:
-            return Failure(Kind.RESOLVER_UNREACHABLE, f"{_text(server)}: {error.strerror}")
-        timer = loop.call_later(wait_s, _settle, question, None)
-        try:
-            reply = await question.reply
-        finally:
-            timer.cancel()
-        if reply is None:
-            refusal, question.refusal = question.refusal, None
-            return refusal
-        if reply.message is None:
-            return await self._ask_tcp(question, reply.server)
-        return _answer(question, reply.message, reply.server, reply.elapsed_ms, tcp=False)
+            unreachable = f"{_text(server)}: {error.strerror}"
+            failures[server] = Failure(Kind.RESOLVER_UNREACHABLE, unreachable)
+        while server not in failures:
+            reply = await _next_reply(question, until)
+            if reply is None:
+                return None
+            if reply.failure is not None:
+                outcome: Answer | Failure = reply.failure
+            elif reply.message is not None:
+                elapsed_ms = reply.elapsed_ms
+                outcome = _answer(question, reply.message, reply.server, elapsed_ms, tcp=False)
+            elif reply.server in failures:
+                continue
+            else:
+                others = len(self._servers) - len(failures)
+                share_s = (deadline - loop.time()) / others
+                outcome = await self._ask_tcp(question, reply.server, share_s)
+            if isinstance(outcome, Answer):
+                return outcome
+            failures.setdefault(reply.server, outcome)
+        return None
 
     def _channel(self, server: Server) -> _Channel:
         channel = self._channels.get(server)
@@ -266,7 +296,9 @@ class Resolver:
             channel = self._channels[server] = _Channel(server)
         return channel
 
-    async def _ask_tcp(self, question: _Question, server: Server) -> Answer | Failure:
+    async def _ask_tcp(
+        self, question: _Question, server: Server, timeout_s: float
+    ) -> Answer | Failure:
         """Ask again over TCP what UDP truncated (RFC 7766 section 5)."""
         import dns.asyncquery  # noqa: PLC0415 - slow to import, seldom needed
 
@@ -274,9 +306,9 @@ class Resolver:
         started = time.perf_counter()
         try:
             message = await dns.asyncquery.tcp(
-                query, server[0], timeout=self._timeout_s, port=server[1]
+                query, server[0], timeout=max(timeout_s, 0.0), port=server[1]
             )
-        except (OSError, EOFError, dns.exception.DNSException) as error:
+        except (OSError, EOFError, ValueError, dns.exception.DNSException) as error:
             elapsed = (time.perf_counter() - started) * 1000
             detail = f"truncated over UDP, and {_text(server)} gave no answer over TCP: {error}"
             silent = isinstance(error, dns.exception.Timeout)
@@ -296,16 +328,19 @@ def _answer(
     name = question.name.to_text(omit_final_dot=True)
     rdtype = dns.rdatatype.to_text(question.rdtype)
     rcode = message.rcode()
-    if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+    if rcode not in _ANSWERS:
         kind = _FAILURES.get(rcode, Kind.DNS_ERROR)
         detail = f"{dns.rcode.to_text(rcode)} from {_text(server)}"
         return Failure(kind, detail, elapsed_ms, server[0])
     assert isinstance(message, dns.message.QueryMessage)
     try:
         chaining = message.resolve_chaining()
-    except dns.exception.DNSException as error:
+    except dns.message.ChainTooLong as error:
         detail = f"the CNAME chain of {name} does not end: {error}"
         return Failure(Kind.CNAME_LOOP, detail, elapsed_ms, server[0])
+    except dns.exception.DNSException as error:
+        detail = f"{_text(server)} contradicts itself: {error}"
+        return Failure(Kind.BAD_ANSWER, detail, elapsed_ms, server[0])
     chain = tuple(link[0].target.to_text(omit_final_dot=True) for link in chaining.cnames)
     rrset = chaining.answer
     records = () if rrset is None else tuple(rdata.to_text() for rdata in rrset[:MAX_RECORDS])

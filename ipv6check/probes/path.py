@@ -35,7 +35,7 @@ async def path(
     everyone_internal = all(special_purpose(address) for address in addresses.ipv6)
     if everyone_internal or await net.controls_answer():
         return Path("yes")
-    return Path("broken", net.vantage().detail)
+    return Path("broken", "the IPv6 of this host is broken: neither target nor controls answer")
 
 
 def _local_detail(connections: Connections) -> str:

@@ -42,10 +42,6 @@ NAME_WIDTH = 9  # at least, so that the columns of most targets are in line
 
 # Joiners, variation selectors, tags and the like: they make names that look alike, and terminals
 # disagree on the width of what holds them.
-_INVISIBLE = re.compile(
-    "[\u00ad\u061c\u180e\u200b-\u200f\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e0fff]"
-)
 
 
 class _Look(NamedTuple):
@@ -65,6 +61,7 @@ _LOOKS = {
 }
 _RANK = {status: rank for rank, status in enumerate(_LOOKS)}
 _AT_REST = frozenset({Status.PASS, Status.SKIP})
+_EXPLAINED = frozenset({Status.FAIL, Status.WARN})
 _VERDICT_LOOKS = {
     Verdict.NOT_READY: _LOOKS[Status.FAIL],
     Verdict.UNKNOWN: _LOOKS[Status.UNKNOWN],
@@ -111,7 +108,7 @@ def tail(summary: Summary, run: RunInfo, style: Style) -> str:
     if style.quiet and summary.verdict is Verdict.READY and not summary.interrupted:
         return ""
     lines = [Text()] if style.many else []
-    lines += _vantage_note(run.vantage, style)
+    lines += _vantage_note(run.vantage, style) if summary.blind else []
     lines += _pack(_closing(summary, run.vantage, style), style)
     return _paint(lines, style)
 
@@ -255,7 +252,7 @@ def _below(row: _Row, indent: int, style: Style) -> list[Text]:
 
 def _advice(report: TargetReport, style: Style) -> list[Text]:
     """Where to read more of the worst finding."""
-    wanting = [result for result in report.results if result.status not in _AT_REST]
+    wanting = [result for result in report.results if result.status in _EXPLAINED]
     if not wanting:
         return []
     worst = min(wanting, key=lambda result: (_RANK[result.status], result.check))
@@ -271,7 +268,7 @@ def _vantage_note(vantage: Vantage, style: Style) -> list[Text]:
     detail = f" ({vantage.detail})" if vantage.detail else ""
     if vantage.ipv6 == "no":
         text = (
-            f"{here} has no IPv6 route{detail}, so only DNS was judged: run it from a host with "
+            f"{here} has no IPv6 route, so nothing but DNS can be judged: run it from a host with "
             "IPv6, or in CI accept it with --on-unknown pass"
         )
     elif vantage.ipv6 == "broken":
@@ -343,7 +340,7 @@ def _pack(parts: Sequence[Text], style: Style) -> list[Text]:
 
 def _clean(text: str, style: Style) -> str:
     """Text of the network's, each character of it visible and known to the terminal's encoding."""
-    visible = _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", printable(text)).strip()
+    visible = printable(text).strip()
     encoding = "utf-8" if style.unicode else "ascii"
     return visible.encode(encoding, "backslashreplace").decode(encoding)
 
