@@ -79,13 +79,13 @@ def _dead(
     subject = endpoint(attempt.address, attempt.port)
     twin = min(twins, key=lambda each: (not each.connected, each.elapsed_ms), default=None)
     evidence = {"ipv6": _evidence(attempt), "ipv4": _evidence(twin)}
-    if failure.kind is Kind.NO_LOCAL_ROUTE:
-        message = f"{subject}: this host has no route to it ({failure.detail})"
+    cause = _blame(attempt, connections, pings)
+    if cause is Cause.VANTAGE:
+        message = f"{subject} cannot be tried from here: {failure.detail}"
         return unknown(message, hint=FROM_ELSEWHERE, subject=subject, evidence=evidence)
     message = f"{subject} {describe(failure)}"
     if twin is not None and twin.connected:
         message += f", IPv4 connects in {ms(twin.elapsed_ms)}"
-    cause = _blame(attempt, connections, pings)
     return fail(
         message, hint=_mend(attempt, cause), subject=subject, cause=cause, evidence=evidence
     )
@@ -112,9 +112,12 @@ def _down(connections: Connections, ports: list[int], pings: Pings | Failure) ->
     evidence = {"ipv6": _evidence(first6), "ipv4": _evidence(first4)}
     where = " or ".join(map(str, ports))
     subject = f"port {where}"
+    cause = _blame(first6, connections, pings)
+    if cause is Cause.VANTAGE:
+        message = f"port {where} cannot be tried from here: {first6.failure.detail}"
+        return unknown(message, hint=FROM_ELSEWHERE, subject=subject, evidence=evidence)
     if first4 is None or first4.failure is None or first4.failure.kind is Kind.NO_LOCAL_ROUTE:
         message = f"nothing accepts port {where}: {first6.address} {describe(first6.failure)}"
-        cause = _blame(first6, connections, pings)
         hint = _mend(first6, cause)
         return fail(message, hint=hint, subject=subject, cause=cause, evidence=evidence)
     message = f"nothing accepts port {where}, over IPv6 and IPv4 alike: the service is down"

@@ -33,6 +33,8 @@ FILE = "ipv6check.toml"
 TABLE = "check"
 PREFIX = "IPV6CHECK_"
 MAX_FILE = 1 << 20  # bytes
+# The longest row of waits is four: resolve, connect, race the second port, ask the controls.
+DEADLINE_TIMEOUTS = 5
 
 # a, f and k.root-servers.net: three operators, and addresses that will not change.
 ROOT_SERVERS = ("2001:503:ba3e::2:30", "2001:500:2f::f", "2001:7fd::1")
@@ -329,13 +331,18 @@ class Options:
     timeout: float = field(
         default=3.0,
         metadata={
-            "option": Option(_seconds(300), "SECONDS", "Longest time for one probe.", "number")
+            "option": Option(_seconds(300), "SECONDS", "Longest wait for one answer.", "number")
         },
     )
-    deadline: float = field(
-        default=15.0,
+    deadline: float | None = field(
+        default=None,
         metadata={
-            "option": Option(_seconds(3600), "SECONDS", "Longest time for one target.", "number")
+            "option": Option(
+                _seconds(3600),
+                "SECONDS",
+                "Longest time for one target; five times the timeout if not given.",
+                "number",
+            )
         },
     )
     run_deadline: float | None = field(
@@ -443,7 +450,7 @@ class Options:
             self.resolve,
             self.nameserver,
             self.timeout,
-            self.deadline,
+            self.deadline or DEADLINE_TIMEOUTS * self.timeout,
             self.run_deadline,
             self.parallel,
             self.internal,

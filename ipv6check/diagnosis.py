@@ -26,6 +26,8 @@ def blame(attempt: Attempt, others: tuple[Attempt, ...] = (), echo: Echo | None 
     """
     assert attempt.failure is not None
     kind = attempt.failure.kind
+    if attempt.failure.near:
+        return Cause.VANTAGE
     if kind is Kind.TIMEOUT:
         alive = (echo is not None and echo.received) or any(other.answered for other in others)
         return Cause.FIREWALL if alive else Cause.NETWORK

@@ -96,13 +96,15 @@ _OWN_ANSWERS = frozenset({Kind.REFUSED, Kind.RESET})
 class Failure:
     """The network said no: data, not an exception.
 
-    ``source`` is the address that said so, where one did (the router that sent an ICMP error).
+    ``source`` is the address that said so, where one did (the router that sent an ICMP error);
+    ``near`` tells that it is the vantage's own or its first router's, who is no part of a target.
     """
 
     kind: Kind
     detail: str
     elapsed_ms: float = 0.0
     source: str | None = None
+    near: bool = False
 
 
 # --- observations of Net ---------------------------------------------------------------------

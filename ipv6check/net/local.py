@@ -6,12 +6,14 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 
 from ipv6check.model import Answer, Attempt, Echo, Failure, Kind, Vantage
 from ipv6check.net import icmp, nat64, tcp
 from ipv6check.net.errors import local_failure
 from ipv6check.net.limits import Gate
 from ipv6check.net.resolver import Resolver, Server, system_servers
+from ipv6check.registry import special_purpose
 
 SOCKETS = 512
 PER_ADDRESS = 6
@@ -53,7 +55,10 @@ class LocalNet:
         return await self._resolver.ask(name, rdtype)
 
     async def resolver_answers(self) -> bool:
-        """Whether a name server answers for the root, which every resolver knows."""
+        """Whether a name server answers for the root, which every resolver knows.
+
+        A resolver without an uplink says SERVFAIL to that, too; one that refuses it is well.
+        """
         task = self._once.get("resolver") or self._remember("resolver", self._ask_root())
         return bool(await asyncio.shield(task))
 
@@ -75,8 +80,8 @@ class LocalNet:
                 attempt = await tcp.connect(address, port, self._timeout_s)
         finally:
             self._per_address.leave(address)
-        if ":" in address and attempt.answered:
-            self._heard_ipv6 = True
+        if ":" in address:
+            attempt = self._hear(attempt)
         return attempt
 
     async def ping(self, address: str) -> Echo | Failure:
@@ -89,8 +94,8 @@ class LocalNet:
             echo = await echo_socket.ping(address, self._pings, self._timeout_s)
         finally:
             self._per_address.leave(address)
-        if ":" in address and echo.received:
-            self._heard_ipv6 = True
+        if echo.received:
+            self._heard_ipv6 = self._heard_ipv6 or self._is_afar(address)
         return echo
 
     async def controls_answer(self) -> bool:
@@ -122,6 +127,26 @@ class LocalNet:
                 echo_socket.close()
         self._echo.clear()
 
+    def _hear(self, attempt: Attempt) -> Attempt:
+        """Learn from an IPv6 attempt what this host's uplink does, and what its own router says."""
+        failure = attempt.failure
+        told = failure is not None and failure.source is not None
+        if (self._heard_ipv6 and not told) or not self._is_afar(attempt.address):
+            return attempt
+        self._heard_ipv6 |= attempt.answered
+        if failure is None or failure.source is None or self._is_afar(failure.source):
+            return attempt
+        return replace(attempt, failure=replace(failure, near=True))
+
+    def _is_afar(self, address: str) -> bool:
+        """Whether packets to this IPv6 address go through this host's router and beyond."""
+        source = self._sources[socket.AF_INET6]
+        if ":" not in address or source is None or special_purpose(address) is not None:
+            return False
+        return ipaddress.IPv6Address(address) not in ipaddress.IPv6Network(
+            (source, 64), strict=False
+        )
+
     def _remember(self, what: str, question: Coroutine[None, None, object]) -> asyncio.Task[object]:
         """Ask once a run: every later caller awaits the same task."""
         task = self._once[what] = asyncio.get_running_loop().create_task(question)
@@ -129,7 +154,7 @@ class LocalNet:
 
     async def _ask_root(self) -> bool:
         answer = await self._resolver.ask("", "NS")
-        return isinstance(answer, Answer) or answer.kind is Kind.SERVFAIL
+        return isinstance(answer, Answer) or answer.kind is Kind.DNS_REFUSED
 
     async def _discover_pref64(self) -> tuple[str, ...]:
         answer = await self._resolver.ask(nat64.WELL_KNOWN_NAME, "AAAA")

@@ -13,7 +13,9 @@ from ipv6check.registry import SpecialPurpose, special_purpose, usable_ipv4
 from ipv6check.target import Target
 
 LOCALHOST = {"AAAA": "::1", "A": "127.0.0.1"}
-_NO_REPLY = frozenset({Kind.TIMEOUT, Kind.RESOLVER_UNREACHABLE, Kind.BAD_ANSWER})
+_NO_WORD = frozenset(
+    {Kind.TIMEOUT, Kind.RESOLVER_UNREACHABLE, Kind.BAD_ANSWER, Kind.SERVFAIL, Kind.DNS_ERROR}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ async def _blind(aaaa: Answer | Failure, a: Answer | Failure, net: Net) -> Failu
         return None
     if aaaa.kind is a.kind is Kind.DNS_REFUSED:
         return Failure(Kind.RESOLVER_UNREACHABLE, f"the resolver refuses this host: {aaaa.detail}")
-    if not {aaaa.kind, a.kind} <= _NO_REPLY:
+    if not {aaaa.kind, a.kind} <= _NO_WORD:
         return None
     if Kind.RESOLVER_UNREACHABLE in {aaaa.kind, a.kind} or not await net.resolver_answers():
         return Failure(Kind.RESOLVER_UNREACHABLE, f"the resolver is out of reach: {aaaa.detail}")
