@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from ipv6check import (
     Attempt,
+    Cause,
     Connections,
     Failure,
     Finding,
@@ -49,21 +50,38 @@ def fallback(
         return ok(f"IPv6 wins in {ms(race.elapsed_ms)}{behind}", evidence=evidence)
     if len(dead) < len(ipv6):
         return _slow(race, ipv6, connections, evidence)
+    return _masked(race, ipv6, connections, pings, evidence)
+
+
+def _masked(
+    race: Outcome,
+    dead: list[Attempt],
+    connections: Connections,
+    pings: Pings | Failure,
+    evidence: dict[str, object],
+) -> Finding:
     echo = pings.to(dead[0].address) if isinstance(pings, Pings) else None
     others = tuple(each for each in connections.ipv6 if each.address == dead[0].address)
+    cause = blame(dead[0], others, echo)
+    if cause is Cause.VANTAGE:
+        return unknown("no race: IPv6 cannot be tried from here, see tcp", evidence=evidence)
     message = (
         f"IPv4 hides it: +{ms(_head_start_ms(race))} for browsers, "
-        f"{ms(_sequential_ms(ipv6))} for one by one clients"
+        f"{ms(_sequential_ms(dead))} for one by one clients"
     )
     hint = "mend IPv6 (see tcp), or withdraw the AAAA until it works"
-    return warn(message, hint=hint, cause=blame(dead[0], others, echo), evidence=evidence)
+    return warn(message, hint=hint, cause=cause, evidence=evidence)
 
 
 def _slow(
     race: Outcome, ipv6: list[Attempt], connections: Connections, evidence: dict[str, object]
 ) -> Finding:
     best6 = min(attempt.elapsed_ms for attempt in ipv6 if attempt.connected)
-    best4 = min(each.elapsed_ms for each in connections.ipv4 if each.address == race.winner)
+    best4 = next(
+        each.elapsed_ms
+        for each in connections.ipv4
+        if (each.address, each.port) == (race.winner, race.port)
+    )
     message = f"IPv6 works but loses the race: {ms(best6)}, IPv4 {ms(best4)}"
     hint = "Happy Eyeballs clients use IPv4: shorten the IPv6 path (peering, tunnel, far replica)"
     return warn(message, hint=hint, evidence=evidence)

@@ -56,14 +56,14 @@ def _open(attempts: tuple[Attempt, ...], port: int) -> list[Attempt]:
     return [attempt for attempt in attempts if attempt.port == port and attempt.connected]
 
 
+def _ended_here(attempt: Attempt) -> bool:
+    """Whether this host or its own router refused, so that nothing is said of the target."""
+    return attempt.failure is not None and blame(attempt) is Cause.VANTAGE
+
+
 def _port(connections: Connections, port: int, pings: Pings | Failure) -> list[Finding]:
     """What is wrong with one port that something accepts."""
-    twins = [
-        attempt
-        for attempt in connections.ipv4
-        if attempt.port == port
-        and (attempt.failure is None or attempt.failure.kind is not Kind.NO_LOCAL_ROUTE)
-    ]
+    twins = [each for each in connections.ipv4 if each.port == port and not _ended_here(each)]
     ipv6 = [attempt for attempt in connections.ipv6 if attempt.port == port]
     found = [_dead(attempt, twins, connections, pings) for attempt in ipv6 if attempt.failure]
     if twins and not any(twin.connected for twin in twins):
@@ -116,7 +116,7 @@ def _down(connections: Connections, ports: list[int], pings: Pings | Failure) ->
     if cause is Cause.VANTAGE:
         message = f"port {where} cannot be tried from here: {first6.failure.detail}"
         return unknown(message, hint=FROM_ELSEWHERE, subject=subject, evidence=evidence)
-    if first4 is None or first4.failure is None or first4.failure.kind is Kind.NO_LOCAL_ROUTE:
+    if first4 is None or first4.failure is None or _ended_here(first4):
         message = f"nothing accepts port {where}: {first6.address} {describe(first6.failure)}"
         hint = _mend(first6, cause)
         return fail(message, hint=hint, subject=subject, cause=cause, evidence=evidence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import os
 import sys
@@ -31,20 +32,34 @@ Each option can also stand in ipv6check.toml (table [check]) or in the environme
 
 def main() -> None:
     """Run the command line and exit."""
+    _open_closed_streams()
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
         sys.stdout.write(f"ipv6check {__version__}\n")
         return
     if arguments and arguments[0] not in {*COMMANDS, "--help", "-h", "--version"}:
         arguments = ["check", *arguments]
+    app = _app(wanted=arguments[0] if arguments else "")
     try:
-        _app(wanted=arguments[0] if arguments else "")(arguments, prog_name="ipv6check")
-    except ValueError as error:
-        _refuse(error)
-    except OSError as error:
-        _refuse(error)
+        # Without arguments typer shows its help; else its errors are ours to print, in one line.
+        app(arguments, prog_name="ipv6check", standalone_mode=not arguments)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read has heard enough; the interpreter must not try again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(USAGE)
+    except Exception as error:  # noqa: BLE001 - what is not of the user's making is raised again
+        _refuse(error)
+
+
+def _open_closed_streams() -> None:
+    """Where the caller closed a stream, Python has None and the next socket takes its number."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nothing = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
+            setattr(sys, name, nothing)
 
 
 def _refuse(error: Exception) -> None:
@@ -52,11 +67,18 @@ def _refuse(error: Exception) -> None:
     from ipv6check.config import ConfigError  # noqa: PLC0415
     from ipv6check.output import OutputError  # noqa: PLC0415
     from ipv6check.plugin import PluginError  # noqa: PLC0415
-    from ipv6check.target import TargetError  # noqa: PLC0415
+    from ipv6check.target import TargetError, harmless  # noqa: PLC0415
 
-    if not isinstance(error, ConfigError | OutputError | PluginError | TargetError):
+    line = str(error)
+    # An error of click's, which typer has under a name of its own.
+    if (said := getattr(error, "format_message", None)) is not None:
+        line = f"{harmless(' '.join(said().split()).rstrip('.'), 200)}; see ipv6check --help"
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        line = f"standard output cannot be written: {error.strerror}"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    elif not isinstance(error, ConfigError | OutputError | PluginError | TargetError):
         raise error
-    sys.stderr.write(f"ipv6check: {error}\n")
+    sys.stderr.write(f"ipv6check: {line}\n")
     sys.exit(USAGE)
 
 

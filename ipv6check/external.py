@@ -13,6 +13,7 @@ import json
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from ipv6check.judge import Findings, broken
@@ -39,6 +40,8 @@ async def ask(check: Check, target: Target, facts: Mapping[str, Any], timeout_s:
     try:
         async with asyncio.timeout(timeout_s):
             output = await _converse(process, _question(check, target, facts))
+            if len(output) > MAX_OUTPUT:
+                return (broken(f"{check.id} said more than {MAX_OUTPUT} bytes"),)
             code = await process.wait()
     except TimeoutError:
         return (broken(f"{check.id} gave no answer in {timeout_s:g} s"),)
@@ -53,10 +56,13 @@ async def _converse(process: asyncio.subprocess.Process, question: bytes) -> byt
     assert process.stdout is not None
     writing = asyncio.ensure_future(_write(process.stdin, question))
     output = b""
-    while len(output) < MAX_OUTPUT and (chunk := await process.stdout.read(MAX_OUTPUT)):
-        output += chunk
-    await writing
-    return output[:MAX_OUTPUT]
+    try:
+        while len(output) <= MAX_OUTPUT and (chunk := await process.stdout.read(MAX_OUTPUT)):
+            output += chunk
+    finally:
+        # Who has answered need not read the rest of the question.
+        writing.cancel()
+    return output
 
 
 async def _write(stdin: asyncio.StreamWriter, question: bytes) -> None:
@@ -71,10 +77,10 @@ async def _write(stdin: asyncio.StreamWriter, question: bytes) -> None:
 
 def _end(process: asyncio.subprocess.Process) -> None:
     """The program and whatever it started, which have a session of their own."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+    # Until its pipes are closed wait() does not return, and what is unread keeps one open.
+    process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _question(check: Check, target: Target, facts: Mapping[str, Any]) -> bytes:

@@ -56,27 +56,40 @@ class _Bench(threading.Thread):
         self.check: Check | None = None
         self.since = 0.0
         self.abandoned = False
+        self.judged: list[_Docket] = []
+        # Held while one check's end and the next one's beginning are written down, and while the
+        # loop decides whether one of them blocks.
+        self.lock = threading.Lock()
 
     def run(self) -> None:
-        while not self.abandoned and (docket := self.dockets.get()) is not None:
+        """Judge what waits, and tell the loop once of all that is judged by then."""
+        while (docket := self.dockets.get()) is not None:
             self.docket = docket
             self._serve(docket)
+            if self.abandoned:
+                break
+            self.judged.append(docket)
+            if self.dockets.empty():
+                docket.done.get_loop().call_soon_threadsafe(_finish, self.judged)
+                self.judged = []
 
     def _serve(self, docket: _Docket) -> None:
         while len(docket.findings) < len(docket.checks):
             check = docket.checks[len(docket.findings)]
-            self.since, self.check = time.monotonic(), check
+            with self.lock:
+                self.since, self.check = time.monotonic(), check
             found = (_gave_up(check),) if check.id in self.blocked else judge(check, docket.facts)
-            if self.abandoned:
-                return
-            self.check = None
-            docket.findings.append(found)
-        docket.done.get_loop().call_soon_threadsafe(_finish, docket)
+            with self.lock:
+                if self.abandoned:
+                    return
+                self.check = None
+                docket.findings.append(found)
 
 
-def _finish(docket: _Docket) -> None:
-    if not docket.done.done():
-        docket.done.set_result(docket.findings)
+def _finish(judged: list[_Docket]) -> None:
+    for docket in judged:
+        if not docket.done.done():
+            docket.done.set_result(docket.findings)
 
 
 class Judge:
@@ -109,10 +122,14 @@ class Judge:
         """Replace the thread when a check has kept it for too long."""
         self._watch = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
         bench = self._bench
-        check, docket = bench.check, bench.docket
-        if check is None or docket is None or time.monotonic() - bench.since < self._deadline_s:
-            return
-        bench.abandoned = True
+        # What is judged must not wait for the check that follows.
+        _finish(list(bench.judged))
+        with bench.lock:
+            check, docket = bench.check, bench.docket
+            late = time.monotonic() - bench.since >= self._deadline_s
+            if check is None or docket is None or not late:
+                return
+            bench.abandoned = True
         self._blocked.add(check.id)
         docket.findings.append((_gave_up(check),))
         waiting, self._dockets = self._dockets, queue.SimpleQueue()

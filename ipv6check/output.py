@@ -62,19 +62,23 @@ class Console(Sink):
 
 
 class SavedFile(Sink):
-    """A file that appears whole, under its name, when the run is over."""
+    """A file that appears whole, under its name, when the run is over.
+
+    What is no regular file (a pipe, a device) keeps its place, and is written to as the run goes.
+    """
 
     def __init__(self, stream: Stream, path: Path) -> None:
         """Open it beside its final name. Raises OutputError, before any packet is sent."""
         super().__init__(str(path), stream)
-        self._path = path
         if path.is_dir():
             raise OutputError(f"{path} cannot be written: it is a directory")
+        self._beside: Path | None = None
+        # A symbolic link keeps leading where it led.
+        self._path = path if _special(path) else Path(os.path.realpath(path))
         try:
-            descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            descriptor = self._open()
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror}") from error
-        self._beside = Path(name)
         self._file = os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace")
 
     def write(self, text: str) -> None:
@@ -84,16 +88,29 @@ class SavedFile(Sink):
     def finish(self) -> None:
         """Give the file its name."""
         self._file.close()
-        # mkstemp made it for us alone; a report is as readable as any new file.
-        self._beside.chmod(0o666 & ~_umask())
-        self._beside.replace(self._path)
+        if self._beside is not None:
+            # mkstemp made it for us alone; a report is as readable as any new file.
+            self._beside.chmod(0o666 & ~_umask())
+            self._beside.replace(self._path)
 
     def discard(self) -> None:
         """Throw it away, unless it has its name already."""
         with suppress(OSError):
             self._file.close()
-        with suppress(FileNotFoundError):
-            self._beside.unlink()
+        if self._beside is not None:
+            self._beside.unlink(missing_ok=True)
+
+    def _open(self) -> int:
+        if _special(self._path):
+            return os.open(self._path, os.O_WRONLY)
+        prefix = f".{self._path.name}."
+        descriptor, name = tempfile.mkstemp(prefix=prefix, dir=self._path.parent)
+        self._beside = Path(name)
+        return descriptor
+
+
+def _special(path: Path) -> bool:
+    return path.exists() and not path.is_file()
 
 
 def _umask() -> int:

@@ -85,6 +85,8 @@ def check(*, reference: str = "", cause: str | Cause) -> Callable[[Judge], Check
     """Make a function a check. ``cause`` is what its findings carry unless they say otherwise."""
 
     def decorate(judge: Judge) -> Check:
+        if not inspect.isfunction(judge):
+            raise TypeError(f"@check marks a plain function, not {judge!r}")
         return Check(judge, inspect.getdoc(judge) or "", reference, Cause(cause))
 
     return decorate
@@ -189,13 +191,13 @@ def _import(path: Path, name: str) -> types.ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise PluginError(f"{path}:{_line(error, path)}: {_one_line(error)}") from error
     return module
 
 
-def _line(error: Exception, path: Path) -> int:
+def _line(error: BaseException, path: Path) -> int:
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return error.lineno or 1
     frames = traceback.extract_tb(error.__traceback__)
@@ -203,7 +205,7 @@ def _line(error: Exception, path: Path) -> int:
     return (lines[-1] if lines else None) or 1
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     return f"{type(error).__name__}: {' '.join(text.split())}"
 
@@ -234,17 +236,20 @@ def _read_inputs(
         raise PluginError("a check judges and does no I/O: make it a plain function")
     try:
         hints = typing.get_type_hints(function)
-    except NameError as error:
-        raise PluginError(f"annotation: {error}") from error
+    except Exception as error:  # an annotation is evaluated, and may be anything
+        raise PluginError(f"annotation: {_one_line(error)}") from error
     return tuple(
-        _read_input(name, hints.get(name), probes, allowed)
-        for name in inspect.signature(function).parameters
+        _read_input(parameter, hints.get(parameter.name), probes, allowed)
+        for parameter in inspect.signature(function).parameters.values()
     )
 
 
 def _read_input(
-    name: str, annotation: Any, probes: Mapping[str, Probe], allowed: set[str]
+    parameter: inspect.Parameter, annotation: Any, probes: Mapping[str, Probe], allowed: set[str]
 ) -> Input:
+    name = parameter.name
+    if parameter.kind not in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}:
+        raise PluginError(f'"{parameter}" is no input: inputs are given by name, one by one')
     if name not in allowed and name not in probes:
         raise PluginError(f'"{name}" is no input{nearest(name, {*allowed, *probes})}')
     if annotation is None:

@@ -32,6 +32,7 @@ SPECIAL_IPV6 = (
     SpecialPurpose("64:ff9b:1::/48", "local-use NAT64", "RFC 8215"),
     SpecialPurpose("100::/64", "discard-only", "RFC 6666"),
     SpecialPurpose("100:0:0:1::/64", "dummy prefix", "RFC 9780"),
+    SpecialPurpose("2001::/23", "IETF protocol assignments", "RFC 2928"),
     SpecialPurpose("2001::/32", "Teredo", "RFC 4380"),
     SpecialPurpose("2001:2::/48", "benchmarking", "RFC 5180"),
     SpecialPurpose("2001:10::/28", "ORCHID, deprecated", "RFC 4843"),
@@ -44,6 +45,15 @@ SPECIAL_IPV6 = (
     SpecialPurpose("fe80::/10", "link-local", "RFC 4291"),
     SpecialPurpose("fec0::/10", "site-local, deprecated", "RFC 3879"),
     SpecialPurpose("ff00::/8", "multicast", "RFC 4291"),
+)
+# What IANA marks globally reachable inside of 2001::/23: anycast, AMT, AS112 and drone ids.
+GLOBALLY_REACHABLE = (
+    "2001:1::1/128",
+    "2001:1::2/128",
+    "2001:1::3/128",
+    "2001:3::/32",
+    "2001:4:112::/48",
+    "2001:30::/28",
 )
 # RFC 4291 section 2.4: what is neither above nor in here is not assigned.
 GLOBAL_UNICAST = "2000::/3"
@@ -66,10 +76,12 @@ def _bounds(prefix: str) -> tuple[int, int]:
     return int(network.network_address), int(network.broadcast_address)
 
 
+_ENTRIES: list[tuple[int, int, SpecialPurpose | None]] = [
+    *((*_bounds(entry.prefix), entry) for entry in SPECIAL_IPV6),
+    *((*_bounds(prefix), None) for prefix in GLOBALLY_REACHABLE),
+]
 # The narrowest range first, so that the first match is the answer.
-_SPECIAL = sorted(
-    ((*_bounds(entry.prefix), entry) for entry in SPECIAL_IPV6), key=lambda row: row[1] - row[0]
-)
+_SPECIAL = sorted(_ENTRIES, key=lambda row: row[1] - row[0])
 _GLOBAL = _bounds(GLOBAL_UNICAST)
 _INTERNAL4 = [_bounds(prefix) for prefix in INTERNAL_IPV4]
 _UNUSABLE4 = [_bounds(prefix) for prefix in UNUSABLE_IPV4]

@@ -6,10 +6,11 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterable, Awaitable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from ipv6check import external
-from ipv6check.judge import Findings, Judge, crash
+from ipv6check.judge import Findings, Judge
 from ipv6check.model import (
     Cause,
     Failure,
@@ -26,12 +27,10 @@ from ipv6check.model import (
     worst,
 )
 from ipv6check.net import Net
-from ipv6check.plugin import Check, Plan, Probe
+from ipv6check.observation import Observation, course
+from ipv6check.plugin import Check, Plan
 from ipv6check.probes.connections import ports_of
 from ipv6check.target import Target
-
-# The longest row of waits in one probe (PTR, then forward), and one more for places.
-PROBE_WAITS = 3
 
 
 class Emit(Protocol):
@@ -68,8 +67,9 @@ class Run:
         self._emit = emit
         self._watch = watch
         self._judge = Judge(settings.timeout_s)
-        self._observing: set[asyncio.Task[Any]] = set()
-        self._ended: Kind | None = None
+        self._course = course(plan.probes)
+        self._observing: set[Observation] = set()
+        self._ended: Failure | None = None
         self._counts: Counter[Status] = Counter()
         self._verdicts: Counter[Verdict] = Counter()
         self._blind = False
@@ -91,21 +91,25 @@ class Run:
             counts={status: self._counts[status] for status in Status},
             verdicts=dict(self._verdicts),
             duration_ms=(time.perf_counter() - started) * 1000,
-            interrupted=self._ended is not None,
+            interrupted=self._ended is not None and self._ended.kind is Kind.INTERRUPTED,
             blind=self._blind,
         )
 
-    def stop(self, why: Kind = Kind.INTERRUPTED) -> None:
+    def stop(self) -> None:
         """Stop observing; every target that is known by now still gets its report."""
+        self._end(Failure(Kind.INTERRUPTED, "interrupted before it was measured"))
+
+    def _end(self, why: Failure) -> None:
         self._ended = self._ended or why
-        for task in self._observing:
-            task.cancel()
+        for observation in list(self._observing):
+            observation.end(why)
 
     def _set_alarm(self) -> asyncio.TimerHandle | None:
         limit = self._settings.run_deadline_s
         if limit is None:
             return None
-        return asyncio.get_running_loop().call_later(limit, self.stop, Kind.DEADLINE)
+        late = Failure(Kind.DEADLINE, f"not measured in the {limit:g} s of the run")
+        return asyncio.get_running_loop().call_later(limit, self._end, late)
 
     async def _work(self, targets: _Numbered, workers: asyncio.TaskGroup, more: int) -> None:
         """Take targets until there are none; the first one taken calls the next worker."""
@@ -123,11 +127,11 @@ class Run:
     async def _examine(self, target: Target) -> TargetReport:
         started = time.perf_counter()
         self._watch.started(target.text)
-        facts, finished = await self._observe(target)
-        findings = await self._find(target, facts)
+        observation = await self._observe(target)
+        findings = await self._find(target, observation.facts)
         checks = self._plan.checks
         results = [
-            _result(check, finding, self._settings, _duration(check, finished))
+            _result(check, finding, self._settings, _duration(check, observation.known_ms))
             for check, found in zip(checks, findings, strict=True)
             for finding in found
         ]
@@ -140,71 +144,21 @@ class Run:
             results=tuple(results),
         )
 
-    async def _observe(self, target: Target) -> tuple[dict[str, Any], dict[str, float]]:
-        """Every fact of the plan by name, and after how many milliseconds each was known."""
-        facts: dict[str, Any] = {"target": target, "settings": self._settings}
-        tasks: dict[str, asyncio.Task[Any]] = {}
-        finished: dict[str, float] = {}
-        if self._ended is None:
-            given = {**facts, "net": self._net}
-            loop = asyncio.get_running_loop()
-            began = loop.time()
-            for probe in self._plan.probes:
-                task = loop.create_task(self._run_probe(probe, given, tasks, finished, began))
-                tasks[probe.name] = task
-            self._observing.update(tasks.values())
-            if tasks:
-                await self._wait(target, tasks)
-            self._observing.difference_update(tasks.values())
-        for probe in self._plan.probes:
-            facts[probe.name] = self._fact(tasks.get(probe.name))
-        return facts, finished
-
-    async def _wait(self, target: Target, tasks: Mapping[str, asyncio.Task[Any]]) -> None:
-        """Until every probe is back, or the target's deadline."""
-        self._watch.waiting(target.text, list(tasks))
-        _done, pending = await asyncio.wait(tasks.values(), timeout=self._settings.deadline_s)
-        if pending:
-            for task in pending:
-                task.cancel()
-            await asyncio.wait(pending)
-
-    def _fact(self, task: asyncio.Task[Any] | None) -> Any:
-        if task is not None and not task.cancelled():
-            return task.result()
-        if self._ended is Kind.INTERRUPTED:
-            return Failure(Kind.INTERRUPTED, "interrupted before it was measured")
-        if self._ended is Kind.DEADLINE:
-            limit = self._settings.run_deadline_s
-            return Failure(Kind.DEADLINE, f"not measured in the {limit:g} s of the run")
-        limit = self._settings.deadline_s
-        return Failure(Kind.DEADLINE, f"not measured in the {limit:g} s of the target")
-
-    async def _run_probe(
-        self,
-        probe: Probe,
-        given: Mapping[str, Any],
-        tasks: Mapping[str, asyncio.Task[Any]],
-        finished: dict[str, float],
-        began: float,
-    ) -> Any:
-        """What the probe observes; a Failure of an input that it does not admit is its own."""
-        arguments = {}
-        for wanted in probe.inputs:
-            name = wanted.name
-            value = given[name] if name in given else await tasks[name]
-            if isinstance(value, Failure) and not wanted.admits_failure:
-                return value
-            arguments[name] = value
+    async def _observe(self, target: Target) -> Observation:
+        """Every fact of the plan, or why it is not known."""
+        given = {"target": target, "settings": self._settings, "net": self._net}
+        observation = Observation(self._course, given, self._settings.timeout_s)
+        if self._ended is not None:
+            observation.end(self._ended)
+        observation.changed = partial(self._watch.waiting, target.text)
+        self._observing.add(observation)
         try:
-            async with asyncio.timeout(PROBE_WAITS * self._settings.timeout_s + 1):
-                return await probe.observe(**arguments)
-        except TimeoutError:
-            return Failure(Kind.DEADLINE, f"{probe.name} did not come back in time")
-        except Exception as error:  # noqa: BLE001 - a broken probe becomes a result
-            return Failure(Kind.CRASH, crash(error, f"probe {probe.name}").message)
+            limit = self._settings.deadline_s
+            late = Failure(Kind.DEADLINE, f"not measured in the {limit:g} s of the target")
+            await observation.finish(limit, late)
         finally:
-            finished[probe.name] = (asyncio.get_running_loop().time() - began) * 1000
+            self._observing.remove(observation)
+        return observation
 
     async def _find(self, target: Target, facts: Mapping[str, Any]) -> list[Findings]:
         pure = [check for check in self._plan.checks if not check.executable]

@@ -19,7 +19,7 @@ from ipv6check.net.local import LocalNet
 from ipv6check.output import Console, OutputError, Outputs, SavedFile, Sink
 from ipv6check.progress import Progress, progress
 from ipv6check.runner import Run
-from ipv6check.target import Target, address_and_port
+from ipv6check.target import Target, TargetError, address_and_port
 from ipv6check.targets import Seen, TargetStream, open_input
 
 OK, FINDINGS, USAGE, BLIND, INTERRUPTED = 0, 1, 2, 3, 130
@@ -38,6 +38,12 @@ class Named:
     targets: Sequence[Target]
     stream: TargetStream | None = None
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    broke_off: bool = False
+
+    @property
+    def bad(self) -> int:
+        """How many lines named no target, and one more where the input could not be read on."""
+        return self.broke_off + (self.stream.bad if self.stream is not None else 0)
 
     @property
     def total(self) -> int | None:
@@ -60,9 +66,14 @@ class Named:
                     line.cancel()
                     return
                 try:
-                    yield line.result()
+                    target = line.result()
                 except StopAsyncIteration:
                     return
+                except TargetError as error:
+                    self.broke_off = True
+                    _complain(str(error))
+                    return
+                yield target
         finally:
             stopped.cancel()
 
@@ -102,8 +113,7 @@ def check(
         summary, broken = asyncio.run(_run(plan, settings, named, net, sinks, live))
     for line in filter(None, broken):
         _complain(line)
-    bad = stream.bad if stream is not None else 0
-    return exit_code(summary, options, bad + len(broken))
+    return exit_code(summary, options, named.bad + len(broken))
 
 
 def exit_code(summary: Summary, options: Options, defects: int) -> int:

@@ -92,7 +92,8 @@ async def race(
                 return_when=asyncio.FIRST_COMPLETED,
             )
             why = "failure" if done else "timer"
-            for attempt in done:
+            # In the order of their start, should two have ended at once.
+            for attempt in [attempt for attempt in contest.running if attempt in done]:
                 contest.finish(attempt)
             if contest.winner is not None:
                 break

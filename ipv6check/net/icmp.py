@@ -22,11 +22,15 @@ from ipv6check.net import clock, errors
 
 # An address that answers is not asked again; a lost request is not yet a lost host.
 TRIES = 3
-INTERVAL_S = 0.05
+INTERVAL_S = 0.02
 PAYLOAD = b"ipv6check echo request, RFC 4443"
 
 GRANT = 'sudo sysctl -w net.ipv4.ping_group_range="0 2147483647"'
 
+_SEND_TRIES = 4
+_SENT_OR_LOST = frozenset({0, errno.EAGAIN, errno.ENOBUFS})
+# Hundreds of replies and ICMP errors come back before the loop is free to read them.
+_RECEIVE_BUFFER = 1 << 20
 _HEADER = struct.Struct("!BBHHH")
 _ECHO_REPLY = {socket.AF_INET: 0, socket.AF_INET6: 129}
 # linux/icmp.h, linux/icmpv6.h: a set bit is a type that the socket does not want.
@@ -38,8 +42,9 @@ _IPV4_WORDS = 4
 
 @dataclass(slots=True)
 class _Series:
-    """The echo requests of one ping."""
+    """The echo requests of one ping, and the packed address that may answer them."""
 
+    packed: bytes
     done: asyncio.Future[None]
     sent_ns: dict[int, int] = field(default_factory=dict)
     rtts_ms: list[float] = field(default_factory=list)
@@ -64,6 +69,7 @@ class EchoSocket:
         self._sequence = 0
         self._pending: dict[int, _Series] = {}
         self._icmp.blocking = False
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         clock.want_timestamps(self._sock)
         errors.want_errors(self._sock)
         if self._raw:
@@ -76,7 +82,8 @@ class EchoSocket:
         A single request that is lost is sent again, TRIES times in all.
         """
         loop = asyncio.get_running_loop()
-        series = _Series(loop.create_future(), unsent=count)
+        packed = socket.inet_pton(self._family, address)
+        series = _Series(packed, loop.create_future(), unsent=count)
         if count > 1:
             turns = [turn * INTERVAL_S for turn in range(1, count)]
             last = turns[-1] + timeout_s
@@ -109,14 +116,23 @@ class EchoSocket:
         series.unsent -= 1
         self._sequence = sequence = (self._sequence + 1) & 0xFFFF
         self._pending[sequence] = series
+        # An error may be the answer to the ping of another address, which the kernel tells whoever
+        # sends next, once each.
+        for _ in range(_SEND_TRIES):
+            code = self._try_to_send(address, series, sequence)
+            if code in _SENT_OR_LOST:
+                return
+        self._fail(sequence, errors.local_failure(code))
+
+    def _try_to_send(self, address: str, series: _Series, sequence: int) -> int:
+        """The errno of the send, 0 where it went well."""
         series.sent_ns[sequence] = time.time_ns()
         try:
             self._icmp.send(ICMPRequest(address, self._id, sequence, payload=PAYLOAD))
         except ICMPLibError as error:
             # icmplib keeps the errno only as the cause.
-            code = getattr(error.__context__, "errno", None)
-            if code not in (errno.EAGAIN, errno.ENOBUFS):
-                self._fail(sequence, errors.local_failure(code or errno.EHOSTUNREACH))
+            return getattr(error.__context__, "errno", None) or errno.EHOSTUNREACH
+        return 0
 
     def _send_again(self, address: str, series: _Series) -> None:
         series.unsent += 1
@@ -127,15 +143,15 @@ class EchoSocket:
             self._receive_error(queued)
         while True:
             try:
-                data, ancillary, _flags, _sender = self._sock.recvmsg(512, clock.ANCILLARY_SIZE)
+                data, ancillary, _flags, sender = self._sock.recvmsg(512, clock.ANCILLARY_SIZE)
             except BlockingIOError:
                 return
             except OSError:
                 # The queued error, told a second time.
                 continue
-            self._receive(data, clock.arrival_ns(ancillary))
+            self._receive(data, sender[0], clock.arrival_ns(ancillary))
 
-    def _receive(self, data: bytes, arrived_ns: int) -> None:
+    def _receive(self, data: bytes, sender: str, arrived_ns: int) -> None:
         if self._raw and self._family == socket.AF_INET and data:
             data = data[(data[0] & 0x0F) * _IPV4_WORDS :]
         if len(data) < _HEADER.size:
@@ -143,8 +159,10 @@ class EchoSocket:
         type_, _code, _checksum, id_, sequence = _HEADER.unpack_from(data)
         if type_ != _ECHO_REPLY[self._family] or (self._raw and id_ != self._id):
             return
-        series = self._pending.pop(sequence, None)
-        if series is not None:
+        series = self._pending.get(sequence)
+        # RFC 4443 section 4.2: a reply comes from the address that was asked.
+        if series is not None and series.packed == _packed(self._family, sender):
+            del self._pending[sequence]
             series.rtts_ms.append(clock.elapsed_ms(series.sent_ns[sequence], arrived_ns))
             self._settle(series)
 
@@ -166,6 +184,10 @@ class EchoSocket:
         waiting = any(self._pending.get(sequence) is series for sequence in series.sent_ns)
         if series.unsent <= 0 and not waiting:
             series.settle()
+
+
+def _packed(family: socket.AddressFamily, sender: str) -> bytes:
+    return socket.inet_pton(family, sender.partition("%")[0])
 
 
 def _silence(timeout_s: float) -> Failure:

@@ -44,12 +44,36 @@ _FAILURES = {dns.rcode.SERVFAIL: Kind.SERVFAIL, dns.rcode.REFUSED: Kind.DNS_REFU
 
 @dataclass(slots=True)
 class _Question:
+    text: str
     name: dns.name.Name
     rdtype: dns.rdatatype.RdataType
     wire: bytes
-    replies: asyncio.Queue[_Reply] = field(default_factory=asyncio.Queue)
+    replies: deque[_Reply] = field(default_factory=deque)
     sends: list[tuple[_Channel, int]] = field(default_factory=list)
     malformed: bool = False
+    wake: asyncio.Future[None] | None = None
+
+    def hear(self, reply: _Reply) -> None:
+        """Note a reply, and wake whoever waits for one."""
+        self.replies.append(reply)
+        self.settle()
+
+    def settle(self) -> None:
+        """End the wait, with a reply or without."""
+        if self.wake is not None and not self.wake.done():
+            self.wake.set_result(None)
+
+    async def next_reply(self, until: float) -> _Reply | None:
+        """The next reply to any send, None when the loop's clock is past ``until``."""
+        if not self.replies:
+            loop = asyncio.get_running_loop()
+            self.wake = loop.create_future()
+            timer = loop.call_at(until, self.settle)
+            try:
+                await self.wake
+            finally:
+                timer.cancel()
+        return self.replies.popleft() if self.replies else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +148,17 @@ class _Channel:
             return
         del self._pending[number]
         elapsed = clock.elapsed_ms(sent_ns, arrived_ns)
-        question.replies.put_nowait(_Reply(self.server, elapsed, message))
+        question.hear(_Reply(self.server, elapsed, message))
 
     def _unreachable(self, error: OSError) -> None:
         """The name server's host, or a router, refused a datagram: it says not which."""
         failure = Failure(Kind.RESOLVER_UNREACHABLE, f"{_text(self.server)}: {error.strerror}")
         for question, _sent in self._pending.values():
-            question.replies.put_nowait(_Reply(self.server, 0.0, failure=failure))
+            question.hear(_Reply(self.server, 0.0, failure=failure))
         self._pending.clear()
 
 
-def _sockaddr(server: Server) -> tuple[str | int, ...]:
+def _sockaddr(server: Server) -> tuple[object, ...]:
     """With the interface of a link-local server (``fe80::1%eth0``), as routers announce them."""
     numeric = socket.AI_NUMERICHOST
     found = socket.getaddrinfo(*server, type=socket.SOCK_DGRAM, flags=numeric)
@@ -179,15 +203,6 @@ def _text(server: Server) -> str:
     return server[0] if server[1] == 53 else f"{server[0]} port {server[1]}"
 
 
-async def _next_reply(question: _Question, until: float) -> _Reply | None:
-    """The next reply to any send, None when the time is up."""
-    try:
-        async with asyncio.timeout_at(until):
-            return await question.replies.get()
-    except TimeoutError:
-        return None
-
-
 class Resolver:
     """Asks the name servers in turn, over UDP, and over TCP what was truncated."""
 
@@ -204,7 +219,7 @@ class Resolver:
             wire = _query(asked, rdtype)
         except (dns.exception.DNSException, UnicodeError) as error:
             return Failure(Kind.DNS_ERROR, f"{name} cannot be asked for: {error}")
-        question = _Question(asked, dns.rdatatype.RdataType[rdtype], wire)
+        question = _Question(name, asked, dns.rdatatype.RdataType[rdtype], wire)
         async with self._places:
             return await self._ask(question)
 
@@ -271,7 +286,7 @@ class Resolver:
             unreachable = f"{_text(server)}: {error.strerror}"
             failures[server] = Failure(Kind.RESOLVER_UNREACHABLE, unreachable)
         while server not in failures:
-            reply = await _next_reply(question, until)
+            reply = await question.next_reply(until)
             if reply is None:
                 return None
             if reply.failure is not None:
@@ -325,8 +340,7 @@ def _answer(
     *,
     tcp: bool,
 ) -> Answer | Failure:
-    name = question.name.to_text(omit_final_dot=True)
-    rdtype = dns.rdatatype.to_text(question.rdtype)
+    name = question.text
     rcode = message.rcode()
     if rcode not in _ANSWERS:
         kind = _FAILURES.get(rcode, Kind.DNS_ERROR)
@@ -346,7 +360,7 @@ def _answer(
     records = () if rrset is None else tuple(rdata.to_text() for rdata in rrset[:MAX_RECORDS])
     return Answer(
         name=name,
-        rdtype=rdtype,
+        rdtype=question.rdtype.name,
         rcode=dns.rcode.to_text(rcode),
         records=records,
         chain=chain,

@@ -49,7 +49,7 @@ async def _pointer(address: str, addresses: Addresses, net: Net) -> Pointer:
     answer = await net.resolve(ipaddress.ip_address(address).reverse_pointer, "PTR")
     if isinstance(answer, Failure):
         return Pointer(address, failure=answer)
-    names = tuple(record.rstrip(".") for record in answer.records[:MAX_NAMES])
+    names = tuple(record.removesuffix(".") for record in answer.records[:MAX_NAMES])
     confirmed = [name for name in names if await _resolves_to(name, address, addresses, net)]
     return Pointer(address, names, tuple(confirmed))
 

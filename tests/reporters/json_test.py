@@ -158,7 +158,13 @@ class _Point:
             _Point(1.26, Failure(Kind.RESET, "gone")),
             {
                 "elapsed_ms": 1.3,
-                "failure": {"kind": "reset", "detail": "gone", "elapsed_ms": 0.0, "source": None},
+                "failure": {
+                    "kind": "reset",
+                    "detail": "gone",
+                    "elapsed_ms": 0.0,
+                    "source": None,
+                    "near": False,
+                },
             },
         ),
         (1 + 2j, "(1+2j)"),

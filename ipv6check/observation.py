@@ -1,0 +1,122 @@
+"""The observing of one target: each probe begins when its inputs are known, and runs once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ipv6check.judge import crash
+from ipv6check.model import Failure, Kind
+from ipv6check.plugin import Probe
+
+# The longest row of waits in one probe (PTR, then forward), and one more for places.
+PROBE_WAITS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Which probe comes after which. The same for all targets of a run."""
+
+    probes: tuple[Probe, ...]
+    missing: Mapping[str, int]
+    followers: Mapping[str, Sequence[Probe]]
+
+
+def course(probes: Sequence[Probe]) -> Course:
+    """The course of these probes, which come inputs first."""
+    names = {probe.name for probe in probes}
+    inputs = {
+        probe.name: [wanted.name for wanted in probe.inputs if wanted.name in names]
+        for probe in probes
+    }
+    followers = {name: [probe for probe in probes if name in inputs[probe.name]] for name in names}
+    return Course(tuple(probes), {name: len(needs) for name, needs in inputs.items()}, followers)
+
+
+class Observation:
+    """What is known of one target by now."""
+
+    def __init__(self, course: Course, given: Mapping[str, Any], timeout_s: float) -> None:
+        self.facts: dict[str, Any] = dict(given)
+        self.known_ms: dict[str, float] = {}
+        self._course = course
+        self._missing = dict(course.missing)
+        self._limit_s = PROBE_WAITS * timeout_s + 1
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._end: Failure | None = None
+        self._done: asyncio.Future[None] = self._loop.create_future()
+        self.changed: Callable[[Sequence[str]], None] = lambda _: None
+
+    async def finish(self, deadline_s: float, late: Failure) -> None:
+        """Observe everything; what is not known after ``deadline_s`` is ``late``."""
+        if not self._course.probes:
+            return
+        alarm = self._loop.call_later(deadline_s, self.end, late)
+        for probe in self._course.probes:
+            if not self._missing[probe.name]:
+                self._start(probe)
+        try:
+            await self._done
+        finally:
+            alarm.cancel()
+
+    def end(self, why: Failure) -> None:
+        """End early: what is not known by now is ``why``."""
+        self._end = self._end or why
+        for task in list(self._tasks.values()):
+            task.cancel()
+
+    def _start(self, probe: Probe) -> None:
+        """Begin the probe; a Failure of an input that it does not admit is its own."""
+        arguments = {}
+        for wanted in probe.inputs:
+            fact = self.facts[wanted.name]
+            if isinstance(fact, Failure) and not wanted.admits_failure:
+                self._learn(probe.name, fact)
+                return
+            arguments[wanted.name] = fact
+        if self._end is not None:
+            self._learn(probe.name, self._end)
+            return
+        task = self._loop.create_task(self._run(probe, arguments))
+        task.add_done_callback(partial(self._never_began, probe.name))
+        self._tasks[probe.name] = task
+
+    def _never_began(self, name: str, task: asyncio.Task[None]) -> None:
+        """What was ended before its first step has run none of its code."""
+        if task.cancelled() and self._end is not None:
+            del self._tasks[name]
+            self._learn(name, self._end)
+
+    async def _run(self, probe: Probe, arguments: dict[str, Any]) -> None:
+        timer = self._loop.call_later(self._limit_s, self._tasks[probe.name].cancel)
+        try:
+            fact = await probe.observe(**arguments)
+        except asyncio.CancelledError:
+            # Nobody but end() and the timer cancels it.
+            late = Failure(Kind.DEADLINE, f"{probe.name} did not come back in time")
+            fact = self._end or late
+        except Exception as error:  # noqa: BLE001 - a broken probe becomes a result
+            fact = Failure(Kind.CRASH, crash(error, f"probe {probe.name}").message)
+        finally:
+            timer.cancel()
+        del self._tasks[probe.name]
+        self._learn(probe.name, fact)
+
+    def _learn(self, name: str, fact: Any) -> None:
+        self.facts[name] = fact
+        self.known_ms[name] = (self._loop.time() - self._began) * 1000
+        for probe in self._course.followers[name]:
+            self._missing[probe.name] -= 1
+            if not self._missing[probe.name]:
+                self._start(probe)
+        if len(self.known_ms) == len(self._course.probes):
+            if not self._done.done():
+                self._done.set_result(None)
+        else:
+            self.changed(list(self._tasks))

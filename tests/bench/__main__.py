@@ -1,0 +1,171 @@
+"""Benchmarks: ratios from one run, on the machine at hand.
+
+    python -m tests.bench startup
+    python -m tests.bench single
+    python -m tests.bench bulk [--names 2000] [--rounds 3]
+
+`startup` compares CPU time with `import typer`. `single` compares the wall time of one healthy
+target with what its longest chain of network waits takes. `bulk` compares a list of the lab's names
+with the same work done by C tools one after another (dnsperf, fping, nmap: Debian packages).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from tests.lab import Lab, plan
+
+COMMAND = str(Path(sys.executable).with_name("ipv6check"))
+RESOLVER = "198.18.53.1"
+VERDICTS = {"healthy": "ready", "drop": "not-ready", "reset": "not-ready", "no-aaaa": "not-ready"}
+# fping sends one request a millisecond, the least that it grants an ordinary user.
+FPING_INTERVALS_MS = ("1", "0")
+
+
+def main() -> None:
+    """Run the benchmark that was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("bench", choices=("startup", "single", "bulk"))
+    parser.add_argument("--names", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args()
+    if chosen.bench == "startup":
+        startup()
+    elif chosen.bench == "single":
+        single(chosen.rounds)
+    else:
+        bulk(chosen.names, chosen.rounds)
+
+
+def startup(rounds: int = 15) -> None:
+    """CPU of `ipv6check --version` beside that of `import typer`."""
+    ours = _median(lambda: _cpu_s([COMMAND, "--version"]), rounds)
+    typer = _median(lambda: _cpu_s([sys.executable, "-c", "import typer"]), rounds)
+    print(f"--version {ours * 1000:.0f} ms, import typer {typer * 1000:.0f} ms CPU")
+    print(f"ratio {ours / typer:.2f} (at most 1.3)")
+
+
+def single(rounds: int) -> None:
+    """Wall time of one healthy target, near and 300 ms away, beside its waits."""
+    with Lab() as lab:
+        empty = _median(lambda: _wall_s(lab, [COMMAND, "list"]), rounds)
+        for host in ("healthy.test", "slow-path.test"):
+            arguments = [COMMAND, host, "--format", "json"]
+            walls, chains = [], []
+            for _ in range(rounds):
+                started = time.perf_counter()
+                report = json.loads(lab.run("dual", arguments).stdout)
+                walls.append(time.perf_counter() - started)
+                chains.append(_chain_s(report))
+            wall, chain = statistics.median(walls), statistics.median(chains)
+            over = (wall - chain - empty) * 1000
+            print(
+                f"{host}: wall {wall * 1000:.0f} ms, waits {chain * 1000:.0f} ms, start-up "
+                f"{empty * 1000:.0f} ms (ipv6check list): {over:.0f} ms over (at most 100)"
+            )
+
+
+def _chain_s(report: dict[str, list[dict[str, object]]]) -> float:
+    """The longest chain of waits: until the last probe of any check was back."""
+    (target,) = report["targets"]
+    results = target["results"]
+    assert isinstance(results, list)
+    return float(max(result["duration_ms"] for result in results)) / 1000
+
+
+def bulk(names: int, rounds: int) -> None:
+    """A list of names: every verdict must be right, then speed and memory."""
+    with Lab(bulk=names) as lab, tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch)
+        _write_lists(work, names)
+        _dnsperf(lab, work)  # both sides find the resolver's cache warm
+        ours = []
+        for _ in range(rounds):
+            wall, cpu, megabytes = _ours(lab, work / "names", names)
+            ours.append(wall)
+            print(
+                f"ipv6check: {wall:.2f} s ({names / wall:.0f}/s), CPU {cpu:.2f} s, {megabytes} MB"
+            )
+        for interval in FPING_INTERVALS_MS:
+            c_tools = _median(partial(_c_tools, lab, work, interval), rounds)
+            ratio = c_tools / statistics.median(ours)
+            print(f"C tools, fping -i {interval}: {c_tools:.2f} s: ratio {ratio:.2f}")
+
+
+def _ours(lab: Lab, names: Path, count: int) -> tuple[float, float, int]:
+    arguments = ["-i", str(names), "-p", "443", "--timeout", "1", "--format", "jsonl"]
+    timed = ["/usr/bin/time", "--format", "%e %U %S %M", COMMAND, *arguments]
+    run = lab.run("dual", timed, timeout=600)
+    wall, user, system, kilobytes = map(float, run.stderr.strip().splitlines()[-1].split())
+    _assert_right(run.stdout, count)
+    return wall, user + system, int(kilobytes / 1024)
+
+
+def _assert_right(output: str, count: int) -> None:
+    reports = [json.loads(line) for line in output.splitlines()]
+    seen: Counter[tuple[str, str]] = Counter()
+    for report in reports:
+        kind = plan.bulk_kind(int(report["target"][1:6]))
+        seen[kind, report["verdict"]] += 1
+    wrong = {pair: number for pair, number in seen.items() if VERDICTS[pair[0]] != pair[1]}
+    if wrong or len(reports) != count:
+        sys.exit(f"wrong verdicts: {wrong}, {len(reports)} of {count} reports")
+
+
+def _write_lists(work: Path, names: int) -> None:
+    hosts = [plan.bulk_host(i) for i in range(names)]
+    ipv6 = [address for i in range(names) if (address := plan.bulk_address6(i)) is not None]
+    ipv4 = [plan.bulk_address4(i) for i in range(names)]
+    questions = [f"{host} {rdtype}" for host in hosts for rdtype in ("AAAA", "A")]
+    questions += [f"{address.reverse_pointer} PTR" for address in ipv6]
+    for name, lines in (("names", hosts), ("ipv6", ipv6), ("ipv4", ipv4), ("dns", questions)):
+        (work / name).write_text("".join(f"{line}\n" for line in lines))
+
+
+def _c_tools(lab: Lab, work: Path, interval_ms: str) -> float:
+    total = _dnsperf(lab, work)
+    for family, addresses in (("-4", work / "ipv4"), ("-6", work / "ipv6")):
+        fping = ["fping", family, "-q", "-r", "0", "-t", "1000", "-i", interval_ms]
+        total += _wall_s(lab, [*fping, "-f", str(addresses)])
+        nmap = ["nmap", *([] if family == "-4" else ["-6"]), "-sT", "-Pn", "-n", "-p", "443"]
+        total += _wall_s(lab, [*nmap, "--max-rtt-timeout", "1s", "-iL", str(addresses)])
+    return total
+
+
+def _dnsperf(lab: Lab, work: Path) -> float:
+    return _wall_s(lab, ["dnsperf", "-s", RESOLVER, "-d", str(work / "dns"), "-q", "100"])
+
+
+def _wall_s(lab: Lab, command: Sequence[str]) -> float:
+    started = time.perf_counter()
+    run = lab.run("dual", command, timeout=600)
+    if run.returncode > 1:
+        sys.exit(f"{command[0]} failed: {run.stderr.strip() or run.stdout.strip()}")
+    return time.perf_counter() - started
+
+
+def _cpu_s(command: Sequence[str]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, env=dict(os.environ))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _median(measure: Callable[[], float], rounds: int) -> float:
+    return statistics.median(measure() for _ in range(rounds))
+
+
+if __name__ == "__main__":
+    main()

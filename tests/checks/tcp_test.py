@@ -1,0 +1,266 @@
+"""tcp: connections, pings and the path in, findings out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ipv6check import Attempt, Echo, Failure, Finding, Kind, Path, Pings
+from ipv6check.testing import attempt, echo
+from tests.checks.facts import (
+    HERE,
+    MAY_NOT_PING,
+    NEAR,
+    V4,
+    V4B,
+    V6,
+    V6B,
+    connections,
+    judged,
+    kept,
+    pings,
+    said,
+    whole,
+)
+
+ANSWERS = pings(echo(V6), echo(V4))
+SILENT = pings(echo(V6, failure=Kind.TIMEOUT), echo(V4))
+NO_ROUTE_HERE = Failure(Kind.NO_LOCAL_ROUTE, "Network is unreachable")
+
+
+def tcp(
+    *attempts: Attempt,
+    named: bool = False,
+    heard: Pings | Failure = ANSWERS,
+    path: Path = HERE,
+) -> list[Finding]:
+    """What tcp finds in these attempts."""
+    found = judged("tcp", connections=connections(*attempts, named=named), pings=heard, path=path)
+    assert whole(found)
+    return found
+
+
+def pair(port: int = 443, v6: Any = None, v4: Any = None) -> tuple[Attempt, Attempt]:
+    """An attempt of each family on one port, each with its failure."""
+    return attempt(V6, port, v6), attempt(V4, port, v4, 20.0)
+
+
+# --- what is well ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("attempts", "says"),
+    [
+        (pair(), "443 open on 1 address, 10 ms (IPv4 20 ms)"),
+        ((*pair(443), *pair(80)), "443 and 80 open on 1 address, "),
+        ((attempt(V6), attempt(V6B), attempt(V4)), "443 open on 2 addresses, "),
+        ((attempt(V6),), "443 open on 1 address, 10 ms (no IPv4)"),
+        ((*pair(443), *pair(80, Kind.REFUSED, Kind.REFUSED)), "443 open on 1 address, "),
+        ((attempt(V6), attempt(V4, failure=NO_ROUTE_HERE)), "443 open on 1 address"),
+    ],
+)
+def test_open_over_ipv6_passes(attempts: tuple[Attempt, ...], says: str) -> None:
+    """Every offered port is open; what is closed over both families is not offered."""
+    found = tcp(*attempts)
+    assert kept(found) == [("pass", None)]
+    assert found[0].message.startswith(says)
+    assert len(found[0].evidence["attempts"]) == len(attempts)
+
+
+def test_nothing_to_connect_to_skips() -> None:
+    """Without an IPv6 address aaaa has said it all."""
+    assert kept(tcp()) == [("skip", None)]
+
+
+@pytest.mark.parametrize("state", ["no", "broken"])
+def test_a_vantage_without_ipv6_is_unknown(state: str) -> None:
+    """Law 1: whatever the attempts say, and with a hint what to do."""
+    found = tcp(*pair(v6=Kind.TIMEOUT), path=Path(state, "no IPv6 here"))
+    assert kept(found) == [("unknown", "vantage")]
+    assert found[0].message == "no IPv6 here"
+    assert "--on-unknown pass" in found[0].hint
+
+
+# --- one family is down ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("failure", "heard", "cause", "says", "hint"),
+    [
+        (Kind.TIMEOUT, ANSWERS, "firewall", "is silent", "the host answers otherwise"),
+        (Kind.TIMEOUT, SILENT, "network", "is silent", "nothing answers there"),
+        (Kind.TIMEOUT, MAY_NOT_PING, "network", "is silent", "nothing answers there"),
+        (Kind.REFUSED, ANSWERS, "host", "refuses", f"listen on [{V6}]:443"),
+        (Kind.RESET, ANSWERS, "host", "resets the connection", f"listen on [{V6}]:443"),
+        (said(Kind.REFUSED), ANSWERS, "firewall", "fails: ", "a packet filter says so"),
+        (said(Kind.RESET), ANSWERS, "firewall", "fails: ", "a packet filter says so"),
+        (said(Kind.PROHIBITED), ANSWERS, "firewall", "fails: ", "a packet filter says so"),
+        (said(Kind.PORT_UNREACHABLE), ANSWERS, "firewall", "fails: ", "a packet filter says so"),
+        (said(Kind.NO_ROUTE), ANSWERS, "network", "fails: ", "up and routed?"),
+        (said(Kind.ADDRESS_UNREACHABLE), ANSWERS, "network", "fails: ", "up and routed?"),
+        (said(Kind.HOP_LIMIT), ANSWERS, "network", "fails: ", "up and routed?"),
+        (Kind.OTHER, ANSWERS, "network", "fails: other", "up and routed?"),
+    ],
+)
+def test_a_dead_address_fails_with_its_twin(
+    failure: Failure | Kind, heard: Pings | Failure, cause: str, says: str, hint: str
+) -> None:
+    """Where IPv4 connects, IPv6 fails with both sides, the cause and what to do."""
+    found = tcp(*pair(v6=failure), heard=heard)
+    assert kept(found) == [("fail", cause)]
+    assert found[0].subject == f"[{V6}]:443"
+    assert found[0].message.startswith(f"[{V6}]:443 {says}")
+    assert found[0].message.endswith(", IPv4 connects in 20 ms")
+    assert hint in found[0].hint
+    assert found[0].evidence["ipv6"]["address"] == V6
+    assert found[0].evidence["ipv4"]["outcome"] == "connected"
+
+
+def test_another_open_port_makes_silence_a_filter_s() -> None:
+    """A host that accepts 80 is there: silence on 443 is filtered, even where pings are lost."""
+    found = tcp(*pair(443, Kind.TIMEOUT), *pair(80), heard=SILENT)
+    assert kept(found) == [("fail", "firewall")]
+
+
+def test_a_refusal_on_another_port_makes_silence_a_filter_s() -> None:
+    """A reset is the host's own answer too."""
+    found = tcp(*pair(443, Kind.TIMEOUT), *pair(80, Kind.REFUSED, Kind.REFUSED), heard=SILENT)
+    assert kept(found) == [("fail", "firewall")]
+
+
+def test_a_router_s_word_on_another_port_proves_no_host() -> None:
+    """An ICMP error carries its sender: the address itself has not answered."""
+    unreachable = said(Kind.REFUSED)
+    found = tcp(*pair(443, Kind.TIMEOUT), *pair(80, unreachable, Kind.REFUSED), heard=SILENT)
+    assert kept(found) == [("fail", "network")]
+
+
+def test_one_dead_address_of_three_is_named() -> None:
+    """Law 3: good addresses do not make up for a bad one."""
+    found = tcp(attempt(V6), attempt(V6B, failure=Kind.TIMEOUT), attempt(V4), heard=MAY_NOT_PING)
+    assert kept(found) == [("fail", "network")]
+    assert found[0].subject == f"[{V6B}]:443"
+
+
+def test_each_dead_port_is_a_finding() -> None:
+    """Both ports are open over IPv4 and silent over IPv6: two findings."""
+    found = tcp(*pair(443, Kind.TIMEOUT), *pair(80, Kind.REFUSED))
+    assert [finding.subject for finding in found] == [f"[{V6}]:443", f"[{V6}]:80"]
+    assert kept(found) == [("fail", "firewall"), ("fail", "host")]
+
+
+def test_the_quickest_twin_is_told() -> None:
+    """Of several IPv4 addresses the one that connects, and the quickest of those."""
+    found = tcp(
+        attempt(V6, failure=Kind.REFUSED),
+        attempt("192.0.33.7", failure=Kind.REFUSED, elapsed_ms=1.0),
+        attempt(V4, elapsed_ms=30.0),
+        attempt(V4B, elapsed_ms=20.0),
+    )
+    assert "IPv4 connects in 20 ms" in found[0].message
+    assert found[0].evidence["ipv4"]["address"] == V4B
+
+
+def test_a_dead_address_beside_a_good_one_needs_no_twin() -> None:
+    """Without IPv4 there is nothing to compare with, and the address is dead all the same."""
+    found = tcp(attempt(V6), attempt(V6B, failure=Kind.REFUSED))
+    assert kept(found) == [("fail", "host")]
+    assert found[0].message == f"[{V6B}]:443 refuses"
+    assert found[0].evidence["ipv4"] is None
+
+
+@pytest.mark.parametrize("failure", [NO_ROUTE_HERE, NEAR])
+def test_an_address_that_is_out_of_our_reach_is_unknown(failure: Failure) -> None:
+    """Law 1 for one address of two: our own routes and router are no part of the target."""
+    found = tcp(attempt(V6), attempt(V6B, failure=failure), attempt(V4))
+    assert kept(found) == [("unknown", "vantage")]
+    assert found[0].subject == f"[{V6B}]:443"
+    assert found[0].message.endswith(f"cannot be tried from here: {failure.detail}")
+    assert found[0].hint
+
+
+@pytest.mark.parametrize("v4", [None, Kind.TIMEOUT, NEAR])
+def test_a_port_that_is_out_of_our_reach_is_unknown(v4: Failure | Kind | None) -> None:
+    """Where our own router ends every IPv6 attempt, nothing is said of the service."""
+    found = tcp(*pair(443, NEAR, v4))
+    assert kept(found) == [("unknown", "vantage")]
+
+
+@pytest.mark.parametrize(("failure", "cause"), [(Kind.REFUSED, "host"), (Kind.TIMEOUT, "firewall")])
+def test_open_over_ipv6_only_is_a_warning(failure: Kind, cause: str) -> None:
+    """A port that IPv4 does not offer may be exposed by mistake."""
+    found = tcp(*pair(v4=failure))
+    assert kept(found) == [("warn", cause)]
+    assert found[0].subject == "port 443"
+    assert f"open over IPv6 only: {V4}:443" in found[0].message
+
+
+def test_ipv6_only_and_a_dead_address_are_both_told() -> None:
+    """One IPv6 address is open, the other refuses, IPv4 refuses."""
+    found = tcp(attempt(V6), attempt(V6B, failure=Kind.REFUSED), attempt(V4, failure=Kind.REFUSED))
+    assert kept(found) == [("fail", "host"), ("warn", "host")]
+    assert "IPv4" not in found[0].message
+
+
+@pytest.mark.parametrize("failure", [NO_ROUTE_HERE, NEAR])
+def test_no_ipv4_here_is_no_difference(failure: Failure) -> None:
+    """An IPv4 attempt that this host or its own router ended is no twin, and no warning."""
+    found = tcp(attempt(V6), attempt(V6B, failure=Kind.REFUSED), attempt(V4, failure=failure))
+    assert kept(found) == [("fail", "host")]
+    assert found[0].evidence["ipv4"] is None
+    assert kept(tcp(*pair(v4=failure))) == [("pass", None)]
+
+
+# --- both are down ---------------------------------------------------------------------------
+
+
+def test_down_over_both_families_is_no_ipv6_fault() -> None:
+    """Law 4: one finding for all ports, and it says that the service is down."""
+    found = tcp(*pair(443, Kind.TIMEOUT, Kind.TIMEOUT), *pair(80, Kind.REFUSED, Kind.REFUSED))
+    assert kept(found) == [("fail", "host")]
+    assert found[0].subject == "port 443 or 80"
+    assert found[0].message.endswith("over IPv6 and IPv4 alike: the service is down")
+    assert found[0].hint == f"not an IPv6 fault: {V6} is silent, {V4} is silent"
+
+
+def test_a_port_that_the_user_named_has_to_be_open() -> None:
+    """A closed port is not offered, unless the user named it."""
+    attempts = (*pair(443), *pair(80, Kind.REFUSED, Kind.REFUSED))
+    found = tcp(*attempts, named=True)
+    assert kept(found) == [("fail", "host")]
+    assert found[0].subject == "port 80"
+
+
+def test_each_closed_port_that_was_named_is_a_finding() -> None:
+    """Named ports are judged one by one."""
+    attempts = (*pair(25, Kind.REFUSED, Kind.REFUSED), *pair(587, Kind.TIMEOUT, Kind.TIMEOUT))
+    found = tcp(*attempts, named=True)
+    assert [finding.subject for finding in found] == ["port 25", "port 587"]
+
+
+@pytest.mark.parametrize(
+    ("v4", "failure", "heard", "cause"),
+    [
+        ((), Kind.TIMEOUT, pings(echo(V6)), "firewall"),
+        ((), Kind.TIMEOUT, pings(Echo(V6, 3, 0)), "network"),
+        ((), Kind.REFUSED, ANSWERS, "host"),
+        ((), said(Kind.PROHIBITED), ANSWERS, "firewall"),
+        ((attempt(V4, failure=NO_ROUTE_HERE),), Kind.REFUSED, ANSWERS, "host"),
+        ((attempt(V4, failure=NEAR),), Kind.REFUSED, ANSWERS, "host"),
+    ],
+)
+def test_down_without_a_twin_has_a_cause_of_its_own(
+    v4: tuple[Attempt, ...], failure: Failure | Kind, heard: Pings, cause: str
+) -> None:
+    """Where there is no IPv4 to compare with, IPv6 is what there is to mend."""
+    found = tcp(attempt(V6, failure=failure), *v4, heard=heard)
+    assert kept(found) == [("fail", cause)]
+    assert found[0].message.startswith(f"nothing accepts port 443: {V6} ")
+    assert found[0].hint
+
+
+def test_an_unresolved_name_skips() -> None:
+    """A Failure of connections is told by aaaa."""
+    failure = Failure(Kind.SERVFAIL, "why")
+    assert kept(judged("tcp", connections=failure, pings=ANSWERS, path=HERE)) == [("skip", None)]
