@@ -39,10 +39,10 @@ def main() -> None:
         return
     if arguments and arguments[0] not in {*COMMANDS, "--help", "-h", "--version"}:
         arguments = ["check", *arguments]
-    app = _app(wanted=arguments[0] if arguments else "")
     try:
+        app = _app(wanted=arguments[0] if arguments else "")
         # Without arguments typer shows its help; else its errors are ours to print, in one line.
-        app(arguments, prog_name="ipv6check", standalone_mode=not arguments)
+        code = app(arguments, prog_name="ipv6check", standalone_mode=not arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
@@ -52,6 +52,8 @@ def main() -> None:
         sys.exit(USAGE)
     except Exception as error:  # noqa: BLE001 - what is not of the user's making is raised again
         _refuse(error)
+    else:
+        sys.exit(code)
 
 
 def _open_closed_streams() -> None:

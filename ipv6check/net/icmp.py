@@ -27,7 +27,6 @@ PAYLOAD = b"ipv6check echo request, RFC 4443"
 
 GRANT = 'sudo sysctl -w net.ipv4.ping_group_range="0 2147483647"'
 
-_SEND_TRIES = 4
 _SENT_OR_LOST = frozenset({0, errno.EAGAIN, errno.ENOBUFS})
 # Hundreds of replies and ICMP errors come back before the loop is free to read them.
 _RECEIVE_BUFFER = 1 << 20
@@ -116,13 +115,15 @@ class EchoSocket:
         series.unsent -= 1
         self._sequence = sequence = (self._sequence + 1) & 0xFFFF
         self._pending[sequence] = series
-        # An error may be the answer to the ping of another address, which the kernel tells whoever
-        # sends next, once each.
-        for _ in range(_SEND_TRIES):
+        # The kernel tells an ICMP error to whoever sends next, whichever address it is about.
+        code = self._try_to_send(address, series, sequence)
+        while code not in _SENT_OR_LOST and self._hear_errors():
             code = self._try_to_send(address, series, sequence)
-            if code in _SENT_OR_LOST:
-                return
-        self._fail(sequence, errors.local_failure(code))
+        if code not in _SENT_OR_LOST:
+            # One that was heard before it could be told here.
+            code = self._try_to_send(address, series, sequence)
+        if code not in _SENT_OR_LOST:
+            self._fail(sequence, errors.local_failure(code))
 
     def _try_to_send(self, address: str, series: _Series, sequence: int) -> int:
         """The errno of the send, 0 where it went well."""
@@ -139,8 +140,7 @@ class EchoSocket:
         self._send(address, series)
 
     def _readable(self) -> None:
-        while (queued := errors.next_error(self._sock)) is not None:
-            self._receive_error(queued)
+        self._hear_errors()
         while True:
             try:
                 data, ancillary, _flags, sender = self._sock.recvmsg(512, clock.ANCILLARY_SIZE)
@@ -150,6 +150,14 @@ class EchoSocket:
                 # The queued error, told a second time.
                 continue
             self._receive(data, sender[0], clock.arrival_ns(ancillary))
+
+    def _hear_errors(self) -> bool:
+        """Take what the kernel has queued; whether there was any."""
+        heard = False
+        while (queued := errors.next_error(self._sock)) is not None:
+            self._receive_error(queued)
+            heard = True
+        return heard
 
     def _receive(self, data: bytes, sender: str, arrived_ns: int) -> None:
         if self._raw and self._family == socket.AF_INET and data:

@@ -325,8 +325,9 @@ class Resolver:
             )
         except (OSError, EOFError, ValueError, dns.exception.DNSException) as error:
             elapsed = (time.perf_counter() - started) * 1000
-            detail = f"truncated over UDP, and {_text(server)} gave no answer over TCP: {error}"
             silent = isinstance(error, dns.exception.Timeout)
+            detail = f"truncated over UDP, and {_text(server)} gave no answer over TCP"
+            detail += " in time" if silent else f": {error}"
             return Failure(Kind.TIMEOUT if silent else Kind.BAD_ANSWER, detail, elapsed)
         elapsed = (time.perf_counter() - started) * 1000
         return _answer(question, message, server, elapsed, tcp=True)

@@ -1,0 +1,215 @@
+"""This host as a vantage."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from ipv6check.model import Answer, Attempt, Failure, Kind
+from ipv6check.net import local, tcp
+from ipv6check.net.local import LocalNet
+from tests.lab import Lab, plan
+from tests.net.dns_server import DnsServer, Query, Replies, address_of, reply
+
+NOBODY = "2d00:6ab:3::99"
+
+VANTAGE = """
+import asyncio, dataclasses, json, sys
+from ipv6check.net.local import LocalNet
+
+async def main(nameserver, *controls):
+    net = LocalNet(nameservers=[(nameserver, 53)], timeout_s=0.5, controls=controls)
+    first = dataclasses.asdict(net.vantage())
+    answers = await asyncio.gather(*(net.controls_answer() for _ in range(5)))
+    known = {
+        "first": first,
+        "controls": sorted(set(answers)),
+        "last": dataclasses.asdict(net.vantage()),
+        "pref64": await net.pref64(),
+        "resolver": await net.resolver_answers(),
+    }
+    net.close()
+    print(json.dumps(known))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def vantage(lab: Lab, client: str, nameserver: str, *controls: str) -> dict[str, Any]:
+    """What a client knows of itself."""
+    run = lab.run(client, [sys.executable, "-c", VANTAGE, nameserver, *controls])
+    assert run.stderr == ""
+    known: dict[str, Any] = json.loads(run.stdout)
+    return known
+
+
+@pytest.mark.parametrize(
+    ("client", "ipv4", "before", "after"),
+    [
+        ("dual", "yes", "yes", "yes"),
+        ("ipv4-only", "yes", "no", "no"),
+        ("ipv6-only", "no", "yes", "yes"),
+        ("dead-uplink", "yes", "yes", "broken"),
+        ("rejecting-uplink", "yes", "yes", "broken"),
+        ("offline", "no", "no", "no"),
+    ],
+)
+def test_vantage(lab: Lab, client: str, ipv4: str, before: str, after: str) -> None:
+    """What a host can do is told by its routes, and by the controls where they were asked."""
+    roots = [pair[1] for pair in list(plan.ROOT_SERVERS.values())[:2]]
+    known = vantage(lab, client, plan.CLIENTS[client].nameserver, *roots)
+    assert (ipv4, before) == (known["first"]["ipv4"], known["first"]["ipv6"])
+    assert after == known["last"]["ipv6"]
+    assert [after == "yes"] == known["controls"]
+    source = str(plan.CLIENTS[client].network6[2]) if before == "yes" else None
+    assert source == known["last"]["source_ipv6"]
+
+
+def test_one_control_is_enough(lab: Lab) -> None:
+    """Whichever control answers first proves the path; a reset does as well."""
+    root = plan.ROOT_SERVERS["c"][1]
+    reset = str(plan.address6("reset", 9))
+    for controls in ((NOBODY, root), (reset,)):
+        assert vantage(lab, "dual", plan.RESOLVER.ipv4, *controls)["controls"] == [True]
+    assert vantage(lab, "dual", plan.RESOLVER.ipv4, NOBODY)["last"]["ipv6"] == "broken"
+
+
+@pytest.mark.parametrize(
+    ("server", "prefixes", "answers"),
+    [
+        (plan.RESOLVER, [], True),
+        (plan.DNS64, ["64:ff9b::/96"], True),
+        (plan.DNS64_OWN_PREFIX, ["2d00:6ab:64::/96"], True),
+        (plan.BROKEN, [], False),
+        (plan.REFUSING, [], True),
+        (plan.SILENT, [], False),
+        (plan.REJECTING, [], False),
+    ],
+    ids=lambda value: str(getattr(value, "number", "")),
+)
+def test_resolvers(lab: Lab, server: plan.DnsServer, prefixes: list[str], answers: bool) -> None:  # noqa: FBT001
+    """NAT64 is known by the resolver's answer for ipv4only.arpa (RFC 7050)."""
+    known = vantage(lab, "dual", server.ipv4)
+    assert (prefixes, answers) == (known["pref64"], known["resolver"])
+
+
+def test_a_link_local_name_server(lab: Lab) -> None:
+    """A server that a router announced by its link-local address is asked through its link.
+
+    Regression: the interface was dropped, and connect() said EINVAL.
+    """
+    script = """
+import asyncio, json, subprocess
+from ipv6check.net.resolver import Resolver
+from tests.net.dns_server import DnsServer, address_of
+
+async def main():
+    links = json.loads(subprocess.check_output(["ip", "-6", "-json", "address", "show", "eth0"]))
+    (own,) = [a["local"] for a in links[0]["addr_info"] if a["scope"] == "link"]
+    async with DnsServer(lambda query: address_of(query, "2001:db8::1"), host=f"{own}%eth0") as s:
+        resolver = Resolver([s.address], 1)
+        print(await resolver.ask("www.example", "AAAA"))
+        resolver.close()
+
+asyncio.run(main())
+"""
+    run = lab.run("dual", [sys.executable, "-c", script])
+    assert "records=('2001:db8::1',)" in run.stdout, run.stderr
+
+
+def test_asked_once() -> None:
+    """However many names are resolved, ipv4only.arpa and the root are asked for once."""
+
+    def handler(query: Query) -> Replies:
+        return reply(query) if query.rdtype == "NS" else address_of(query, "2001:db8::1")
+
+    async def main() -> list[tuple[str, str, bool]]:
+        async with DnsServer(handler) as server:
+            net = LocalNet(nameservers=[server.address], timeout_s=1)
+            answers = await asyncio.gather(
+                *(net.resolve(f"n{number}.example", "AAAA") for number in range(20))
+            )
+            assert all(isinstance(answer, Answer) for answer in answers)
+            assert await asyncio.gather(*(net.pref64() for _ in range(5))) == [()] * 5
+            assert all(await asyncio.gather(*(net.resolver_answers() for _ in range(5))))
+            net.close()
+            return server.asked
+
+    asked = [(name, rdtype) for name, rdtype, _ in asyncio.run(main())]
+    assert [asked.count(one) for one in (("ipv4only.arpa", "AAAA"), (".", "NS"))] == [1, 1]
+    assert len(asked) == 22
+
+
+def test_giving_up_is_not_everybodys() -> None:
+    """A caller that is cancelled does not take the shared question along."""
+
+    async def main() -> None:
+        async with DnsServer(lambda query: [(0.1, reply(query))]) as server:
+            net = LocalNet(nameservers=[server.address], timeout_s=1)
+            first, second = (asyncio.ensure_future(net.pref64()) for _ in range(2))
+            await asyncio.sleep(0.02)
+            first.cancel()
+            assert await second == ()
+            assert first.cancelled()
+            net.close()
+
+    asyncio.run(main())
+
+
+def test_politeness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few attempts at a time go to one address, and so many in all."""
+    now: dict[str, int] = {}
+    most: dict[str, int] = {}
+
+    async def connect(address: str, port: int, timeout_s: float) -> Attempt:
+        for key in (address, "all"):
+            now[key] = now.get(key, 0) + 1
+            most[key] = max(most.get(key, 0), now[key])
+        await asyncio.sleep(0.005)
+        for key in (address, "all"):
+            now[key] -= 1
+        return Attempt(address, port, timeout_s)
+
+    async def main() -> None:
+        net = LocalNet(nameservers=[("127.0.0.1", 9)])
+        addresses = [f"2d00::{number:x}" for number in range(200)]
+        await asyncio.gather(*(net.connect(a, port) for a in addresses for port in range(1, 11)))
+        net.close()
+
+    monkeypatch.setattr(tcp, "connect", connect)
+    asyncio.run(main())
+    assert most.pop("all") == local.SOCKETS
+    assert max(most.values()) == local.PER_ADDRESS
+
+
+def test_no_controls_ask_nobody() -> None:
+    """Without controls nobody is asked, and the vantage is not called broken."""
+
+    async def main() -> None:
+        net = LocalNet(nameservers=[("127.0.0.1", 9)])
+        assert await net.controls_answer()
+        assert net.vantage().ipv6 != "broken"
+        assert not net._once
+        net.close()
+
+    asyncio.run(main())
+
+
+def test_no_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host without a name server is a vantage that cannot tell."""
+    monkeypatch.setattr(local, "system_servers", list)
+
+    async def main() -> Answer | Failure:
+        net = LocalNet()
+        said = await net.resolve("www.example", "AAAA")
+        assert not await net.resolver_answers()
+        net.close()
+        return said
+
+    said = asyncio.run(main())
+    assert isinstance(said, Failure)
+    assert said.kind is Kind.RESOLVER_UNREACHABLE
