@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from ipv6check import external
-from ipv6check.judge import Findings, Judge
+from ipv6check.judge import Findings, Judge, unmet
 from ipv6check.model import (
     Cause,
     Failure,
@@ -69,6 +69,7 @@ class Run:
         self._judge = Judge(settings.timeout_s)
         self._course = course(plan.probes)
         self._observing: set[Observation] = set()
+        self._programs: set[asyncio.Task[Findings]] = set()
         self._ended: Failure | None = None
         self._counts: Counter[Status] = Counter()
         self._verdicts: Counter[Verdict] = Counter()
@@ -101,8 +102,11 @@ class Run:
 
     def _end(self, why: Failure) -> None:
         self._ended = self._ended or why
+        self._judge.hurry()
         for observation in list(self._observing):
             observation.end(why)
+        for program in self._programs:
+            program.cancel()
 
     def _set_alarm(self) -> asyncio.TimerHandle | None:
         limit = self._settings.run_deadline_s
@@ -165,13 +169,24 @@ class Run:
         judged = dict(zip(pure, await self._judge.findings(pure, facts), strict=True))
         if len(pure) == len(self._plan.checks):
             return list(judged.values())
-        limit = self._settings.timeout_s
         programs = [check for check in self._plan.checks if check.executable]
-        said = await asyncio.gather(
-            *(external.ask(check, target, facts, limit) for check in programs)
-        )
+        said = await asyncio.gather(*(self._ask(check, target, facts) for check in programs))
         judged.update(zip(programs, said, strict=True))
         return [judged[check] for check in self._plan.checks]
+
+    async def _ask(self, check: Check, target: Target, facts: Mapping[str, Any]) -> Findings:
+        """What a check that is a program says, unless the run ends before."""
+        if self._ended is not None:
+            return (unmet(self._ended),)
+        asking = external.ask(check, target, facts, self._settings.timeout_s)
+        program = asyncio.get_running_loop().create_task(asking)
+        self._programs.add(program)
+        try:
+            await asyncio.wait((program,))
+            ended = self._ended if program.cancelled() else None
+            return program.result() if ended is None else (unmet(ended),)
+        finally:
+            self._programs.remove(program)
 
 
 class _Numbered:

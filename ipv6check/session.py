@@ -113,22 +113,22 @@ def check(
         summary, broken = asyncio.run(_run(plan, settings, named, net, sinks, live))
     for line in filter(None, broken):
         _complain(line)
-    return exit_code(summary, options, named.bad + len(broken))
+    return exit_code(summary, options, bad_lines=named.bad, lost=len(broken))
 
 
-def exit_code(summary: Summary, options: Options, defects: int) -> int:
-    """What the run means to a gate. ``defects``: lines that name no target, lost documents."""
-    if defects:
-        return USAGE
-    if summary.interrupted:
-        return INTERRUPTED
-    if summary.verdict is Verdict.NOT_READY:
-        return FINDINGS
-    if options.fail_on == "warn" and summary.counts[Status.WARN]:
-        return FINDINGS
-    if summary.verdict is Verdict.UNKNOWN and options.on_unknown == "fail":
-        return BLIND
-    return OK
+def exit_code(summary: Summary, options: Options, *, bad_lines: int, lost: int) -> int:
+    """What the run means to a gate. ``lost``: documents that could not be written to their end."""
+    warned = options.fail_on == "warn" and summary.counts[Status.WARN]
+    blind = summary.verdict is Verdict.UNKNOWN and options.on_unknown == "fail"
+    gates = (
+        (lost, USAGE),
+        (summary.interrupted, INTERRUPTED),
+        (bad_lines, USAGE),
+        (summary.verdict is Verdict.NOT_READY, FINDINGS),
+        (warned, FINDINGS),
+        (blind, BLIND),
+    )
+    return next((code for reached, code in gates if reached), OK)
 
 
 async def _run(

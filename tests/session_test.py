@@ -136,7 +136,7 @@ def summary(verdict: Verdict, *, warnings: int = 0, interrupted: bool = False) -
 
 
 @pytest.mark.parametrize(
-    ("end", "changes", "defects", "code"),
+    ("end", "changes", "bad_lines", "code"),
     [
         (summary(Verdict.READY), {}, 0, OK),
         (summary(Verdict.DEGRADED, warnings=1), {}, 0, OK),
@@ -150,11 +150,14 @@ def summary(verdict: Verdict, *, warnings: int = 0, interrupted: bool = False) -
         (summary(Verdict.NOT_READY, interrupted=True), {}, 0, INTERRUPTED),
         (summary(Verdict.READY), {}, 1, USAGE),
         (summary(Verdict.NOT_READY), {}, 1, USAGE),
+        (summary(Verdict.NOT_READY, interrupted=True), {}, 1, INTERRUPTED),
     ],
 )
-def test_exit_code(end: Summary, changes: dict[str, Any], defects: int, code: int) -> None:
+def test_exit_code(end: Summary, changes: dict[str, Any], bad_lines: int, code: int) -> None:
     """What each end of a run means to a gate."""
-    assert code == exit_code(end, replace(OPTIONS, **changes), defects)
+    options = replace(OPTIONS, **changes)
+    assert code == exit_code(end, options, bad_lines=bad_lines, lost=0)
+    assert exit_code(end, options, bad_lines=bad_lines, lost=1) == USAGE
 
 
 def test_no_packet_to_special_addresses(

@@ -29,7 +29,6 @@ Server = tuple[str, int]
 
 SENDS = 3
 IN_FLIGHT = 100
-MAX_RECORDS = 256
 # DNS flag day 2020: a size that no path fragments.
 PAYLOAD = 1232
 _MAX_DATAGRAM = 4096
@@ -358,7 +357,7 @@ def _answer(
         return Failure(Kind.BAD_ANSWER, detail, elapsed_ms, server[0])
     chain = tuple(link[0].target.to_text(omit_final_dot=True) for link in chaining.cnames)
     rrset = chaining.answer
-    records = () if rrset is None else tuple(rdata.to_text() for rdata in rrset[:MAX_RECORDS])
+    records = () if rrset is None else tuple(rdata.to_text() for rdata in rrset)
     return Answer(
         name=name,
         rdtype=question.rdtype.name,
