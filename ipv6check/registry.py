@@ -87,7 +87,7 @@ _INTERNAL4 = [_bounds(prefix) for prefix in INTERNAL_IPV4]
 _UNUSABLE4 = [_bounds(prefix) for prefix in UNUSABLE_IPV4]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def special_purpose(address: str) -> SpecialPurpose | None:
     """The narrowest special range of an IPv6 address, None for ordinary global unicast.
 
@@ -100,7 +100,7 @@ def special_purpose(address: str) -> SpecialPurpose | None:
     return None if _GLOBAL[0] <= number <= _GLOBAL[1] else UNASSIGNED
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def usable_ipv4(address: str, *, internal: bool) -> bool:
     """Whether packets of ours may go to this IPv4 address.
 

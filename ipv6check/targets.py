@@ -23,7 +23,7 @@ CHUNK = 65_536  # bytes asked of one read
 MAX_LINE = 8_192  # bytes
 BATCH = 64  # lines: under half a millisecond of parsing, which holds up the loop
 AHEAD = 2  # batches parsed before the first of them is taken
-REMEMBERED = 50_000  # targets
+REMEMBERED = 32_000  # targets: a set of half as many takes a megabyte, of 20,000 three
 
 # Reads that yield no target give the GIL up only to take it back before the loop has woken.
 _BREATH_S = 0.000_05
@@ -67,7 +67,7 @@ class Seen:
 
     def __init__(self, limit: int = REMEMBERED) -> None:
         # 64-bit hashes and not the keys: hostile lines would make 100 MB of these. Two targets out
-        # of 50,000 have one hash with odds of 1 in 10**10. Two sets, the older one forgotten whole:
+        # of 32,000 have one hash with odds of 1 in 10**10. Two sets, the older one forgotten whole:
         # the memory of a single one in order of age would be three times theirs.
         self._older: set[int] = set()
         self._newer: set[int] = set()

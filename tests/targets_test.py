@@ -142,7 +142,7 @@ def test_only_the_last_targets_are_remembered() -> None:
     """Memory stays flat: the oldest of too many may come again."""
     seen = Seen(limit=2)
     assert [seen.add(parse(name)) for name in "abacab"] == [True, True, False, True, True, True]
-    assert REMEMBERED == 50_000
+    assert REMEMBERED == 32_000
 
 
 def test_many_lines_and_a_long_one_need_little_memory() -> None:
