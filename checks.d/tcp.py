@@ -87,7 +87,11 @@ def _dead(
     if twin is not None and twin.connected:
         message += f", IPv4 connects in {ms(twin.elapsed_ms)}"
     return fail(
-        message, hint=_mend(attempt, cause), subject=subject, cause=cause, evidence=evidence
+        message,
+        hint=_mend(attempt, cause, str(attempt.port)),
+        subject=subject,
+        cause=cause,
+        evidence=evidence,
     )
 
 
@@ -118,7 +122,7 @@ def _down(connections: Connections, ports: list[int], pings: Pings | Failure) ->
         return unknown(message, hint=FROM_ELSEWHERE, subject=subject, evidence=evidence)
     if first4 is None or first4.failure is None or _ended_here(first4):
         message = f"nothing accepts port {where}: {first6.address} {describe(first6.failure)}"
-        hint = _mend(first6, cause)
+        hint = _mend(first6, cause, where)
         return fail(message, hint=hint, subject=subject, cause=cause, evidence=evidence)
     message = f"nothing accepts port {where}, over IPv6 and IPv4 alike: the service is down"
     hint = f"not an IPv6 fault: {first6.address} {describe(first6.failure)}, "
@@ -135,12 +139,12 @@ def _echo(address: str, pings: Pings | Failure) -> Echo | None:
     return pings.to(address) if isinstance(pings, Pings) else None
 
 
-def _mend(attempt: Attempt, cause: Cause) -> str:
+def _mend(attempt: Attempt, cause: Cause, port: str) -> str:
     assert attempt.failure is not None
     if cause is Cause.FIREWALL and attempt.failure.kind is Kind.TIMEOUT:
-        return f"the host answers otherwise: open TCP {attempt.port} for IPv6 where it is filtered"
+        return f"the host answers otherwise: open TCP {port} for IPv6 where it is filtered"
     if cause is Cause.FIREWALL:
-        return f"a packet filter says so: open TCP {attempt.port} for IPv6 there"
+        return f"a packet filter says so: open TCP {port} for IPv6 there"
     if cause is Cause.HOST:
         return f"the machine is there: let the service listen on [{attempt.address}]:{attempt.port}"
     return "nothing answers there: is the address right, up and routed?"

@@ -166,14 +166,23 @@ def _list(*, checks_dir: Any = None) -> None:
     """List the checks, the profiles and the formats."""
     from ipv6check import catalogue  # noqa: PLC0415
 
-    sys.stdout.write(catalogue.listing(checks_dir or ()))
+    sys.stdout.write(catalogue.listing(_private(checks_dir)))
 
 
 def _explain(check: str, *, checks_dir: Any = None) -> None:
     """Explain a check: what it looks at, why that matters, and where it is written down."""
     from ipv6check import catalogue  # noqa: PLC0415
 
-    sys.stdout.write(catalogue.explanation(check, checks_dir or ()))
+    sys.stdout.write(catalogue.explanation(check, _private(checks_dir)))
+
+
+def _private(checks_dir: Any) -> tuple[Path, ...]:
+    """The directories of private checks, from wherever ``check`` would take them."""
+    from ipv6check import config  # noqa: PLC0415
+    from ipv6check.reporters import formats  # noqa: PLC0415
+
+    given = {"checks-dir": checks_dir}
+    return config.load(given, os.environ, Path.cwd(), formats()).checks_dir
 
 
 def _demo() -> None:

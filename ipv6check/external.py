@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from ipv6check.judge import Findings, broken
-from ipv6check.model import SCHEMA_VERSION, Cause, Failure, Finding, Status
+from ipv6check.defects import broken
+from ipv6check.model import SCHEMA_VERSION, Cause, Failure, Finding, Findings, Status
 from ipv6check.plugin import Check
 from ipv6check.target import Target
 

@@ -11,26 +11,21 @@ import asyncio
 import queue
 import threading
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ipv6check.defects import broken, crash
 from ipv6check.model import (
     VANTAGE_KINDS,
-    Cause,
-    Evidence,
     Failure,
     Finding,
+    Findings,
     Kind,
-    Status,
-    printable,
     skip,
     unknown,
 )
 from ipv6check.plugin import Check
-
-Findings = tuple[Finding, ...]
 
 _LOOK_S = 0.1
 # What a check may still take once the run is to end.
@@ -172,19 +167,6 @@ def unmet(failure: Failure) -> Finding:
     if failure.kind in VANTAGE_KINDS:
         return unknown(failure.detail)
     return skip(failure.detail)
-
-
-def broken(message: str, evidence: Evidence | None = None) -> Finding:
-    """Our own fault, or a check's."""
-    hint = "this is a defect of the tool or of the check, not of the target: please report it"
-    return Finding(Status.ERROR, message, hint, cause=Cause.TOOL, evidence=evidence or {})
-
-
-def crash(error: BaseException, where: str) -> Finding:
-    """An exception nobody expected."""
-    lines = traceback.format_exception(error)
-    message = f"{where} crashed: {type(error).__name__}: {printable(str(error))}"
-    return broken(message, {"traceback": "".join(lines)[-4000:]})
 
 
 def _gave_up(check: Check) -> Finding:

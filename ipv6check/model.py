@@ -208,6 +208,10 @@ class Finding:
     evidence: Evidence = field(default_factory=dict)
 
 
+# What one check has to say of one target.
+Findings = tuple[Finding, ...]
+
+
 def ok(message: str, *, subject: str = "", evidence: Evidence | None = None) -> Finding:
     """A finding that passes."""
     return Finding(Status.PASS, message, subject=subject, evidence=evidence or {})
@@ -359,6 +363,10 @@ class Settings:
     parallel: int = 128
     internal: bool = False
     controls: tuple[str, ...] = ()
+
+    def ports_for(self, named: tuple[int, ...]) -> tuple[int, ...]:
+        """The ports to try: those named with the target, else ``--port``, else the profile's."""
+        return named or self.ports or self.profile.ports
 
 
 def verdict_of(results: Sequence[Result], optional: frozenset[str]) -> Verdict:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ipv6check.judge import crash
+from ipv6check.defects import crash
 from ipv6check.model import Failure, Kind
 from ipv6check.plugin import Probe
 

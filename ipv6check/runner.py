@@ -10,11 +10,12 @@ from functools import partial
 from typing import Any, Protocol
 
 from ipv6check import external
-from ipv6check.judge import Findings, Judge, unmet
+from ipv6check.judge import Judge, unmet
 from ipv6check.model import (
     Cause,
     Failure,
     Finding,
+    Findings,
     Kind,
     Result,
     Settings,
@@ -29,7 +30,6 @@ from ipv6check.model import (
 from ipv6check.net import Net
 from ipv6check.observation import Observation, course
 from ipv6check.plugin import Check, Plan
-from ipv6check.probes.connections import ports_of
 from ipv6check.target import Target
 
 
@@ -142,7 +142,7 @@ class Run:
         return TargetReport(
             target=printable(target.text),
             host=target.host,
-            ports=ports_of(target, self._settings),
+            ports=self._settings.ports_for(target.ports),
             verdict=verdict_of(results, self._settings.profile.optional),
             duration_ms=(time.perf_counter() - started) * 1000,
             results=tuple(results),

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from ipv6check.judge import Findings, Judge, judge
-from ipv6check.model import VANTAGE_KINDS, Cause, Failure, Kind, Status, ok, warn
+from ipv6check.judge import Judge, judge
+from ipv6check.model import VANTAGE_KINDS, Cause, Failure, Findings, Kind, Status, ok, warn
 from ipv6check.plugin import Check, Input
 
 DEADLINE_S = 0.2

@@ -11,11 +11,6 @@ from ipv6check.probes.addresses import Addresses
 from ipv6check.target import Target
 
 
-def ports_of(target: Target, settings: Settings) -> tuple[int, ...]:
-    """The ports to try: the target's own, else ``--port``, else the profile's."""
-    return target.ports or settings.ports or settings.profile.ports
-
-
 @dataclass(frozen=True, slots=True)
 class Connections:
     """Every attempt, IPv6 before IPv4, by port and address.
@@ -43,7 +38,7 @@ async def connections(
     addresses: Addresses, target: Target, settings: Settings, net: Net
 ) -> Connections:
     """Try each address on each port at once; without an IPv6 address there is nothing to try."""
-    ports = ports_of(target, settings)
+    ports = settings.ports_for(target.ports)
     named = bool(target.ports or settings.ports)
     if not addresses.ipv6:
         return Connections(ports, named, ())

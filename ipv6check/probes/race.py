@@ -8,7 +8,6 @@ from ipv6check.eyeballs.order import attempt_order
 from ipv6check.model import Settings
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
-from ipv6check.probes.connections import ports_of
 from ipv6check.target import Target
 
 
@@ -20,7 +19,7 @@ async def race(
         return None
     order = attempt_order(addresses.ipv6, addresses.ipv4)
     outcome = None
-    for port in ports_of(target, settings):
+    for port in settings.ports_for(target.ports):
         outcome = await run_race(order, port, net.connect)
         if outcome.winner is not None:
             break

@@ -268,8 +268,8 @@ def _vantage_note(vantage: Vantage, style: Style) -> list[Text]:
     detail = f" ({vantage.detail})" if vantage.detail else ""
     if vantage.ipv6 == "no":
         text = (
-            f"{here} has no IPv6 route, so nothing but DNS can be judged: run it from a host with "
-            "IPv6, or in CI accept it with --on-unknown pass"
+            f"{here} has no IPv6 route, and without one only DNS can be judged: run it from a host "
+            "with IPv6, or in CI accept it with --on-unknown pass"
         )
     elif vantage.ipv6 == "broken":
         text = (

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ipv6check.model import Kind
-from ipv6check.probes.connections import Connections, connections, ports_of
+from ipv6check.probes.connections import Connections, connections
 from ipv6check.target import parse
 from ipv6check.testing import SETTINGS, FakeNet, attempt
 from tests.probes.observing import V4, V6, V6B, observed, published
@@ -26,7 +26,7 @@ from tests.probes.observing import V4, V6, V6B, observed, published
 )
 def test_ports(text: str, ports: tuple[int, ...], expected: tuple[int, ...]) -> None:
     """The target's own port counts before the option's, that before the profile's."""
-    assert expected == ports_of(parse(text), replace(SETTINGS, ports=ports))
+    assert expected == replace(SETTINGS, ports=ports).ports_for(parse(text).ports)
 
 
 def test_every_address_on_every_port() -> None:

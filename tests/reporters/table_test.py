@@ -235,7 +235,7 @@ def test_an_interrupted_run_says_so() -> None:
 @pytest.mark.parametrize(
     ("vantage", "words"),
     [
-        (Vantage(ipv6="no"), "this host has no IPv6 route, so nothing but DNS can be judged"),
+        (Vantage(ipv6="no"), "this host has no IPv6 route, and without one only DNS can be judged"),
         (Vantage(ipv6="broken"), "this host has an IPv6 route, but nothing answers over it"),
         (Vantage("probe-7", "ssh", ipv6="no"), "probe-7 has no IPv6 route"),
         (Vantage(detail="controls were not asked"), "this host: controls were not asked"),

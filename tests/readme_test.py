@@ -1,0 +1,77 @@
+"""The README says what the program does: its generated parts, its commands, its numbers."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from ipv6check import catalogue, cli, config, demo_servers, plugin, reporters
+from ipv6check.model import Cause, Status, Verdict
+from ipv6check.target import parse
+from tests import readme
+
+RENEW = "renew it: python -m tests.readme"
+TIME = re.compile(r"<?[0-9.]+ m?s\b")
+PORT = re.compile(r"\b[0-9]{4,5}\b")
+SHELL = re.compile(r"```(?:sh|yaml)\n(.*?)```", re.DOTALL)
+CALL = re.compile(r"\bipv6check (?!\|)([^#|\n]*)")
+COMMON = {"--help", "--version", "--input", "-i", "-h"}
+
+
+def blocks(text: str) -> list[list[str]]:
+    """The words of each target's lines, sorted: other numbers may break lines elsewhere."""
+    plain = PORT.sub("PORT", TIME.sub("TIME", text))
+    return [sorted(block.split()) for block in re.split(r"\n(?! )", plain)]
+
+
+def calls() -> Iterator[list[str]]:
+    """The arguments of each call of ipv6check in the README's code."""
+    for code in SHELL.findall(readme.text()):
+        for found in CALL.findall(code):
+            arguments = shlex.split(found.partition(" && ")[0])
+            if arguments and not found.startswith("path:"):
+                yield arguments
+
+
+def test_the_table_of_checks_is_up_to_date() -> None:
+    """The README lists the checks that there are, in their own words."""
+    assert catalogue.readme_table() == readme.part("checks"), RENEW
+
+
+def test_the_demo_is_up_to_date() -> None:
+    """The README shows what the demo prints, times, ports and line breaks aside."""
+    if not demo_servers.has_ipv6():
+        pytest.skip("this machine has no IPv6 loopback address")
+    assert blocks(readme.demo()) == blocks(readme.part("demo")), RENEW
+
+
+def test_it_is_short() -> None:
+    """A newcomer reads it to the end."""
+    assert readme.text().count("\n") < 150
+
+
+@pytest.mark.parametrize("words", [Status, Verdict, Cause, reporters.formats()])
+def test_every_word_is_named(words: Sequence[str]) -> None:
+    """No status, verdict, cause or format is left out."""
+    assert [word for word in words if f"`{word}`" not in readme.text()] == []
+
+
+def test_there_are_calls_to_look_at() -> None:
+    """The tests below find the README's commands."""
+    assert len(list(calls())) >= 10
+
+
+@pytest.mark.parametrize("arguments", list(calls()), ids=shlex.join)
+def test_every_call_is_one_that_the_program_takes(arguments: list[str]) -> None:
+    """Options, commands, profiles and targets in the README's commands exist."""
+    flags = {f"--{name}" for name in config.OPTIONS} | set(cli.SHORT.values()) | COMMON
+    assert {each for each in arguments if each.startswith("-")} <= flags
+    if arguments[0] == "explain":
+        assert plugin.load(only=arguments[1:]).checks
+    elif arguments[0] not in cli.COMMANDS and not arguments[0].startswith("-"):
+        parse(arguments[0])
+    if "--profile" in arguments:
+        assert arguments[arguments.index("--profile") + 1] in config.PROFILES

@@ -1,0 +1,195 @@
+"""Which module imports which: the picture in CONTRIBUTING.md, held against the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ipv6check
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "ipv6check"
+CHECKS = sorted((ROOT / "checks.d").glob("*.py"))
+FILES = sorted(PACKAGE.rglob("*.py"))
+PICTURE = re.compile(r"<!-- arrows -->\n```text\n(.*?)```\n<!-- /arrows -->", re.DOTALL)
+
+# What can reach another machine, or the kernel's sockets.
+WIRES = {
+    *("socket", "ssl", "select", "selectors", "socketserver", "subprocess", "multiprocessing"),
+    *("http", "urllib", "ftplib", "smtplib", "imaplib", "poplib", "xmlrpc", "requests", "httpx"),
+    *("dns", "icmplib", "anyio", "aiohttp"),
+}
+# The same by way of an event loop or of os.
+CALLS = {
+    *("open_connection", "open_unix_connection", "start_server", "start_unix_server"),
+    *("create_connection", "create_unix_connection", "create_datagram_endpoint", "create_server"),
+    *("create_unix_server", "create_subprocess_exec", "create_subprocess_shell"),
+    *("subprocess_exec", "subprocess_shell", "connect_accepted_socket", "sendfile", "start_tls"),
+    *("sock_connect", "sock_recv", "sock_recvfrom", "sock_sendall", "sock_sendto", "sock_accept"),
+    *("getaddrinfo", "getnameinfo", "system", "popen", "posix_spawn", "fork", "execv"),
+}
+# Outside of net/, each with its reason.
+EXCEPTIONS = {
+    # Waits for a standard input that does not block; a descriptor, never a socket of ours.
+    "targets": {"select"},
+    # Runs the checks that are programs of their own.
+    "external": {"create_subprocess_exec"},
+    # The other side of the demo: servers on loopback, which the real Net is pointed at.
+    "demo_servers": {"socket", "select", "dns", "create_server"},
+}
+# Finding a module by its name hides an arrow from this test.
+FINDERS = {"__init__", "plugin", "reporters"}
+# A check judges what was observed: it neither looks at the world nor waits for it.
+NOT_IN_A_CHECK = WIRES | {
+    *("asyncio", "concurrent", "threading", "queue", "signal", "sched"),
+    *("os", "sys", "pathlib", "io", "shutil", "tempfile", "glob", "fcntl", "mmap", "sqlite3"),
+    *("time", "random", "secrets", "uuid", "ctypes", "importlib", "logging", "platform", "getpass"),
+}
+NOT_CALLED_IN_A_CHECK = {"open", "input", "print", "exec", "eval", "compile", "__import__"}
+
+
+def name_of(path: Path) -> str:
+    """``net.tcp`` for ipv6check/net/tcp.py, ``net`` for its ``__init__``."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+def house_of(module: str) -> str:
+    """The module or package of the picture that this one lives in."""
+    return module.partition(".")[0]
+
+
+MODULES = {name_of(path): ast.parse(path.read_text("utf-8")) for path in FILES}
+
+
+def imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Every import of a module, at any depth: where from, and which name (none for a module)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            source = "." * node.level + (node.module or "")
+            yield from ((source, alias.name) for alias in node.names)
+
+
+def arrow(source: str, name: str) -> str | None:
+    """The module of ours that is meant, None for the version and for what is not ours."""
+    if source != "ipv6check" and not source.startswith("ipv6check."):
+        return None
+    inside = source.removeprefix("ipv6check").removeprefix(".")
+    full = f"{inside}.{name}".strip(".")
+    if full in MODULES:
+        return full
+    if (source, name) == ("ipv6check", "__version__"):
+        return None
+    return inside or "__init__"
+
+
+def arrows(module: str) -> set[str]:
+    """The modules of ours outside of its own house that this module imports."""
+    found = {arrow(source, name) for source, name in imports(MODULES[module])}
+    return {target for target in found if target and house_of(target) != house_of(module)}
+
+
+def picture() -> dict[str, set[str]]:
+    """What each house may import, as CONTRIBUTING.md has it."""
+    found = PICTURE.search((ROOT / "CONTRIBUTING.md").read_text("utf-8"))
+    assert found is not None, "CONTRIBUTING.md has lost its <!-- arrows --> markers"
+    rows = (line.split() for line in found[1].splitlines() if line.strip())
+    return {house: set() if allowed == ["nothing"] else set(allowed) for house, *allowed in rows}
+
+
+def covers(allowed: str, target: str) -> bool:
+    """``net`` is that module alone, ``probes.*`` the package with all that is in it."""
+    package = allowed.removesuffix(".*")
+    return target == package or (package != allowed and target.startswith(f"{package}."))
+
+
+def wires(tree: ast.Module) -> set[str]:
+    """What of this module could reach the network or another program."""
+    modules = {source.partition(".")[0] for source, _ in imports(tree)} & WIRES
+    called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return modules | called & CALLS
+
+
+def test_the_picture_has_every_house() -> None:
+    """Each module at the top of the package has a row, and no row is left of one that is gone."""
+    assert {house_of(module) for module in MODULES} == picture().keys()
+
+
+def test_no_import_is_relative() -> None:
+    """An import is written out, so that it can be read where it stands."""
+    relative = {m for m, tree in MODULES.items() for s, _ in imports(tree) if s.startswith(".")}
+    assert relative == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_arrow_is_in_the_picture(module: str) -> None:
+    """A module imports nothing of ours that its house may not."""
+    allowed = picture()[house_of(module)]
+    strange = {to for to in arrows(module) if not any(covers(each, to) for each in allowed)}
+    assert strange == set(), f"{module} may not import {strange}: see CONTRIBUTING.md"
+
+
+@pytest.mark.parametrize("house", sorted({house_of(module) for module in MODULES}))
+def test_the_picture_shows_no_more_than_there_is(house: str) -> None:
+    """An arrow that no module needs any more is taken out of the picture."""
+    used = {to for module in MODULES if house_of(module) == house for to in arrows(module)}
+    unused = {each for each in picture()[house] if not any(covers(each, to) for to in used)}
+    assert unused == set(), f"{house} does not import {unused} any more: see CONTRIBUTING.md"
+
+
+def test_arrows_point_one_way() -> None:
+    """No module can be reached from itself, its own house aside."""
+    graph = {module: arrows(module) for module in MODULES if module != "__init__"}
+
+    def beyond(module: str, seen: set[str]) -> set[str]:
+        for target in graph.get(module, set()) - seen:
+            seen |= {target}
+            beyond(target, seen)
+        return seen
+
+    assert [module for module in graph if module in beyond(module, set())] == []
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if house_of(name) != "net"])
+def test_packets_leave_from_net_alone(module: str) -> None:
+    """Nothing outside of net/ opens a socket or starts a program, known exceptions aside."""
+    assert wires(MODULES[module]) == EXCEPTIONS.get(module, set())
+
+
+def test_modules_are_found_by_name_in_few_places() -> None:
+    """Only what loads checks, probes, reporters and lazy names may import by a computed name."""
+    dynamic = {
+        house_of(module)
+        for module, tree in MODULES.items()
+        if any(source.partition(".")[0] in {"importlib", "runpy"} for source, _ in imports(tree))
+    }
+    assert dynamic - {"schema"} == FINDERS  # schema reads a file of the package
+
+
+@pytest.mark.parametrize("path", CHECKS, ids=lambda path: str(path.stem))
+def test_a_check_imports_ipv6check_and_nothing_deeper(path: Path) -> None:
+    """A check needs the words of ipv6check and pure modules of the standard library."""
+    tree = ast.parse(path.read_text("utf-8"))
+    for source, name in imports(tree):
+        if source == "ipv6check":
+            assert name in ipv6check.__all__
+        else:
+            top = source.partition(".")[0]
+            assert top == "__future__" or top in sys.stdlib_module_names
+            assert top not in NOT_IN_A_CHECK
+    called = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert called & NOT_CALLED_IN_A_CHECK == set()
+
+
+def test_what_a_check_imports_exists() -> None:
+    """Every name that ipv6check promises to authors of checks can be had, and no other."""
+    assert all(getattr(ipv6check, name) is not None for name in ipv6check.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'checks'"):
+        _ = ipv6check.checks
