@@ -247,7 +247,7 @@ def test_unreadable_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.chdir(tmp_path)
     Path("secret").write_text("x")
     Path("secret").chmod(0)
-    said = pytest.raises(TargetError, match='^"secret" cannot be read: Permission denied$')
+    said = pytest.raises(TargetError, match=r'^"secret" cannot be read: Permission denied$')
     with unprivileged(), said:
         open_input("secret")
 
