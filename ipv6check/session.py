@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ipv6check import __version__, plugin, reporters
 from ipv6check.config import Options
@@ -37,7 +37,6 @@ class Named:
 
     targets: Sequence[Target]
     stream: TargetStream | None = None
-    stopped: asyncio.Event = field(default_factory=asyncio.Event)
     broke_off: bool = False
 
     @property
@@ -56,26 +55,12 @@ class Named:
             yield target
         if self.stream is None:
             return
-        lines = aiter(self.stream)
-        stopped = asyncio.ensure_future(self.stopped.wait())
         try:
-            while not stopped.done():
-                line = asyncio.ensure_future(anext(lines))
-                await asyncio.wait((line, stopped), return_when=asyncio.FIRST_COMPLETED)
-                if not line.done():
-                    line.cancel()
-                    return
-                try:
-                    target = line.result()
-                except StopAsyncIteration:
-                    return
-                except TargetError as error:
-                    self.broke_off = True
-                    _complain(str(error))
-                    return
+            async for target in self.stream:
                 yield target
-        finally:
-            stopped.cancel()
+        except TargetError as error:
+            self.broke_off = True
+            _complain(str(error))
 
 
 def local_net(settings: Settings, total: int | None) -> Net:
@@ -151,8 +136,9 @@ async def _run(
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        named.stopped.set()
         run.stop()
+        if named.stream is not None:
+            named.stream.stop()
 
     outputs.gone = stop
     for number in SIGNALS:

@@ -109,6 +109,8 @@ class TargetStream:
         self._on_bad = on_bad
         self._seen = Seen() if seen is None else seen
         self._number = 0
+        self._hand_off: _HandOff | None = None
+        self._stopped = False
         self.duplicates = 0
         self.bad = 0
 
@@ -118,7 +120,9 @@ class TargetStream:
         Raises:
             TargetError: the input broke off; what was read before it has been handed over.
         """
-        hand_off = _HandOff(asyncio.get_running_loop())
+        if self._stopped:
+            return
+        hand_off = self._hand_off = _HandOff(asyncio.get_running_loop())
         # Not an executor's thread: those are joined at exit, and this one may sit in a read().
         threading.Thread(
             target=self._read, args=(hand_off,), name=f"read {self._name}", daemon=True
@@ -126,6 +130,8 @@ class TargetStream:
         try:
             while batch := await hand_off.take():
                 for item in batch:
+                    if hand_off.stopped:
+                        return
                     if isinstance(item, Target):
                         yield item
                     else:
@@ -133,6 +139,12 @@ class TargetStream:
                         self._on_bad(item)
         finally:
             hand_off.stop()
+
+    def stop(self) -> None:
+        """End the iteration, also while it waits for a line that may never come."""
+        self._stopped = True
+        if self._hand_off is not None:
+            self._hand_off.stop()
 
     def _read(self, hand_off: _HandOff) -> None:
         """The thread: it ends with the input, or with the first read after the consumer's end."""
@@ -205,8 +217,9 @@ class _HandOff:
         return batch
 
     def stop(self) -> None:
-        """On the loop: no batch will be taken any more."""
+        """On the loop: no batch will be taken any more; who waits for one waits no longer."""
         self.stopped = True
+        self._queue.put_nowait(None)
         self._room.release()
 
     def _put(self, item: list[Target | str] | Exception | None) -> None:

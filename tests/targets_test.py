@@ -368,3 +368,10 @@ def test_standard_input_may_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(TargetError, match='"-" cannot be read: standard input is closed'):
         open_input("-")
+
+
+def test_a_stream_that_was_stopped_reads_nothing() -> None:
+    """Who is interrupted before the first line does not wait for it."""
+    stream = TargetStream(io.BytesIO(b"a\n"), "t", pytest.fail)
+    stream.stop()
+    assert asyncio.run(collect(stream)) == []
