@@ -21,7 +21,8 @@ def narrowest(address: ipaddress.IPv6Address) -> str | None:
     if not inside:
         return None if address in GLOBAL else registry.UNASSIGNED.prefix
     best = max(inside, key=lambda network: network.prefixlen)
-    return None if best in REACHABLE else str(best)
+    # By the table's own text: str() of a mapped network differs between versions of Python.
+    return next((prefix for prefix, network in PREFIXES.items() if network == best), None)
 
 
 def found(address: ipaddress.IPv6Address) -> str | None:
