@@ -88,7 +88,7 @@ def _dead(
         message += f", IPv4 connects in {ms(twin.elapsed_ms)}"
     return fail(
         message,
-        hint=_mend(attempt, cause, str(attempt.port)),
+        hint=_mend(attempt, cause, str(attempt.port), pings),
         subject=subject,
         cause=cause,
         evidence=evidence,
@@ -122,7 +122,7 @@ def _down(connections: Connections, ports: list[int], pings: Pings | Failure) ->
         return unknown(message, hint=FROM_ELSEWHERE, subject=subject, evidence=evidence)
     if first4 is None or first4.failure is None or _ended_here(first4):
         message = f"nothing accepts port {where}: {first6.address} {describe(first6.failure)}"
-        hint = _mend(first6, cause, where)
+        hint = _mend(first6, cause, where, pings)
         return fail(message, hint=hint, subject=subject, cause=cause, evidence=evidence)
     message = f"nothing accepts port {where}, over IPv6 and IPv4 alike: the service is down"
     hint = f"not an IPv6 fault: {first6.address} {describe(first6.failure)}, "
@@ -139,10 +139,12 @@ def _echo(address: str, pings: Pings | Failure) -> Echo | None:
     return pings.to(address) if isinstance(pings, Pings) else None
 
 
-def _mend(attempt: Attempt, cause: Cause, port: str) -> str:
+def _mend(attempt: Attempt, cause: Cause, port: str, pings: Pings | Failure) -> str:
     assert attempt.failure is not None
     if cause is Cause.FIREWALL and attempt.failure.kind is Kind.TIMEOUT:
-        return f"the host answers otherwise: open TCP {port} for IPv6 where it is filtered"
+        echo = _echo(attempt.address, pings)
+        alive = "answers ping" if echo is not None and echo.received else "answers on other ports"
+        return f"the host {alive}: open TCP {port} for IPv6 where it is filtered"
     if cause is Cause.FIREWALL:
         return f"a packet filter says so: open TCP {port} for IPv6 there"
     if cause is Cause.HOST:

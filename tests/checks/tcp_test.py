@@ -88,7 +88,7 @@ def test_a_vantage_without_ipv6_is_unknown(state: str) -> None:
 @pytest.mark.parametrize(
     ("failure", "heard", "cause", "says", "hint"),
     [
-        (Kind.TIMEOUT, ANSWERS, "firewall", "is silent", "the host answers otherwise"),
+        (Kind.TIMEOUT, ANSWERS, "firewall", "is silent", "the host answers ping: "),
         (Kind.TIMEOUT, SILENT, "network", "is silent", "nothing answers there"),
         (Kind.TIMEOUT, MAY_NOT_PING, "network", "is silent", "nothing answers there"),
         (Kind.REFUSED, ANSWERS, "host", "refuses", f"listen on [{V6}]:443"),
@@ -121,6 +121,7 @@ def test_another_open_port_makes_silence_a_filter_s() -> None:
     """A host that accepts 80 is there: silence on 443 is filtered, even where pings are lost."""
     found = tcp(*pair(443, Kind.TIMEOUT), *pair(80), heard=SILENT)
     assert kept(found) == [("fail", "firewall")]
+    assert found[0].hint.startswith("the host answers on other ports: open TCP 443")
 
 
 def test_a_refusal_on_another_port_makes_silence_a_filter_s() -> None:
