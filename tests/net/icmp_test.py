@@ -50,6 +50,10 @@ def ping(
 ) -> dict[str, Any]:
     """Pings from a client, by address, over sockets of one kind."""
     script = [sys.executable, "-c", PING, "0.9", str(pings), *addresses]
+    if dgram and os.geteuid() != 0:
+        pytest.skip(
+            "a user namespace maps one group alone: its ping_group_range cannot be put back"
+        )
     if dgram:
         # The permission is the namespace's: give it, and take it back.
         shell = f'echo "0 2147483647" > {GROUPS}; "$@"; echo "1 0" > {GROUPS}'
