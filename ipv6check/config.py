@@ -28,6 +28,7 @@ from ipv6check.target import (
     port_number,
     quoted,
 )
+from ipv6check.wording import closest
 
 FILE = "ipv6check.toml"
 TABLE = "check"
@@ -678,7 +679,5 @@ def _scalar(value: object) -> str:
 
 def _nearest(name: str, names: Iterable[str], prefix: str = "") -> str:
     """``; did you mean "timeout"?``, or where help is."""
-    import difflib  # noqa: PLC0415 - only on the way to an error
-
-    near = difflib.get_close_matches(name[:64], names, 1)
-    return f'; did you mean "{prefix}{near[0]}"?' if near else '; see "ipv6check check --help"'
+    near = closest(name, names)
+    return f'; did you mean "{prefix}{near}"?' if near else '; see "ipv6check check --help"'

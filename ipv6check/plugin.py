@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -23,6 +22,7 @@ from ipv6check import probes as probe_package
 from ipv6check.model import Cause, Failure, Finding, Settings
 from ipv6check.net import Net
 from ipv6check.target import Target
+from ipv6check.wording import closest
 
 GIVEN: Mapping[str, type] = {"target": Target, "settings": Settings, "net": Net}
 CHECK_ID = re.compile(r"[a-z][a-z0-9_-]*")
@@ -119,8 +119,8 @@ def load(
 def nearest(name: str, names: Iterable[str]) -> str:
     """The end of an error's line: the valid name that was probably meant, or all of them."""
     names = sorted(names)
-    close = difflib.get_close_matches(name, names, 1)
-    return f'; did you mean "{close[0]}"?' if close else f"; there are: {', '.join(names)}"
+    near = closest(name, names)
+    return f'; did you mean "{near}"?' if near else f"; there are: {', '.join(names)}"
 
 
 def shipped_directory() -> Path:

@@ -68,6 +68,8 @@ class Run:
         self._watch = watch
         self._judge = Judge(settings.timeout_s)
         self._course = course(plan.probes)
+        self._pure = [check for check in plan.checks if not check.executable]
+        self._external = [check for check in plan.checks if check.executable]
         self._observing: set[Observation] = set()
         self._programs: set[asyncio.Task[Findings]] = set()
         self._ended: Failure | None = None
@@ -165,14 +167,13 @@ class Run:
         return observation
 
     async def _find(self, target: Target, facts: Mapping[str, Any]) -> list[Findings]:
-        pure = [check for check in self._plan.checks if not check.executable]
-        judged = dict(zip(pure, await self._judge.findings(pure, facts), strict=True))
-        if len(pure) == len(self._plan.checks):
-            return list(judged.values())
-        programs = [check for check in self._plan.checks if check.executable]
-        said = await asyncio.gather(*(self._ask(check, target, facts) for check in programs))
-        judged.update(zip(programs, said, strict=True))
-        return [judged[check] for check in self._plan.checks]
+        found = await self._judge.findings(self._pure, facts)
+        if not self._external:
+            return found
+        said = await asyncio.gather(*(self._ask(check, target, facts) for check in self._external))
+        names = [check.id for check in (*self._pure, *self._external)]
+        judged = dict(zip(names, (*found, *said), strict=True))
+        return [judged[check.id] for check in self._plan.checks]
 
     async def _ask(self, check: Check, target: Target, facts: Mapping[str, Any]) -> Findings:
         """What a check that is a program says, unless the run ends before."""

@@ -1,6 +1,8 @@
-"""How findings say numbers, so that every check says them alike."""
+"""How findings say numbers and errors say names, so that all of them say them alike."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 
 def ms(milliseconds: float) -> str:
@@ -18,3 +20,11 @@ def ms(milliseconds: float) -> str:
 def count(number: int, one: str, many: str) -> str:
     """``1 address``, ``2 addresses``."""
     return f"{number} {one if number == 1 else many}"
+
+
+def closest(name: str, names: Iterable[str]) -> str | None:
+    """The one of these names that was probably meant, None where none is like it."""
+    import difflib  # noqa: PLC0415 - only on the way to an error
+
+    near = difflib.get_close_matches(name[:64], sorted(names), 1)
+    return near[0] if near else None

@@ -46,6 +46,7 @@ class _Race:
         self.running: dict[asyncio.Future[Attempt], tuple[str, str, float]] = {}
         self.entrants: list[Entrant] = []
         self.winner: str | None = None
+        self.ended_ms = 0.0
 
     def now_ms(self) -> float:
         return (self._loop.time() - self._began) * 1000
@@ -61,7 +62,8 @@ class _Race:
         if result.connected and self.winner is None:
             self.winner = address
 
-    async def cancel(self) -> None:
+    async def end(self) -> None:
+        self.ended_ms = self.now_ms()
         for attempt, (address, why, started) in self.running.items():
             attempt.cancel()
             self.entrants.append(Entrant(address, why, started, self.now_ms(), "cancelled"))
@@ -69,7 +71,7 @@ class _Race:
 
     def outcome(self) -> Outcome:
         entrants = sorted(self.entrants, key=lambda entrant: entrant.started_ms)
-        return Outcome(self._port, self.winner, self.now_ms(), tuple(entrants))
+        return Outcome(self._port, self.winner, self.ended_ms, tuple(entrants))
 
 
 async def race(
@@ -98,7 +100,5 @@ async def race(
             if contest.winner is not None:
                 break
     finally:
-        outcome_ms = contest.now_ms()
-        await contest.cancel()
-    outcome = contest.outcome()
-    return Outcome(outcome.port, outcome.winner, outcome_ms, outcome.entrants)
+        await contest.end()
+    return contest.outcome()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 
 from ipv6check.model import Answer, Attempt, Echo, Failure, Kind, Vantage
@@ -51,7 +51,7 @@ class LocalNet:
         """Ask the configured name servers one question."""
         if rdtype == "AAAA":
             # Whoever asks for AAAA will want to know which of them are the network's own.
-            self._ask_pref64()
+            self._ask_once(self._discover_pref64)
         return await self._resolver.ask(name, rdtype)
 
     async def resolver_answers(self) -> bool:
@@ -59,27 +59,18 @@ class LocalNet:
 
         A resolver without an uplink says SERVFAIL to that, too; one that refuses it is well.
         """
-        task = self._once.get("resolver") or self._remember("resolver", self._ask_root())
-        return bool(await asyncio.shield(task))
+        return bool(await asyncio.shield(self._ask_once(self._ask_root)))
 
     async def pref64(self) -> tuple[str, ...]:
         """The NAT64 prefixes that this network's DNS64 adds (RFC 7050 section 3)."""
-        found = await asyncio.shield(self._ask_pref64())
+        found = await asyncio.shield(self._ask_once(self._discover_pref64))
         assert isinstance(found, tuple)
         return found
 
-    def _ask_pref64(self) -> asyncio.Task[object]:
-        """Send the question, unless it was sent before."""
-        return self._once.get("pref64") or self._remember("pref64", self._discover_pref64())
-
     async def connect(self, address: str, port: int) -> Attempt:
         """Make one TCP handshake with this address, and close it."""
-        await self._per_address.enter(address)
-        try:
-            async with self._sockets:
-                attempt = await tcp.connect(address, port, self._timeout_s)
-        finally:
-            self._per_address.leave(address)
+        async with self._per_address.place(address), self._sockets:
+            attempt = await tcp.connect(address, port, self._timeout_s)
         if ":" in address:
             attempt = self._hear(attempt)
         return attempt
@@ -89,11 +80,8 @@ class LocalNet:
         echo_socket = self._echo_socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         if isinstance(echo_socket, Failure):
             return echo_socket
-        await self._per_address.enter(address)
-        try:
+        async with self._per_address.place(address):
             echo = await echo_socket.ping(address, self._pings, self._timeout_s)
-        finally:
-            self._per_address.leave(address)
         if echo.received:
             self._heard_ipv6 = self._heard_ipv6 or self._is_afar(address)
         return echo
@@ -102,8 +90,7 @@ class LocalNet:
         """Whether any control answers over IPv6, or anything of this run has; True with none."""
         if self._heard_ipv6 or not self._controls:
             return True
-        task = self._once.get("controls") or self._remember("controls", self._ask_controls())
-        self._controls_silent = not await asyncio.shield(task)
+        self._controls_silent = not await asyncio.shield(self._ask_once(self._ask_controls))
         return self._heard_ipv6
 
     def vantage(self) -> Vantage:
@@ -147,9 +134,11 @@ class LocalNet:
             (source, 64), strict=False
         )
 
-    def _remember(self, what: str, question: Coroutine[None, None, object]) -> asyncio.Task[object]:
+    def _ask_once(self, ask: Callable[[], Coroutine[None, None, object]]) -> asyncio.Task[object]:
         """Ask once a run: every later caller awaits the same task."""
-        task = self._once[what] = asyncio.get_running_loop().create_task(question)
+        task = self._once.get(ask.__name__)
+        if task is None:
+            task = self._once[ask.__name__] = asyncio.get_running_loop().create_task(ask())
         return task
 
     async def _ask_root(self) -> bool:
