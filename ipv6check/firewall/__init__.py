@@ -1,0 +1,1 @@
+"""Rule sets: a parser for each notation into one model, and one evaluator over it. Pure."""

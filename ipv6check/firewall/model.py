@@ -1,0 +1,407 @@
+"""Rules as the kernel runs them, whatever they were written in. Imports nothing of ours.
+
+A parser makes a `RuleSet`; the evaluator asks it what becomes of a packet. What a parser does not
+model it must say, with `Unmodelled` (a match), `Unclear` (a statement), `Gap` (evidence that was
+not given) or `Refusal` (the kernel would not load it): each makes the answer depend, none is ever
+read as "no match".
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag, StrEnum
+from types import MappingProxyType
+
+IPV4, IPV6 = 4, 6
+
+# Both ends included. Ranges are sorted, disjoint and not adjacent: see `merged`.
+Range = tuple[int, int]
+Ranges = tuple[Range, ...]
+
+
+class RuleError(ValueError):
+    """A rule set cannot be read. The message is one printable line: file, line number, token."""
+
+
+class Truth(IntEnum):
+    """Of a condition, for a packet of which not all is known (Kleene's strong logic)."""
+
+    NO = 0
+    MAYBE = 1
+    YES = 2
+
+
+class Field(StrEnum):
+    """What a condition can look at. Numbers, but for the names of interfaces.
+
+    An address is its integer, of 32 or 128 bits: every condition on one stands beside a condition
+    on FAMILY. NEXT_HEADER is the byte of the fixed header alone (IPv4: protocol); PROTOCOL is
+    the upper layer's, behind the extension headers. HOP_BY_HOP, ROUTING, FRAGMENT and
+    DESTINATION_OPTIONS are 1 where the header is there, else 0.
+    """
+
+    FAMILY = "family"
+    IIF = "iif"
+    OIF = "oif"
+    SADDR = "saddr"
+    DADDR = "daddr"
+    SADDR_TYPE = "saddr type"
+    DADDR_TYPE = "daddr type"
+    PROTOCOL = "protocol"
+    NEXT_HEADER = "next header"
+    HOP_LIMIT = "hop limit"
+    SPORT = "sport"
+    DPORT = "dport"
+    FLAGS = "tcp flags"
+    TYPE = "icmp type"
+    CODE = "icmp code"
+    STATE = "ct state"
+    STATUS = "ct status"
+    DIRECTION = "ct direction"
+    ORIGINAL_DADDR = "ct original daddr"
+    ORIGINAL_DPORT = "ct original dport"
+    MARK = "mark"
+    CT_MARK = "ct mark"
+    PACKET_TYPE = "packet type"
+    HOP_BY_HOP = "hop-by-hop header"
+    ROUTING = "routing header"
+    ROUTING_TYPE = "routing header type"
+    FRAGMENT = "fragment header"
+    DESTINATION_OPTIONS = "destination options header"
+
+
+class State(IntFlag):
+    """Conntrack's state of a packet, with the bits of nftables' ``ct state``."""
+
+    INVALID = 1
+    ESTABLISHED = 2
+    RELATED = 4
+    NEW = 8
+    UNTRACKED = 64
+
+
+class Status(IntFlag):
+    """Bits of ``ct status`` that a first packet can have."""
+
+    EXPECTED = 1
+    SEEN_REPLY = 2
+    ASSURED = 4
+    CONFIRMED = 8
+    SNAT = 16
+    DNAT = 32
+
+
+class AddressType(IntEnum):
+    """Kinds of address of the routing table, with the kernel's numbers (rtnetlink's RTN_*)."""
+
+    UNSPEC = 0
+    UNICAST = 1
+    LOCAL = 2
+    BROADCAST = 3
+    ANYCAST = 4
+    MULTICAST = 5
+    BLACKHOLE = 6
+    UNREACHABLE = 7
+    PROHIBIT = 8
+
+
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
+
+
+# --- conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """The field's value, under the mask if there is one, lies in one of the ranges.
+
+    A packet without the field (the port of an ICMP message) does not match, negated or not: that
+    is nftables' rule. ``state & (new|established) != 0`` is the mask with the range from 1 up.
+    """
+
+    field: Field
+    ranges: Ranges
+    negated: bool = False
+    mask: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The interface (IIF or OIF) has one of these names; ``eth*`` is a prefix, ``eth`` is not."""
+
+    field: Field
+    names: tuple[str, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unmodelled:
+    """Nobody can tell from here. ``reason`` ends the sentence "accept only ...":
+
+    ``under a rate limit``, ``if it is between 9:00 and 17:00``, ``if -m string ... matches, which
+    is not modelled``. Two equal ones are one condition, both true or both false, if ``steady``: a
+    rate limit is not.
+    """
+
+    reason: str
+    steady: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every part holds; true where there is none."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One part holds; false where there is none."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part does not hold: also where the packet lacks the field, unlike a negated Among."""
+
+    part: Condition
+
+
+Condition = Among | Named | Unmodelled | AllOf | AnyOf | Not
+
+ALWAYS = AllOf(())
+NEVER = AnyOf(())
+
+
+# --- actions
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """Ends the base chain; the hooks after it go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Ends the packet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Ends the packet and answers. ``icmp`` and ``icmpv6`` are (type, code); none: a TCP reset."""
+
+    icmp: tuple[int, int] | None = (3, 3)
+    icmpv6: tuple[int, int] | None = (1, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """Run a chain of the same table, then the next rule.
+
+    ``goto``: then what the caller's caller has next, or the policy.
+    """
+
+    chain: str
+    goto: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """End this chain; in a base chain, the policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """MARK or CT_MARK becomes ``(value of source & keep) ^ flip``; without source just ``flip``.
+
+    ``known`` is False where the new value cannot be told.
+    """
+
+    field: Field
+    flip: int = 0
+    keep: int = 0xFFFFFFFF
+    source: Field | None = None
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NoTrack:
+    """Keep the packet from conntrack: UNTRACKED. Only before it, at a priority under -200."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Destination NAT; ends the base chain as Accept does.
+
+    ``port`` is the new one, None where it stays, (low, high) where it is one of them. ``address``
+    likewise, in integers of the packet's family. ``local``: to this host itself (REDIRECT).
+    """
+
+    port: Range | None = None
+    address: Range | None = None
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A verdict map: the action of the first case whose condition holds, else nothing at all."""
+
+    cases: tuple[tuple[Condition, Action], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """A statement of which nobody can tell from here what becomes of the packet.
+
+    ``reason`` as in Unmodelled.
+    """
+
+    reason: str
+
+
+Action = Accept | Drop | Reject | Jump | Return | Assign | NoTrack | Redirect | Branch | Unclear
+
+# In the order in which they are written: iptables has one action, at the end; nftables may have
+# several, and conditions between them.
+Step = Condition | Action
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a rule stands: a line of a file (from 1), or a handle of the kernel's, or neither."""
+
+    file: str = ""
+    line: int | None = None
+    handle: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The steps of one rule, and the text it was written as."""
+
+    steps: tuple[Step, ...]
+    text: str
+    place: Place = Place()
+
+
+class Hook(StrEnum):
+    """Where in the kernel a base chain runs."""
+
+    INGRESS = "ingress"
+    PREROUTING = "prerouting"
+    INPUT = "input"
+    FORWARD = "forward"
+    OUTPUT = "output"
+    POSTROUTING = "postrouting"
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What makes a chain a base chain.
+
+    ``policy`` is Accept, Drop or Unclear. ``nat``: it sees only the first packet of a flow.
+    ``devices`` of the hook ingress. ``priority``: lower runs earlier, conntrack is at -200.
+    """
+
+    hook: Hook
+    priority: int
+    policy: Accept | Drop | Unclear = Accept()
+    nat: bool = False
+    devices: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Chain:
+    """A chain; without ``base`` it runs only when jumped to. Parsers append to ``rules``."""
+
+    name: str
+    base: Base | None = None
+    rules: list[Rule] = field(default_factory=list)
+    place: Place = Place()
+
+
+@dataclass(slots=True)
+class Table:
+    """A table. ``families``: those whose packets it sees. ``dormant``: it is there and inert.
+
+    ``kind`` is the notation's own word for the family, for people: ip6, inet, ip, netdev.
+    ``backend``: ``legacy`` or ``nft`` where the file says so, as iptables-save does; else empty.
+    ``opaque``: it has matches that this listing does not show (``xt`` in nft's JSON).
+    """
+
+    kind: str
+    name: str
+    families: frozenset[int]
+    chains: dict[str, Chain] = field(default_factory=dict)
+    dormant: bool = False
+    backend: str = ""
+    opaque: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Evidence that was not given, so that nothing is certain for these families.
+
+    ``reason`` is a clause: "the legacy tables exist and were not given".
+    """
+
+    reason: str
+    families: frozenset[int] = frozenset({IPV4, IPV6})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The kernel, or the tool that loads it, would refuse this file: whatever was there stays."""
+
+    reason: str
+    place: Place
+    families: frozenset[int] = frozenset({IPV4, IPV6})
+
+
+@dataclass(slots=True)
+class RuleSet:
+    """All that one host has, or one file of it.
+
+    ``covers``: the families it says something about; a lone ip6tables-save says nothing on IPv4.
+    """
+
+    tables: list[Table] = field(default_factory=list)
+    covers: frozenset[int] = frozenset()
+    gaps: list[Gap] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+# --- ranges
+
+
+def merged(ranges: Iterable[Range]) -> Ranges:
+    """The same numbers as sorted, disjoint ranges."""
+    found: list[Range] = []
+    for low, high in sorted(ranges):
+        if found and low <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(high, found[-1][1]))
+        else:
+            found.append((low, high))
+    return tuple(found)
+
+
+def lies(value: Range, ranges: Ranges) -> Truth:
+    """Whether all, some or none of the value's numbers are in the ranges."""
+    low, high = value
+    # The first range that does not end before the value begins.
+    at = bisect_left(ranges, low, key=lambda each: each[1])
+    if at == len(ranges) or ranges[at][0] > high:
+        return Truth.NO
+    return Truth.YES if ranges[at][0] <= low and high <= ranges[at][1] else Truth.MAYBE
+
+
+def prefix(address: int, length: int, bits: int) -> Range:
+    """The first and the last address of a prefix."""
+    span = (1 << (bits - length)) - 1
+    return address & ~span, address | span
+
+
+BITS: Mapping[int, int] = MappingProxyType({IPV4: 32, IPV6: 128})
