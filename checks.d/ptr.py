@@ -14,6 +14,8 @@ from ipv6check import Finding, Pointer, Pointers, check, count, ok, skip, warn
 @check(reference="RFC 1912 section 2.1", cause="dns")
 def ptr(pointers: Pointers) -> Finding | list[Finding]:
     """Every IPv6 address has a PTR record whose name leads back to it (FCrDNS)."""
+    if pointers.loopback and not pointers.ipv6:
+        return skip("nobody publishes a name for a loopback address (RFC 6303)")
     if not pointers.ipv6:
         return skip("no IPv6 address to look up: see aaaa")
     found = [_judge(pointer, pointers.ipv4) for pointer in pointers.ipv6 if not pointer.confirmed]

@@ -124,6 +124,10 @@ def _down(connections: Connections, ports: list[int], pings: Pings | Failure) ->
         message = f"nothing accepts port {where}: {first6.address} {describe(first6.failure)}"
         hint = _mend(first6, cause, where, pings)
         return fail(message, hint=hint, subject=subject, cause=cause, evidence=evidence)
+    if first6.failure.kind is Kind.NO_LOCAL_ROUTE:
+        message = f"nobody gets to port {where}: this host has no loopback, over IPv6 or IPv4"
+        hint = "not an IPv6 fault: ip link set lo up"
+        return fail(message, hint=hint, subject=subject, cause=Cause.HOST, evidence=evidence)
     message = f"nothing accepts port {where}, over IPv6 and IPv4 alike: the service is down"
     hint = f"not an IPv6 fault: {first6.address} {describe(first6.failure)}, "
     hint += f"{first4.address} {describe(first4.failure)}"
@@ -147,6 +151,8 @@ def _mend(attempt: Attempt, cause: Cause, port: str, pings: Pings | Failure) -> 
         return f"the host {alive}: open TCP {port} for IPv6 where it is filtered"
     if cause is Cause.FIREWALL:
         return f"a packet filter says so: open TCP {port} for IPv6 there"
+    if attempt.failure.kind is Kind.NO_LOCAL_ROUTE:
+        return f"give this host {attempt.address} back: ip link set lo up, disable_ipv6 = 0 for lo"
     if cause is Cause.HOST:
         return f"the machine is there: let the service listen on [{attempt.address}]:{attempt.port}"
     return "nothing answers there: is the address right, up and routed?"

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
         Echo,
         Failure,
         Finding,
+        HostState,
+        Interface,
+        InterfaceAddress,
         Kind,
+        Listener,
+        NameServer,
+        Route,
         Settings,
         Status,
         fail,
@@ -26,9 +32,13 @@ if TYPE_CHECKING:
     from ipv6check.plugin import check
     from ipv6check.probes.addresses import Addresses, Unusable
     from ipv6check.probes.connections import Connections
+    from ipv6check.probes.here import Here
+    from ipv6check.probes.host import Host
+    from ipv6check.probes.listeners import Listeners
     from ipv6check.probes.path import Path
     from ipv6check.probes.pings import Pings
     from ipv6check.probes.pointers import Pointer, Pointers
+    from ipv6check.probes.rules import Rules
     from ipv6check.target import Target, endpoint
     from ipv6check.wording import count, ms
 
@@ -45,7 +55,13 @@ _HOMES = {
         "Echo",
         "Failure",
         "Finding",
+        "HostState",
+        "Interface",
+        "InterfaceAddress",
         "Kind",
+        "Listener",
+        "NameServer",
+        "Route",
         "Settings",
         "Status",
         "fail",
@@ -57,9 +73,13 @@ _HOMES = {
     "plugin": ("check",),
     "probes.addresses": ("Addresses", "Unusable"),
     "probes.connections": ("Connections",),
+    "probes.here": ("Here",),
+    "probes.host": ("Host",),
+    "probes.listeners": ("Listeners",),
     "probes.path": ("Path",),
     "probes.pings": ("Pings",),
     "probes.pointers": ("Pointer", "Pointers"),
+    "probes.rules": ("Rules",),
     "target": ("Target", "endpoint"),
     "wording": ("count", "ms"),
 }
@@ -75,12 +95,22 @@ __all__ = [
     "Entrant",
     "Failure",
     "Finding",
+    "Here",
+    "Host",
+    "HostState",
+    "Interface",
+    "InterfaceAddress",
     "Kind",
+    "Listener",
+    "Listeners",
+    "NameServer",
     "Outcome",
     "Path",
     "Pings",
     "Pointer",
     "Pointers",
+    "Route",
+    "Rules",
     "Settings",
     "Status",
     "Target",

@@ -17,8 +17,8 @@ def listing(directories: Iterable[Path] = ()) -> str:
     lines = ["Checks:", *(f"  {check.id:<12}{sentence(check)}" for check in checks)]
     lines += ["", "Profiles:"]
     for profile in PROFILES.values():
-        ports = ", ".join(map(str, profile.ports))
-        lines.append(f"  {profile.name:<12}{profile.about} (ports {ports})")
+        ports = f" (ports {', '.join(map(str, profile.ports))})" if profile.ports else ""
+        lines.append(f"  {profile.name:<12}{profile.about}{ports}")
     lines += ["", f"Formats: {', '.join(formats())}", "", "More: ipv6check explain CHECK"]
     return "\n".join(lines) + "\n"
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from ipv6check import __version__
 
-COMMANDS = ("check", "list", "explain", "demo", "schema")
+COMMANDS = ("check", "firewall", "list", "explain", "demo", "schema")
 SHORT = {"port": "-p", "format": "-f", "quiet": "-q", "verbose": "-v"}
 USAGE = 2
 
@@ -28,6 +28,23 @@ configuration, 3 it could not be measured from here, 130 interrupted.
 
 Each option can also stand in ipv6check.toml (table [check]) or in the environment
 (IPV6CHECK_TIMEOUT=5); flags win over the environment, that over the file."""
+
+
+FIREWALL_HELP = """Tell what firewall rules let IPv6 do. Nothing is sent; no root, no network.
+
+RULES are files of one host together: ip6tables-save, iptables-save, ip6tables -S,
+nft list ruleset, nft -j list ruleset, nftables.conf; recognised by their content.
+Without any, the rules in force on this host.
+
+  ipv6check firewall rules.v4 rules.v6
+  ipv6check firewall /etc/nftables.conf --packet tcp/8443 --packet icmpv6/packet-too-big
+
+Answers are accept, drop, reject, or depends with the conditions: whatever is not certain depends.
+Taken for granted: a packet comes in on the interface that its source is routed over. Bridges, XDP,
+and what a cloud filters are out of sight.
+
+Exit codes: 0 nothing that breaks IPv6, 1 findings that do, 2 unreadable rules or usage,
+3 it cannot be told."""
 
 
 def main() -> None:
@@ -67,6 +84,7 @@ def _open_closed_streams() -> None:
 def _refuse(error: Exception) -> None:
     """The one line that bad input gets. Anything else than our own errors is a defect: raise it."""
     from ipv6check.config import ConfigError  # noqa: PLC0415
+    from ipv6check.firewall.model import RuleError  # noqa: PLC0415
     from ipv6check.output import OutputError  # noqa: PLC0415
     from ipv6check.plugin import PluginError  # noqa: PLC0415
     from ipv6check.target import TargetError, harmless  # noqa: PLC0415
@@ -78,7 +96,7 @@ def _refuse(error: Exception) -> None:
     elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
         line = f"standard output cannot be written: {error.strerror}"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    elif not isinstance(error, ConfigError | OutputError | PluginError | TargetError):
+    elif not isinstance(error, ConfigError | OutputError | PluginError | RuleError | TargetError):
         raise error
     sys.stderr.write(f"ipv6check: {line}\n")
     sys.exit(USAGE)
@@ -99,6 +117,7 @@ def _app(wanted: str) -> Any:
     _version.__annotations__["version"] = Annotated[bool, shown]
     app.callback(invoke_without_command=True, help=ABOUT)(_version)
     app.command("check", help=CHECK_HELP)(_with_options(_check) if wanted == "check" else _check)
+    app.command("firewall", help=FIREWALL_HELP)(_with_rules(_firewall))
     directories = typer.Option("--checks-dir", metavar="DIR", help="Look in DIR too. Repeatable.")
     private = Annotated[list[Path] | None, directories]
     _list.__annotations__["checks_dir"] = private
@@ -124,7 +143,9 @@ def _check(**given: Any) -> None:
     input_path = given.pop("input")
     options = config.load(given, os.environ, Path.cwd(), formats())
     if not targets and input_path is None:
-        raise TargetError("no target: name one, or a file of them with -i")
+        if not options.profile.target:
+            raise TargetError("no target: name one, or a file of them with -i")
+        targets = [options.profile.target]
     sys.exit(session.check(options, [parse(text) for text in targets], input_path))
 
 
@@ -159,6 +180,48 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
         ]
     )
     command.__annotations__ = annotations
+    return command
+
+
+def _firewall(rules: Any = None, **given: Any) -> None:
+    from ipv6check import ruleset  # noqa: PLC0415
+
+    sys.exit(ruleset.run(rules or [], **given))
+
+
+def _with_rules(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with its parameters, which would need typer at the top of this file."""
+    import typer  # noqa: PLC0415
+
+    def option(kind: Any, *flags: str, metavar: str | None = None, about: str) -> Any:
+        return Annotated[kind, typer.Option(*flags, metavar=metavar, help=about)]
+
+    named = "Ask about tcp/443, udp/53, icmpv6/packet-too-big, icmpv6/1/4. Repeatable."
+    described = "Ask about the packets of a JSON list, answered in order under packets."
+    annotations: dict[str, tuple[Any, Any]] = {
+        "rules": (
+            Annotated[list[str] | None, typer.Argument(metavar="[RULES]...", help="Files.")],
+            None,
+        ),
+        "packet": (option(list[str] | None, "--packet", metavar="PACKET", about=named), None),
+        "packets": (option(str | None, "--packets", metavar="FILE", about=described), None),
+        "iif": (option(str, "--iif", metavar="NAME", about="Interface they come in on."), ""),
+        "source": (option(str, "--from", metavar="ADDR", about="Address or prefix."), ""),
+        "destination": (option(str, "--to", metavar="ADDR", about="Address or prefix."), ""),
+        "forward": (option(bool, "--forward", about="Ask what this host forwards."), False),
+        "format": (option(str, "--format", "-f", metavar="table|json", about="Format."), "table"),
+        "quiet": (option(bool, "--quiet", "-q", about="Findings alone."), False),
+        "verbose": (option(bool, "--verbose", "-v", about="Every packet, and evidence."), False),
+    }
+    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+            )
+            for name, (annotation, default) in annotations.items()
+        ]
+    )
+    command.__annotations__ = {name: annotation for name, (annotation, _) in annotations.items()}
     return command
 
 

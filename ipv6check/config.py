@@ -40,6 +40,9 @@ DEADLINE_TIMEOUTS = 5
 # a, f and k.root-servers.net: three operators, and addresses that will not change.
 ROOT_SERVERS = ("2001:503:ba3e::2:30", "2001:500:2f::f", "2001:7fd::1")
 
+# What looks at a host as a whole is of no use to whoever asks about one service.
+_OF_A_HOST = frozenset({"host"})
+
 PROFILES: Mapping[str, Profile] = MappingProxyType(
     {
         profile.name: profile
@@ -48,26 +51,38 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 "web",
                 "a web site: HTTPS and HTTP",
                 ports=(443, 80),
-                optional=frozenset({"ping", "ptr", "fallback"}),
+                optional=frozenset({"ping", "ptr", "fallback", "firewall", "listeners"}),
+                without=_OF_A_HOST,
             ),
             Profile(
                 "mail",
                 "a mail exchanger: others reject mail from an address without a name",
                 ports=(25,),
-                optional=frozenset({"ping", "fallback"}),
+                optional=frozenset({"ping", "fallback", "firewall", "listeners"}),
                 severity={"ptr": Status.FAIL},
+                without=_OF_A_HOST,
             ),
             Profile(
                 "dns",
                 "a name server",
                 ports=(53,),
-                optional=frozenset({"ping", "ptr", "fallback"}),
+                optional=frozenset({"ping", "ptr", "fallback", "firewall", "listeners"}),
+                without=_OF_A_HOST,
             ),
             Profile(
                 "strict",
                 "a web site, and every warning fails",
                 ports=(443, 80),
                 severity={"*": Status.FAIL},
+                without=_OF_A_HOST,
+            ),
+            Profile(
+                "host",
+                "this host itself: its addresses, routes, resolvers, and every port that listens",
+                ports=(),
+                optional=frozenset({"firewall"}),
+                checks=frozenset({"firewall", "host", "listeners"}),
+                target="localhost",
             ),
         )
     }
@@ -378,6 +393,17 @@ class Options:
     no_controls: bool = field(
         default=False,
         metadata={"option": Option(_boolean, "", "Contact nothing but the target.", "boolean")},
+    )
+    firewall: tuple[Path, ...] = field(
+        default=(),
+        metadata={
+            "option": Option(
+                _path,
+                "RULES",
+                "Judge the target by these firewall rules, before they are in force. Repeatable.",
+                join=_distinct,
+            )
+        },
     )
     checks_dir: tuple[Path, ...] = field(
         default=(),

@@ -88,6 +88,9 @@ class _Loopback(LocalNet):
     def vantage(self) -> Vantage:
         return Vantage(source_ipv6="::1")
 
+    def is_own(self, address: str) -> bool:  # noqa: ARG002 - whichever it is
+        return False  # made-up hosts are elsewhere, wherever they are served
+
 
 def _net(settings: Settings, _total: int | None) -> Net:
     nameservers = [address_and_port(server, 53) for server in settings.nameservers]

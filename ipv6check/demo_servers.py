@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import select
 import socket
 import threading
@@ -115,10 +114,7 @@ def answer(zone: Zone, wire: bytes) -> dns.message.Message | None:
 
 def _zone(hosts: Sequence[Host]) -> Zone:
     zone = {(host.name, "A"): IPV4 for host in hosts}
-    zone |= {(host.name, "AAAA"): IPV6 for host in hosts if host.ipv6 is not Ipv6.ABSENT}
-    for address in (IPV6, IPV4):
-        zone[ipaddress.ip_address(address).reverse_pointer, "PTR"] = f"{hosts[0].name}."
-    return zone
+    return zone | {(host.name, "AAAA"): IPV6 for host in hosts if host.ipv6 is not Ipv6.ABSENT}
 
 
 class _NameServer:

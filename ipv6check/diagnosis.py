@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from ipv6check.model import Attempt, Cause, Echo, Failure, Kind
 
 _CAUSES = {
@@ -26,6 +28,8 @@ def blame(attempt: Attempt, others: tuple[Attempt, ...] = (), echo: Echo | None 
     """
     assert attempt.failure is not None
     kind = attempt.failure.kind
+    if kind is Kind.NO_LOCAL_ROUTE and ip_address(attempt.address).is_loopback:
+        return Cause.HOST  # the vantage is the target
     if attempt.failure.near:
         return Cause.VANTAGE
     if kind is Kind.TIMEOUT:

@@ -189,6 +189,76 @@ class Vantage:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Sockets of this host that wait for others at one address and port, by the kernel's tables.
+
+    ``protocol``: tcp or udp. ``address``: ``::`` or ``0.0.0.0`` for every one of the family; an
+    IPv4-mapped one is told as the IPv4 address that it is on the wire. ``dual``: bound to ``::``
+    with IPV6_V6ONLY off, so it serves IPv4 too (RFC 3493 section 5.3). ``interface``: the only one
+    it serves, empty for all. ``programs``: the names of the processes that hold it, sorted, empty
+    where this user may not know.
+    """
+
+    protocol: str
+    address: str
+    port: int
+    dual: bool = False
+    interface: str = ""
+    programs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceAddress:
+    """One address of an interface. ``state``: preferred, deprecated, tentative or duplicate."""
+
+    address: str
+    prefix_length: int
+    state: str = "preferred"
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One network interface. ``ipv6``: whether the kernel runs IPv6 on it; ``mtu`` in bytes."""
+
+    name: str
+    mtu: int
+    up: bool = True
+    loopback: bool = False
+    ipv6: bool = True
+    addresses: tuple[InterfaceAddress, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where packets to the Internet go. ``gateway`` and ``source`` are empty where there is none.
+
+    Whether a host can be reached over a route is another question.
+    """
+
+    interface: str
+    gateway: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """What this host's kernel says of itself. A route is None where the kernel has none."""
+
+    interfaces: tuple[Interface, ...]
+    route_ipv6: Route | None
+    route_ipv4: Route | None
+    bindv6only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NameServer:
+    """One name server that this host is configured with, and why it gave no answer, if so."""
+
+    address: str
+    failure: Failure | None = None
+
+
 # --- judgement -------------------------------------------------------------------------------
 
 
@@ -330,8 +400,10 @@ class Report:
 class Profile:
     """A named set of checks, ports and severities.
 
-    ``optional``: checks whose ``unknown`` leaves the verdict alone. ``severity``: what a check's
-    ``warn`` becomes, ``*`` for every check.
+    ``ports``: empty for every port that listens. ``optional``: checks whose ``unknown`` leaves the
+    verdict alone. ``severity``: what a check's ``warn`` becomes, ``*`` for every check. ``checks``:
+    the only ones it runs, empty for all; ``without``: those that it does not. ``target``: what is
+    checked where the user names nothing, empty where there has to be a name.
     """
 
     name: str
@@ -339,6 +411,13 @@ class Profile:
     ports: tuple[int, ...]
     optional: frozenset[str] = frozenset()
     severity: Mapping[str, Status] = field(default_factory=dict)
+    checks: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()
+    target: str = ""
+
+    def runs(self, check: str) -> bool:
+        """Whether this profile has a use for a check that nobody asked for by name."""
+        return (not self.checks or check in self.checks) and check not in self.without
 
     def grade(self, check: str, status: Status) -> Status:
         """The status that this profile gives to a check's finding."""
@@ -349,7 +428,10 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How targets are observed and judged; the same for a whole run. Times in seconds."""
+    """How targets are observed and judged; the same for a whole run. Times in seconds.
+
+    ``rules``: the RuleSet of ``--firewall``, for every target; None without.
+    """
 
     profile: Profile
     ports: tuple[int, ...] = ()
@@ -363,6 +445,7 @@ class Settings:
     parallel: int = 128
     internal: bool = False
     controls: tuple[str, ...] = ()
+    rules: object | None = None
 
     def ports_for(self, named: tuple[int, ...]) -> tuple[int, ...]:
         """The ports to try: those named with the target, else ``--port``, else the profile's."""

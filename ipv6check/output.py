@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,10 +14,23 @@ from typing import TextIO
 
 from ipv6check.model import RunInfo, Summary, TargetReport
 from ipv6check.progress import Progress
-from ipv6check.reporters import Stream
+from ipv6check.reporters import Stream, Style
 
 # How far one slow target lets the others run ahead of it: bounds what waits to be printed.
 AHEAD = 1024
+
+
+def terminal(*, quiet: bool, verbose: bool, many: bool = False) -> Style:
+    """How standard output reads: https://no-color.org, and what a dumb terminal can do."""
+    dumb = os.environ.get("TERM", "dumb") in {"", "dumb"}
+    return Style(
+        width=max(20, shutil.get_terminal_size((80, 24)).columns),
+        colour=sys.stdout.isatty() and not dumb and not os.environ.get("NO_COLOR"),
+        unicode=(sys.stdout.encoding or "").lower().replace("-", "").startswith("utf"),
+        verbose=verbose,
+        quiet=quiet,
+        many=many,
+    )
 
 
 class OutputError(OSError):

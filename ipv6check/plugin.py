@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ipv6check import probes as probe_package
-from ipv6check.model import Cause, Failure, Finding, Settings
+from ipv6check.model import Cause, Failure, Finding, Profile, Settings
 from ipv6check.net import Net
 from ipv6check.target import Target
 from ipv6check.wording import closest
@@ -93,9 +93,14 @@ def check(*, reference: str = "", cause: str | Cause) -> Callable[[Judge], Check
 
 
 def load(
-    directories: Iterable[Path] = (), only: Iterable[str] = (), skip: Iterable[str] = ()
+    directories: Iterable[Path] = (),
+    only: Iterable[str] = (),
+    skip: Iterable[str] = (),
+    profile: Profile | None = None,
 ) -> Plan:
     """The plan of a run: shipped checks, then private directories; a same-named file replaces.
+
+    A profile chooses among the checks where ``only`` names none; without one they are all in.
 
     Raises PluginError for a broken file, an unknown input, or a name in ``only`` or ``skip`` that
     is no check.
@@ -111,7 +116,8 @@ def load(
     chosen = [
         found[name]
         for name in sorted(found)
-        if (not wanted or name in wanted) and name not in unwanted
+        if (name in wanted if wanted else profile is None or profile.runs(name))
+        and name not in unwanted
     ]
     return Plan(tuple(chosen), _needed(chosen, probes))
 

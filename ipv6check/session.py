@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import os
-import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ipv6check import __version__, plugin, reporters
 from ipv6check.config import Options
 from ipv6check.model import RunInfo, Settings, Status, Summary, Verdict
 from ipv6check.net import Net
 from ipv6check.net.local import LocalNet
-from ipv6check.output import Console, OutputError, Outputs, SavedFile, Sink
+from ipv6check.output import Console, OutputError, Outputs, SavedFile, Sink, terminal
 from ipv6check.progress import Progress, progress
 from ipv6check.runner import Run
 from ipv6check.target import Target, TargetError, address_and_port
@@ -81,10 +79,10 @@ def check(
 ) -> int:
     """Run the checks and print the reports; the exit code of design.md.
 
-    Raises PluginError, TargetError or OutputError before any packet is sent.
+    Raises PluginError, RuleError, TargetError or OutputError before any packet is sent.
     """
-    settings = options.settings
-    plan = plugin.load(options.checks_dir, settings.only, settings.skip)
+    settings = _with_rules(options)
+    plan = plugin.load(options.checks_dir, settings.only, settings.skip, settings.profile)
     seen = Seen()
     distinct = [target for target in targets if seen.add(target)]
     stream = None
@@ -99,6 +97,15 @@ def check(
     for line in filter(None, broken):
         _complain(line)
     return exit_code(summary, options, bad_lines=named.bad, lost=len(broken))
+
+
+def _with_rules(options: Options) -> Settings:
+    if not options.firewall:
+        return options.settings
+    from ipv6check import rulefiles  # noqa: PLC0415 - few runs have rules
+
+    texts = rulefiles.texts([str(path) for path in options.firewall])
+    return replace(options.settings, rules=rulefiles.rules_of(texts))
 
 
 def exit_code(summary: Summary, options: Options, *, bad_lines: int, lost: int) -> int:
@@ -160,7 +167,7 @@ async def _run(
 def _sinks(options: Options, live: Progress, *, many: bool) -> list[Sink]:
     """Every document of the run, opened: what cannot be written is known before it begins."""
     plain = reporters.Style(verbose=options.verbose, quiet=options.quiet, many=many)
-    style = _style(options, many=many)
+    style = terminal(quiet=options.quiet, verbose=options.verbose, many=many)
     sinks: list[Sink] = []
     try:
         for format_, path in options.save:
@@ -171,24 +178,6 @@ def _sinks(options: Options, live: Progress, *, many: bool) -> list[Sink]:
         raise
     console = reporters.Stream(reporters.load(options.format), style)
     return [Console(console, sys.stdout, live), *sinks]
-
-
-def _style(options: Options, *, many: bool) -> reporters.Style:
-    """How standard output reads: https://no-color.org, and what a dumb terminal can do."""
-    terminal = sys.stdout.isatty()
-    dumb = os.environ.get("TERM", "dumb") in {"", "dumb"}
-    return reporters.Style(
-        width=_width(),
-        colour=terminal and not dumb and not os.environ.get("NO_COLOR"),
-        unicode=(sys.stdout.encoding or "").lower().replace("-", "").startswith("utf"),
-        verbose=options.verbose,
-        quiet=options.quiet,
-        many=many,
-    )
-
-
-def _width() -> int:
-    return max(20, shutil.get_terminal_size((80, 24)).columns)
 
 
 def _complain(line: str) -> None:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,10 @@ from ipv6check.model import (
     Echo,
     Failure,
     Finding,
+    HostState,
     Kind,
+    Listener,
+    NameServer,
     Settings,
     TargetReport,
     Vantage,
@@ -121,6 +125,12 @@ class FakeNet(Net):
         resolver_answers: bool = True,
         pref64: Sequence[str] = (),
         controls_answer: bool = True,
+        own: Sequence[str] = (),
+        listeners: Sequence[Listener] | Failure = (),
+        host: HostState | Failure | None = None,
+        name_servers: Sequence[NameServer] = (),
+        preference: Sequence[str] = ("::1", "127.0.0.1"),
+        rules: Sequence[tuple[str, str]] | Failure = (),
         vantage: Vantage | None = None,
         real_time: bool = False,
     ) -> None:
@@ -134,6 +144,12 @@ class FakeNet(Net):
             resolver_answers: whether the resolver answers anything at all.
             pref64: the NAT64 prefixes of the network.
             controls_answer: whether addresses known to be up answer.
+            own: the addresses of the vantage itself, besides loopback's.
+            listeners: what listens there, or why that cannot be told.
+            host: what its kernel says of itself; nothing but loopback if None.
+            name_servers: those that it is configured with, and how they answer.
+            preference: the addresses of a name with both families, as getaddrinfo sorts them.
+            rules: what each command that shows firewall rules prints, (command, text).
             vantage: where the packets leave from.
             real_time: take as long for each call as its observation says, instead of no time.
         """
@@ -148,6 +164,12 @@ class FakeNet(Net):
         self._resolver_answers = resolver_answers
         self._pref64 = tuple(pref64)
         self._controls_answer = controls_answer
+        self._own = frozenset(own)
+        self._listeners = listeners if isinstance(listeners, Failure) else tuple(listeners)
+        self._host = host or HostState((), None, None)
+        self._name_servers = tuple(name_servers)
+        self._preference = tuple(preference)
+        self._rules = rules if isinstance(rules, Failure) else tuple(rules)
         self._vantage = vantage or Vantage(source_ipv6="2001:db8:ffff::1")
         self._real_time = real_time
 
@@ -185,6 +207,35 @@ class FakeNet(Net):
         """As planned."""
         self.calls.append(("controls_answer",))
         return self._controls_answer
+
+    def is_own(self, address: str) -> bool:
+        """Loopback is, and what was planned. Not one of ``calls``: nobody else takes notice."""
+        return ip_address(address).is_loopback or address in self._own
+
+    async def listeners(self) -> tuple[Listener, ...] | Failure:
+        """As planned."""
+        self.calls.append(("listeners",))
+        return self._listeners
+
+    async def host(self) -> HostState | Failure:
+        """As planned."""
+        self.calls.append(("host",))
+        return self._host
+
+    async def rules(self) -> tuple[tuple[str, str], ...] | Failure:
+        """As planned."""
+        self.calls.append(("rules",))
+        return self._rules
+
+    async def name_servers(self) -> tuple[NameServer, ...]:
+        """As planned."""
+        self.calls.append(("name_servers",))
+        return self._name_servers
+
+    async def preference(self) -> tuple[str, ...]:
+        """As planned."""
+        self.calls.append(("preference",))
+        return self._preference
 
     def vantage(self) -> Vantage:
         """As planned."""
@@ -254,7 +305,7 @@ def examine(
         TargetError: ``target`` names none.
     """
     wanted = replace(SETTINGS, **settings)
-    plan = plugin.load(map(Path, directories), wanted.only, wanted.skip)
+    plan = plugin.load(map(Path, directories), wanted.only, wanted.skip, wanted.profile)
     parsed = parse(target) if isinstance(target, str) else target
     report = asyncio.run(_examine(plan, wanted, net, parsed))
     if isinstance(net, FakeNet) and net.unplanned:

@@ -435,11 +435,24 @@ def test_profiles_grade_as_they_say() -> None:
         "mail": Status.FAIL,
         "dns": Status.WARN,
         "strict": Status.FAIL,
+        "host": Status.WARN,
     }
     assert PROFILES["strict"].grade("aaaa", Status.WARN) is Status.FAIL
     assert PROFILES["mail"].grade("aaaa", Status.WARN) is Status.WARN
-    assert [profile.ports for profile in PROFILES.values()] == [(443, 80), (25,), (53,), (443, 80)]
+    ports = {name: profile.ports for name, profile in PROFILES.items()}
+    web = (443, 80)
+    assert ports == {"web": web, "mail": (25,), "dns": (53,), "strict": web, "host": ()}
     assert not PROFILES["strict"].optional
+
+
+def test_profiles_choose_their_checks() -> None:
+    """A host as a whole is looked at where it was asked for, and by nothing else; others grow."""
+    wanted = {
+        name: [check for check in ("host", "listeners", "tcp", "private") if profile.runs(check)]
+        for name, profile in PROFILES.items()
+    }
+    services = ["listeners", "tcp", "private"]
+    assert wanted == {**dict.fromkeys(PROFILES, services), "host": ["host", "listeners"]}
 
 
 @given(st.sampled_from(sorted(OPTIONS)), st.text())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -24,3 +26,21 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         pytest.skip(f"the lab cannot run here: {reason}")
     with Lab() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def needs(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Say what a test cannot do without: programs, and the rights of root."""
+
+    def need(*programs: str, root: bool = False) -> None:
+        path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+        missing = [name for name in programs if shutil.which(name, path=path) is None]
+        reasons = [f"{name} is not installed" for name in missing]
+        if root and os.geteuid() != 0:
+            reasons.append("this takes root")
+        if reasons and request.config.getoption("--require-lab"):
+            pytest.fail(f"the lab is required, and {' and '.join(reasons)}")
+        if reasons:
+            pytest.skip(" and ".join(reasons))
+
+    return need

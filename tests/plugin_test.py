@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ipv6check import external, plugin
+from ipv6check.config import PROFILES
 from ipv6check.model import Answer, Cause, Failure, Finding, Kind, Status, fail, ok, warn
 from ipv6check.plugin import Input, PluginError, Probe, load
 from ipv6check.probes.addresses import Addresses
@@ -19,7 +20,7 @@ from ipv6check.probes.connections import Connections
 from ipv6check.target import parse
 from ipv6check.testing import SETTINGS, attempt, run_check
 
-SHIPPED = ["aaaa", "fallback", "ping", "ptr", "tcp"]
+SHIPPED = ["aaaa", "fallback", "host", "listeners", "ping", "ptr", "tcp"]
 GOOD = '''"""It is so.
 
 And this is why.
@@ -86,6 +87,18 @@ def test_shipped_checks_are_found() -> None:
     """Without a word from the user every shipped check is in the plan, sorted by name."""
     assert set(SHIPPED) <= set(ids())
     assert ids() == sorted(ids())
+
+
+def test_a_profile_chooses_unless_the_user_does(tmp_path: Path) -> None:
+    """A profile runs the checks it has a use for; what is asked for by name is run all the same."""
+    write(tmp_path, "good.py", GOOD)
+    web, host = PROFILES["web"], PROFILES["host"]
+    assert "host" not in ids(profile=web)
+    assert {"listeners", "good"} <= set(ids([tmp_path], profile=web))
+    assert ids([tmp_path], profile=host) == ["host", "listeners"]
+    assert ids(profile=host, skip=["listeners"]) == ["host"]
+    assert ids(profile=host, only=["tcp"]) == ["tcp"]
+    assert ids(profile=web, only=["host"]) == ["host"]
 
 
 def test_each_shipped_check_says_what_it_is() -> None:

@@ -89,7 +89,7 @@ class Examined:
         self.settings = replace(SETTINGS, **settings)
         self.emitted: list[tuple[int, TargetReport]] = []
         self.watch = Watched()
-        self.plan = plan or plugin.load(only=self.settings.only)
+        self.plan = plan or plugin.load(only=self.settings.only, profile=self.settings.profile)
         self.net = net
         self.took_s = 0.0
         self.run: Run

@@ -22,7 +22,7 @@ PICTURE = re.compile(r"<!-- arrows -->\n```text\n(.*?)```\n<!-- /arrows -->", re
 WIRES = {
     *("socket", "ssl", "select", "selectors", "socketserver", "subprocess", "multiprocessing"),
     *("http", "urllib", "ftplib", "smtplib", "imaplib", "poplib", "xmlrpc", "requests", "httpx"),
-    *("dns", "icmplib", "anyio", "aiohttp"),
+    *("dns", "icmplib", "pyroute2", "anyio", "aiohttp"),
 }
 # The same by way of an event loop or of os.
 CALLS = {

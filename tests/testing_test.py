@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from ipv6check import Connections, Failure, Kind, Settings, plugin
+from ipv6check import (
+    Connections,
+    Failure,
+    HostState,
+    Kind,
+    Listener,
+    NameServer,
+    Settings,
+    plugin,
+)
 from ipv6check.model import Status, Vantage, Verdict, ok
 from ipv6check.plugin import PluginError
 from ipv6check.target import TargetError, parse
@@ -145,11 +154,11 @@ def test_constructors_say_what_they_look_like() -> None:
 
 
 def test_examine_runs_the_whole_plan() -> None:
-    """A healthy host is ready, with a result of every shipped check."""
+    """A healthy host is ready, with a result of every shipped check of the profile."""
     report = examine("example.com", healthy())
     assert report.verdict is Verdict.READY
     assert {result.check for result in report.results} == {
-        check.id for check in plugin.load().checks
+        check.id for check in plugin.load(profile=SETTINGS.profile).checks
     }
 
 
@@ -247,3 +256,25 @@ def test_run_check_asks_an_executable(tmp_path: Path) -> None:
     assert run_check(program, target="a.example", **facts) == [ok("hi")]
     with pytest.raises(TypeError, match="check says judges addresses, connections, target"):
         run_check(program, **facts)
+
+
+def test_what_a_host_says_of_itself_is_planned() -> None:
+    """Own addresses, sockets, kernel, name servers and order are what the test says."""
+    listener, server = Listener("tcp", "::", 80), NameServer("2001:db8::53")
+    state = HostState((), None, None, bindv6only=True)
+    order = ("192.0.2.1", "2001:db8::1")
+    plain = FakeNet()
+    assert [plain.is_own(address) for address in ("::1", "127.0.0.1", V6)] == [True, True, False]
+    assert (ask(plain, "listeners"), ask(plain, "name_servers")) == ((), ())
+    assert ask(plain, "host") == HostState((), None, None)
+    assert ask(plain, "preference") == ("::1", "127.0.0.1")
+    net = FakeNet(
+        own=[V6], listeners=[listener], host=state, name_servers=[server], preference=order
+    )
+    assert net.is_own(V6)
+    methods = ("listeners", "host", "name_servers", "preference")
+    assert [ask(net, method) for method in methods] == [(listener,), state, (server,), order]
+    assert net.calls == [(method,) for method in methods]
+    failure = Failure(Kind.PERMISSION, "why")
+    assert ask(FakeNet(listeners=failure), "listeners") == failure
+    assert ask(FakeNet(host=failure), "host") == failure

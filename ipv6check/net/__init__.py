@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ipv6check.model import Answer, Attempt, Echo, Failure, Vantage
+from ipv6check.model import (
+    Answer,
+    Attempt,
+    Echo,
+    Failure,
+    HostState,
+    Listener,
+    NameServer,
+    Vantage,
+)
 
 
 class Net(Protocol):
@@ -35,6 +44,45 @@ class Net(Protocol):
 
         To be asked only where nothing of a target answered; the controls are sent to at most once
         a run, and not at all where anything else has been heard over IPv6.
+        """
+        ...
+
+    def is_own(self, address: str) -> bool:
+        """Whether this address is the vantage's own, by its kernel. Sends nothing."""
+        ...
+
+    async def listeners(self) -> tuple[Listener, ...] | Failure:
+        """Every TCP socket of the vantage that listens and every UDP socket bound to a fixed port.
+
+        By protocol, port and address. A Failure, kind ``permission``, where its kernel does not
+        tell. Sends nothing.
+        """
+        ...
+
+    async def host(self) -> HostState | Failure:
+        """What the vantage's kernel says of itself. Sends nothing.
+
+        A Failure, kind ``permission``, where it does not tell.
+        """
+        ...
+
+    async def name_servers(self) -> tuple[NameServer, ...]:
+        """Every name server that the vantage is configured with, asked one question each."""
+        ...
+
+    async def preference(self) -> tuple[str, ...]:
+        """In which order getaddrinfo gives the addresses of a name that has both families.
+
+        Those of a name on the Internet (RFC 6724 sorts by source address, too) where the resolver
+        answers, else those of loopback; empty where getaddrinfo has no word to say. Only the
+        resolver is asked.
+        """
+        ...
+
+    async def rules(self) -> tuple[tuple[str, str], ...] | Failure:
+        """The firewall rules in force on the vantage, (command, what it prints). Sends nothing.
+
+        A Failure, kind ``permission``, where they may not be read.
         """
         ...
 

@@ -5,14 +5,26 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import threading
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
-from ipv6check.model import Answer, Attempt, Echo, Failure, Kind, Vantage
-from ipv6check.net import icmp, nat64, tcp
+from ipv6check.model import (
+    Answer,
+    Attempt,
+    Echo,
+    Failure,
+    HostState,
+    Kind,
+    Listener,
+    NameServer,
+    Vantage,
+)
+from ipv6check.net import host, icmp, listening, nat64, rules, tcp
 from ipv6check.net.errors import local_failure
 from ipv6check.net.limits import Gate
-from ipv6check.net.resolver import Resolver, Server, system_servers
+from ipv6check.net.resolver import Resolver, Server, system_servers, upstream_servers
 from ipv6check.registry import special_purpose
 
 SOCKETS = 512
@@ -93,6 +105,39 @@ class LocalNet:
         self._controls_silent = not await asyncio.shield(self._ask_once(self._ask_controls))
         return self._heard_ipv6
 
+    def is_own(self, address: str) -> bool:
+        """Whether this address is this host's own, by its kernel's choice of a source."""
+        return host.is_own(address)
+
+    async def listeners(self) -> tuple[Listener, ...] | Failure:
+        """Every TCP socket that listens and every UDP socket bound to a fixed port, read once."""
+        found = await asyncio.shield(self._ask_once(self._read_listeners))
+        assert isinstance(found, tuple | Failure)
+        return found
+
+    async def host(self) -> HostState | Failure:
+        """What the kernel says of interfaces, routes to the Internet, and switches."""
+        return await asyncio.to_thread(host.state, *_ROUTE_PROBE.values())
+
+    async def rules(self) -> tuple[tuple[str, str], ...] | Failure:
+        """What nft and ip6tables-save print here, asked once."""
+        found = await asyncio.shield(self._ask_once(self._read_rules))
+        assert isinstance(found, tuple | Failure)
+        return found
+
+    async def name_servers(self) -> tuple[NameServer, ...]:
+        """Every name server of resolv.conf, asked for the root."""
+        asked = (self._ask_server(server) for server in upstream_servers())
+        return tuple(await asyncio.gather(*asked))
+
+    async def preference(self) -> tuple[str, ...]:
+        """The addresses of a name that has both families, as getaddrinfo sorts them."""
+        if await self.resolver_answers():
+            found = await self._sorted(host.BOTH_FAMILIES)
+            if found:
+                return found
+        return await self._sorted(None)
+
     def vantage(self) -> Vantage:
         """What this host can do, by its own routes and what it has heard so far."""
         ipv4 = "no" if self._sources[socket.AF_INET] is None else "yes"
@@ -141,6 +186,40 @@ class LocalNet:
             task = self._once[ask.__name__] = asyncio.get_running_loop().create_task(ask())
         return task
 
+    async def _read_listeners(self) -> tuple[Listener, ...] | Failure:
+        return await asyncio.to_thread(listening.listening)
+
+    async def _read_rules(self) -> tuple[tuple[str, str], ...] | Failure:
+        return await asyncio.to_thread(rules.live_rules)
+
+    async def _ask_server(self, server: Server) -> NameServer:
+        """One question about the root. Who refuses it has answered; who fails at it serves none."""
+        resolver = Resolver([server], self._timeout_s)
+        try:
+            answer = await resolver.ask("", "NS")
+        finally:
+            resolver.close()
+        if isinstance(answer, Answer) or answer.kind is Kind.DNS_REFUSED:
+            return NameServer(server[0])
+        return NameServer(server[0], answer)
+
+    async def _sorted(self, name: str | None) -> tuple[str, ...]:
+        """Ask getaddrinfo, in a thread that nobody has to wait for: it takes its time."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[tuple[str, ...]] = loop.create_future()
+
+        def ask() -> None:
+            found = host.order(name)
+            # Nobody waits any more, and the loop may be closed.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(_settle, done, found)
+
+        threading.Thread(target=ask, name="getaddrinfo", daemon=True).start()
+        try:
+            return await asyncio.wait_for(done, self._timeout_s)
+        except TimeoutError:
+            return ()
+
     async def _ask_root(self) -> bool:
         answer = await self._resolver.ask("", "NS")
         return isinstance(answer, Answer) or answer.kind is Kind.DNS_REFUSED
@@ -180,6 +259,11 @@ class LocalNet:
         if known is None:
             known = self._echo[family] = _open_echo(family)
         return known
+
+
+def _settle(done: asyncio.Future[tuple[str, ...]], found: tuple[str, ...]) -> None:
+    if not done.done():
+        done.set_result(found)
 
 
 def _open_echo(family: socket.AddressFamily) -> icmp.EchoSocket | Failure:

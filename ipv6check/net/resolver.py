@@ -27,6 +27,11 @@ from ipv6check.net import clock
 
 Server = tuple[str, int]
 
+RESOLV_CONF = "/etc/resolv.conf"
+# systemd-resolved.service(8): its listeners, and the servers that it got from elsewhere.
+RESOLVED_CONF = "/run/systemd/resolve/resolv.conf"
+_STUBS = frozenset({"127.0.0.53", "127.0.0.54"})
+
 SENDS = 3
 IN_FLIGHT = 100
 # DNS flag day 2020: a size that no path fragments.
@@ -371,12 +376,20 @@ def _answer(
     )
 
 
-def system_servers() -> list[Server]:
+def system_servers(path: str = "") -> list[Server]:
     """The name servers that this host is configured with, in order (resolv.conf(5))."""
     import dns.resolver  # noqa: PLC0415 - slow to import, needed once
 
     try:
-        configured = dns.resolver.Resolver(configure=True)
+        configured = dns.resolver.Resolver(path or RESOLV_CONF)
     except dns.resolver.NoResolverConfiguration:
         return []
     return [(str(server), configured.port) for server in configured.nameservers]
+
+
+def upstream_servers() -> list[Server]:
+    """The same, but what systemd-resolved asks where its stub is all that is configured."""
+    configured = system_servers()
+    if any(server not in _STUBS for server, _ in configured):
+        return configured
+    return system_servers(RESOLVED_CONF) or configured

@@ -47,6 +47,9 @@ class Addresses:
 async def addresses(target: Target, settings: Settings, net: Net) -> Addresses | Failure:
     """Resolve A and AAAA, both by the vantage's resolver; a Failure where that is out of reach."""
     host = target.host
+    if target.literal and host == LOCALHOST["AAAA"]:
+        # Who writes it means this host; a name that leads to it is a mistake.
+        return Addresses(host, "literal", None, None, (), (host,))
     if target.literal:
         return _addresses(host, "literal", (host,), (), settings)
     given = settings.resolve.get(host)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from ipv6check.model import Failure, Kind
 from ipv6check.net import Net
@@ -28,6 +29,8 @@ async def path(
     attempts = connections.ipv6
     if any(attempt.answered for attempt in attempts) or any(echo.received for echo in echoes):
         return Path("yes")
+    if addresses.ipv6 and all(ip_address(address).is_loopback for address in addresses.ipv6):
+        return Path("yes")  # the vantage is the target: what it cannot do is the target's fault
     kinds = {attempt.failure.kind for attempt in attempts if attempt.failure}
     if kinds == {Kind.NO_LOCAL_ROUTE}:
         return Path("no", _local_detail(connections))

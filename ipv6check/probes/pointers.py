@@ -25,18 +25,24 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True)
 class Pointers:
-    """One Pointer for each address; ``ipv4`` is asked only where IPv6 lacks one, to compare."""
+    """One Pointer for each address; ``ipv4`` is asked only where IPv6 lacks one, to compare.
+
+    ``loopback``: addresses that every host has, whose names nobody publishes (RFC 6303).
+    """
 
     ipv6: tuple[Pointer, ...]
     ipv4: tuple[Pointer, ...] = ()
+    loopback: tuple[str, ...] = ()
 
 
 async def pointers(addresses: Addresses, net: Net) -> Pointers:
     """Ask for each address's PTR records, and forward again for each name."""
-    ipv6 = await _all(addresses.ipv6, addresses, net)
+    loopback = tuple(each for each in addresses.ipv6 if ipaddress.ip_address(each).is_loopback)
+    public = tuple(each for each in addresses.ipv6 if each not in loopback)
+    ipv6 = await _all(public, addresses, net)
     if all(pointer.names for pointer in ipv6):
-        return Pointers(ipv6)
-    return Pointers(ipv6, await _all(addresses.ipv4, addresses, net))
+        return Pointers(ipv6, loopback=loopback)
+    return Pointers(ipv6, await _all(addresses.ipv4, addresses, net), loopback)
 
 
 async def _all(which: tuple[str, ...], addresses: Addresses, net: Net) -> tuple[Pointer, ...]:

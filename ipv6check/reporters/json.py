@@ -71,7 +71,7 @@ def target_object(report: TargetReport) -> dict[str, object]:
         "ports": report.ports,
         "verdict": report.verdict,
         "duration_ms": _rounded(report.duration_ms, 1),
-        "results": [_result_object(result) for result in report.results],
+        "results": [result_object(result) for result in report.results],
     }
 
 
@@ -87,7 +87,8 @@ def vantage_object(vantage: Vantage) -> dict[str, object]:
     return known | {"detail": vantage.detail} if vantage.detail else known
 
 
-def _result_object(result: Result) -> dict[str, object]:
+def result_object(result: Result) -> dict[str, object]:
+    """A result as it stands in a document."""
     return {
         "check": result.check,
         "status": result.status,

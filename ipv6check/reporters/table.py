@@ -113,6 +113,20 @@ def tail(summary: Summary, run: RunInfo, style: Style) -> str:
     return _paint(lines, style)
 
 
+def packets(told: Sequence[tuple[str, str, str]], style: Style) -> str:
+    """What rules do to packets, a row each: packet, verdict, and by which rule."""
+    looks = {"accept": Status.PASS, "depends": Status.UNKNOWN}
+    rows = [
+        _Row(
+            looks.get(verdict.partition(" ")[0], Status.SKIP),
+            _clean(name, style),
+            _clean(f"{verdict}: {why}", style),
+        )
+        for name, verdict, why in told
+    ]
+    return _paint(_block(rows, style), style)
+
+
 # --- a target --------------------------------------------------------------------------------
 
 

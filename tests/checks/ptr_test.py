@@ -37,6 +37,13 @@ def test_nothing_to_look_up_skips() -> None:
     assert kept(ptr()) == [("skip", None)]
 
 
+def test_loopback_skips() -> None:
+    """A loopback address has no name to publish."""
+    (finding,) = judged("ptr", pointers=Pointers((), loopback=("::1",)))
+    assert finding.status == "skip"
+    assert "loopback" in finding.message
+
+
 def test_no_name_is_a_warning() -> None:
     """A missing PTR record, without anything over IPv4 to compare with."""
     for twins in ((), (Pointer(V4),), (Pointer(V4, failure=Failure(Kind.SERVFAIL, "why")),)):

@@ -225,6 +225,18 @@ def test_down_over_both_families_is_no_ipv6_fault() -> None:
     assert found[0].hint == f"not an IPv6 fault: {V6} is silent, {V4} is silent"
 
 
+def test_a_host_without_its_own_loopback() -> None:
+    """The vantage is the target there: the host's fault, and IPv6's only where IPv4 works."""
+    none = Failure(Kind.NO_LOCAL_ROUTE, "Cannot assign requested address")
+    found = tcp(attempt("::1", failure=none), attempt("127.0.0.1"))
+    assert kept(found) == [("fail", "host")]
+    assert "give this host ::1 back" in found[0].hint
+    found = tcp(attempt("::1", failure=none), attempt("127.0.0.1", failure=none))
+    assert kept(found) == [("fail", "host")]
+    assert "this host has no loopback, over IPv6 or IPv4" in found[0].message
+    assert "not an IPv6 fault" in found[0].hint
+
+
 def test_a_port_that_the_user_named_has_to_be_open() -> None:
     """A closed port is not offered, unless the user named it."""
     attempts = (*pair(443), *pair(80, Kind.REFUSED, Kind.REFUSED))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import threading
 from typing import Any
 
 import pytest
 
-from ipv6check.model import Answer, Attempt, Failure, Kind
-from ipv6check.net import local, tcp
+from ipv6check.model import Answer, Attempt, Failure, HostState, Kind, NameServer
+from ipv6check.net import host, listening, local, tcp
 from ipv6check.net.local import LocalNet
 from tests.lab import Lab, plan
 from tests.net.dns_server import DnsServer, Query, Replies, address_of, reply
@@ -213,3 +214,91 @@ def test_no_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
     said = asyncio.run(main())
     assert isinstance(said, Failure)
     assert said.kind is Kind.RESOLVER_UNREACHABLE
+
+
+def test_the_host_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's tables are read, those of sockets once however many targets ask."""
+    read: list[object] = []
+
+    def listen() -> tuple[()]:
+        read.append(1)
+        return ()
+
+    monkeypatch.setattr(listening, "listening", listen)
+
+    async def main() -> None:
+        net = LocalNet(nameservers=[("127.0.0.1", 9)])
+        assert await asyncio.gather(*(net.listeners() for _ in range(5))) == [()] * 5
+        assert (net.is_own("::1"), net.is_own(NOBODY)) == (True, False)
+        state = await net.host()
+        assert isinstance(state, HostState)
+        assert "lo" in {each.name for each in state.interfaces}
+        net.close()
+
+    asyncio.run(main())
+    assert len(read) == 1
+
+
+@pytest.mark.parametrize(
+    ("rcode", "kind"), [("NOERROR", None), ("REFUSED", None), ("SERVFAIL", Kind.SERVFAIL)]
+)
+def test_name_servers(monkeypatch: pytest.MonkeyPatch, rcode: str, kind: Kind | None) -> None:
+    """Each is asked once; who refuses the root is there, who fails at it resolves nothing."""
+
+    async def main() -> tuple[NameServer, ...]:
+        async with DnsServer(lambda query: reply(query, rcode=rcode)) as server:
+            monkeypatch.setattr(local, "upstream_servers", lambda: [server.address] * 2)
+            net = LocalNet(nameservers=[("127.0.0.1", 9)], timeout_s=1)
+            found = await net.name_servers()
+            net.close()
+            assert len(server.asked) == 2
+            return found
+
+    found = asyncio.run(main())
+    assert {each.address for each in found} == {"127.0.0.1"}
+    assert [each.failure and each.failure.kind for each in found] == [kind] * 2
+
+
+LOOPBACK = ("::1", "127.0.0.1")
+INTERNET = ("2001:db8::1", "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("answers", "known", "found"),
+    [
+        (True, INTERNET, INTERNET),
+        (True, (), LOOPBACK),
+        (True, None, LOOPBACK),
+        (False, INTERNET, LOOPBACK),
+    ],
+    ids=["well", "unknown-name", "getaddrinfo-hangs", "no-resolver"],
+)
+def test_preference(
+    monkeypatch: pytest.MonkeyPatch,
+    answers: bool,  # noqa: FBT001
+    known: tuple[str, ...] | None,
+    found: tuple[str, ...],
+) -> None:
+    """Loopback's order stands in for the Internet's; a getaddrinfo that hangs holds nobody up."""
+    let_go = threading.Event()
+
+    def order(name: str | None) -> tuple[str, ...]:
+        if name is None:
+            return LOOPBACK
+        return known if known is not None else (("late",) if let_go.wait(10) else ())
+
+    async def root(_: LocalNet) -> bool:
+        return answers
+
+    monkeypatch.setattr(host, "order", order)
+    monkeypatch.setattr(LocalNet, "resolver_answers", root)
+
+    async def main() -> tuple[str, ...]:
+        net = LocalNet(nameservers=[("127.0.0.1", 9)], timeout_s=0.2)
+        said = await net.preference()
+        let_go.set()
+        await asyncio.sleep(0.05)  # what comes too late is dropped
+        net.close()
+        return said
+
+    assert asyncio.run(main()) == found

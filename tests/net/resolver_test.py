@@ -710,3 +710,29 @@ def test_system_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert resolver.system_servers() == []
     conf.unlink()
     assert resolver.system_servers() == []
+
+
+@pytest.mark.parametrize(
+    ("configured", "upstream", "asked"),
+    [
+        (["127.0.0.53"], ["192.0.2.1", "2001:db8::1"], ["192.0.2.1", "2001:db8::1"]),
+        (["127.0.0.53"], None, ["127.0.0.53"]),
+        (["127.0.0.1"], ["192.0.2.1"], ["127.0.0.1"]),
+        (["127.0.0.53", "192.0.2.9"], ["192.0.2.1"], ["127.0.0.53", "192.0.2.9"]),
+        ([], None, []),
+    ],
+)
+def test_upstream_servers(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    configured: list[str],
+    upstream: list[str] | None,
+    asked: list[str],
+) -> None:
+    """Behind systemd-resolved's stub the servers that it asks; nothing is behind another one."""
+    for name, servers in (("RESOLV_CONF", configured), ("RESOLVED_CONF", upstream)):
+        conf = tmp_path / name
+        monkeypatch.setattr(resolver, name, str(conf))
+        if servers is not None:
+            conf.write_text("".join(f"nameserver {server}\n" for server in servers))
+    assert resolver.upstream_servers() == [(server, 53) for server in asked]

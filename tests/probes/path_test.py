@@ -76,3 +76,12 @@ def test_inside_ones_own_network() -> None:
     seen = Connections((443,), named=True, attempts=(attempt("fd00::1", 443, Kind.TIMEOUT),))
     assert observed(path(published("fd00::1"), seen, Pings(()), net)) == Path("yes")
     assert net.calls == []
+
+
+def test_this_host_is_the_target() -> None:
+    """What this host cannot do on its own loopback is the target's fault: law 1 has no say."""
+    none = Failure(Kind.NO_LOCAL_ROUTE, "Cannot assign requested address")
+    net = FakeNet(controls_answer=False, vantage=BROKEN)
+    seen = Connections((443,), named=True, attempts=(attempt("::1", 443, none),))
+    assert observed(path(published("::1", "127.0.0.1"), seen, Pings(()), net)) == Path("yes")
+    assert net.calls == []

@@ -76,3 +76,13 @@ def test_a_name_that_ends_in_an_escaped_dot() -> None:
     net = FakeNet(ptr(V6, name), answer(name, "AAAA", V6))
     (seen,) = observed(pointers(published(V6), net)).ipv6
     assert (name,) == seen.names == seen.confirmed
+
+
+def test_loopback_is_not_asked() -> None:
+    """Nobody publishes a name for ``::1``, and a host without a network need not wait for it."""
+    net = FakeNet(ptr(V6, "a.example"), answer("a.example", "AAAA", V6))
+    seen = observed(pointers(published("::1", V6, "127.0.0.1"), net))
+    assert (seen.loopback, len(seen.ipv6)) == (("::1",), 1)
+    net = FakeNet()
+    seen = observed(pointers(published("::1", "127.0.0.1"), net))
+    assert (seen.loopback, seen.ipv6, seen.ipv4, net.calls) == (("::1",), (), (), [])

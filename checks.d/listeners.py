@@ -1,0 +1,296 @@
+"""What listens on this host listens over IPv6 and IPv4 alike.
+
+There are two good ways to serve both families: one socket on [::] with IPV6_V6ONLY off, which
+serves IPv4 as well (RFC 3493 section 5.3), or two sockets, on [::]:PORT and 0.0.0.0:PORT. A service
+that was only ever told 0.0.0.0 or 127.0.0.1 refuses every IPv6 client, whatever DNS and firewalls
+say.
+
+Looked at is the kernel's table of sockets, not the network; so only a target on this host can be
+judged: localhost, an address of this host, or a name that leads to one. Programs are named where
+this user may know them (root may).
+
+One socket's IPV6_V6ONLY is set by its program, else by the sysctl net.ipv6.bindv6only. In words of
+some of them: nginx `listen [::]:443 ssl;`, Apache `Listen 443`, sshd `AddressFamily any`, Python
+`socket.create_server(("", 443), family=AF_INET6, dualstack_ipv6=True)`.
+
+With the profile `host` every port is looked at that others can reach. What listens on loopback
+alone is then told, and fails nothing; nor does UDP, of which nobody can tell whether it serves.
+
+https://www.rfc-editor.org/rfc/rfc3493#section-5.3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import ip_address
+
+from ipv6check import (
+    Finding,
+    Listener,
+    Listeners,
+    Target,
+    check,
+    endpoint,
+    fail,
+    ok,
+    skip,
+    warn,
+)
+
+ANY4 = "0.0.0.0"  # noqa: S104 - to compare with, not to bind
+# How programs are told to listen on [::] as well, by the name of their process.
+SPELLINGS = {
+    "apache2": "Listen {port}",
+    "httpd": "Listen {port}",
+    "haproxy": "bind :::{port} v4v6",
+    "mariadbd": "bind-address = *",
+    "mysqld": "bind-address = *",
+    "nginx": "listen [::]:{port};",
+    "postgres": "listen_addresses = '*'",
+    "sshd": "AddressFamily any",
+}
+
+
+@check(reference="RFC 3493 section 5.3", cause="host")
+def listeners(listeners: Listeners, target: Target) -> Finding | list[Finding]:
+    """What listens on this host listens over IPv6 and IPv4 alike."""
+    if not listeners.here.addresses:
+        return skip(f"{target.host} is not this host, whose sockets alone can be seen")
+    if not listeners.ports:
+        return _host(listeners)
+    used = [port for port in listeners.ports if listeners.on(port)]
+    closed = [port for port in listeners.ports if port not in used]
+    if not used and not listeners.named:
+        return _down(closed)
+    found = [_down([port]) for port in closed if listeners.named]
+    for port in used:
+        found += _port(listeners, port)
+    return found or _fine(listeners, used)
+
+
+def _down(ports: list[int]) -> Finding:
+    """Nothing is there over either family: not an IPv6 fault (law 4)."""
+    where = " or ".join(map(str, ports))
+    message = f"nothing listens on port {where}, over IPv6 or IPv4: the service is down"
+    hint = "not an IPv6 fault: start the service, or name the port that it has"
+    return fail(message, hint=hint, subject=f"port {where}")
+
+
+def _port(listeners: Listeners, port: int) -> list[Finding]:
+    """What is wrong with one port that something listens on, as the target's clients meet it."""
+    here = listeners.here
+    over6, over4 = _over6(listeners, port), _over4(listeners, port)
+    if not over6 and not over4:
+        return [_elsewhere(listeners, port)]
+    if not over6:
+        bound = any(each.address == ANY4 for each in over4)
+        wanted = here.ipv6[0] if here.ipv6 and not bound else "::"
+        besides = [each for each in listeners.on(port) if _serves6(each)]
+        return [_ipv4_only(port, over4, besides, wanted)]
+    missed = [address for address in here.ipv6 if not listeners.serving(port, address)]
+    if missed:
+        return [_missed(address, port, over6) for address in missed]
+    if not over4 and here.ipv4:
+        return [_ipv6_only(port, over6)]
+    return _strangers(port, over6, over4)
+
+
+def _over6(listeners: Listeners, port: int) -> list[Listener]:
+    """What serves the target over IPv6; where it has no IPv6 address, what could."""
+    if listeners.here.ipv6:
+        return _serving(listeners, port, listeners.here.ipv6)
+    return [each for each in _reachable(listeners.on(port), listeners) if _serves6(each)]
+
+
+def _over4(listeners: Listeners, port: int) -> list[Listener]:
+    """The same over IPv4."""
+    if listeners.here.ipv4:
+        return _serving(listeners, port, listeners.here.ipv4)
+    return [each for each in _reachable(listeners.on(port), listeners) if _serves4(each)]
+
+
+def _serving(listeners: Listeners, port: int, addresses: Iterable[str]) -> list[Listener]:
+    found = (each for address in addresses for each in listeners.serving(port, address))
+    return list(dict.fromkeys(found))
+
+
+def _host(listeners: Listeners) -> list[Finding]:
+    """Every port that others can reach; what they cannot is told."""
+    tcp = [each for each in listeners.sockets if each.protocol == "tcp"]
+    reachable = [each for each in tcp if not _inside(each)]
+    found: list[Finding] = []
+    well: list[Listener] = []
+    for port in sorted({each.port for each in reachable}):
+        sockets = [each for each in reachable if each.port == port]
+        wrong = _host_port(port, sockets, tcp)
+        found += wrong
+        well += sockets if not wrong else []
+    inside = [each for each in tcp if each.port not in {one.port for one in reachable}]
+    udp = [each for each in listeners.sockets if each.protocol == "udp" and not _inside(each)]
+    told = [
+        _ways(well),
+        f"on loopback alone: {_ports(inside)}" if inside else "",
+        f"UDP: {_ports(udp)}" if udp else "",
+    ]
+    message = "; ".join(filter(None, told)) or "nothing listens that others can reach"
+    return [*found, ok(message, evidence=_evidence(listeners.sockets))]
+
+
+def _host_port(port: int, sockets: list[Listener], tcp: list[Listener]) -> list[Finding]:
+    over6 = [each for each in sockets if _serves6(each)]
+    over4 = [each for each in sockets if _serves4(each)]
+    if not over6:
+        besides = [each for each in tcp if each.port == port and _serves6(each)]
+        meant = all(each.address != ANY4 for each in over4)
+        return [_ipv4_only(port, over4, besides, "::", meant=meant)]
+    return _strangers(port, over6, over4) if over4 else [_ipv6_only(port, over6)]
+
+
+def _ipv4_only(
+    port: int, over4: list[Listener], besides: list[Listener], wanted: str, *, meant: bool = False
+) -> Finding:
+    """Refused to every IPv6 client.
+
+    ``besides``: what serves IPv6 where the target's clients do not get to. ``wanted``: the IPv6
+    address to listen on. ``meant``: whoever chose one IPv4 address, a bridge's say, may mean it.
+    """
+    message = f"port {port} listens on IPv4 only: {_list(over4)}"
+    message += f", over IPv6 on {_list(besides)} alone" if besides else ""
+    hint, subject = _mend(port, over4, wanted), f"port {port}"
+    evidence = _evidence([*over4, *besides])
+    if meant:
+        return warn(message, hint=hint, subject=subject, evidence=evidence)
+    return fail(message, hint=hint, subject=subject, evidence=evidence)
+
+
+def _ipv6_only(port: int, over6: list[Listener]) -> Finding:
+    message = f"port {port} listens on IPv6 only: {_list(over6)}"
+    hint = f"if IPv4 is to be served too, listen on {ANY4}:{port} as well, "
+    hint += "or on [::] with IPV6_V6ONLY off"
+    return warn(message, hint=hint, subject=f"port {port}", evidence=_evidence(over6))
+
+
+def _missed(address: str, port: int, over6: list[Listener]) -> Finding:
+    subject = endpoint(address, port)
+    message = f"nothing listens on {subject}, but {_list(over6)} does"
+    hint = f"listen on {subject} too, or on [::]:{port} for all addresses"
+    return fail(message, hint=hint, subject=subject, evidence=_evidence(over6))
+
+
+def _elsewhere(listeners: Listeners, port: int) -> Finding:
+    """Something listens on the port, and on none of the target's addresses."""
+    sockets = listeners.on(port)
+    loopback = all(_inside(each) for each in sockets)
+    if loopback:
+        message = f"port {port} listens on loopback only: {_list(sockets)}"
+    else:
+        named = ", ".join(listeners.here.addresses)
+        message = f"port {port} listens on {_list(sockets)}, not on {named}"
+    hint = _mend(port, sockets, "::")
+    return fail(message, hint=hint, subject=f"port {port}", evidence=_evidence(sockets))
+
+
+def _strangers(port: int, over6: list[Listener], over4: list[Listener]) -> list[Finding]:
+    """Each family may be served by a program of its own, which need not say the same."""
+    names6, names4 = _names(over6), _names(over4)
+    if not names6 or not names4 or set(names6) & set(names4):
+        return []
+    message = f"port {port} is served by different programs: {_list(over6)}, {_list(over4)}"
+    hint = "one of them may be a leftover: clients get the one or the other by their family"
+    evidence = _evidence([*over6, *over4])
+    return [warn(message, hint=hint, subject=f"port {port}", evidence=evidence)]
+
+
+def _fine(listeners: Listeners, ports: list[int]) -> Finding:
+    over6 = [each for port in ports for each in _over6(listeners, port)]
+    over4 = [each for port in ports for each in _over4(listeners, port)]
+    sockets = list(dict.fromkeys([*over6, *over4]))
+    return ok(_ways(sockets), evidence=_evidence(sockets))
+
+
+def _ways(sockets: list[Listener]) -> str:
+    """In which way each port is served, ports of the same way together."""
+    ways: dict[str, list[Listener]] = {}
+    for port in dict.fromkeys(each.port for each in sockets):
+        alike = [each for each in sockets if each.port == port]
+        ways.setdefault(_way(alike), []).extend(alike)
+    return "; ".join(f"{_ports(alike)} {way}" for way, alike in ways.items())
+
+
+def _way(sockets: list[Listener]) -> str:
+    if any(each.dual for each in sockets):
+        return "by one dual-stack socket"
+    if not any(_serves4(each) for each in sockets):
+        return "on IPv6, and no IPv4 is asked for"
+    way = "by two sockets" if len(sockets) == 2 else f"by {len(sockets)} sockets"
+    return f"{way}, on loopback alone" if all(_inside(each) for each in sockets) else way
+
+
+def _mend(port: int, sockets: Iterable[Listener], wanted: str) -> str:
+    hint = f"let it listen on {endpoint(wanted, port)} too"
+    if wanted != "::":
+        return hint
+    spelt = [SPELLINGS[name] for name in _names(sockets) if name in SPELLINGS]
+    return f"{hint}: {spelt[0].format(port=port)}" if spelt else hint
+
+
+def _reachable(sockets: Iterable[Listener], listeners: Listeners) -> list[Listener]:
+    """What clients of the target may get to: all from this host, else what is not loopback's."""
+    return [each for each in sockets if listeners.here.loopback or not _inside(each)]
+
+
+def _inside(listener: Listener) -> bool:
+    """Whether only this host gets to it."""
+    return listener.interface == "lo" or ip_address(listener.address).is_loopback
+
+
+def _serves6(listener: Listener) -> bool:
+    return ":" in listener.address
+
+
+def _serves4(listener: Listener) -> bool:
+    return listener.dual or ":" not in listener.address
+
+
+def _list(sockets: Iterable[Listener]) -> str:
+    """``[::]:80 (nginx)``, several joined by "and"; what is bound to an interface says so."""
+    told = []
+    for each in sockets:
+        where = f"%{each.interface}" if each.interface else ""
+        programs = f" ({', '.join(each.programs)})" if each.programs else ""
+        told.append(endpoint(each.address + where, each.port) + programs)
+    return " and ".join(told)
+
+
+def _ports(sockets: Iterable[Listener]) -> str:
+    """``22 (sshd), 443 (nginx)``."""
+    programs: dict[int, set[str]] = {}
+    for each in sockets:
+        programs.setdefault(each.port, set()).update(each.programs)
+    return ", ".join(
+        f"{port} ({', '.join(sorted(names))})" if names else f"{port}"
+        for port, names in programs.items()
+    )
+
+
+def _names(sockets: Iterable[Listener]) -> list[str]:
+    return list(dict.fromkeys(name for each in sockets for name in each.programs))
+
+
+def _evidence(sockets: Iterable[Listener]) -> dict[str, object]:
+    return {
+        "listeners": [
+            {
+                "protocol": each.protocol,
+                "address": each.address,
+                "port": each.port,
+                "families": [
+                    *(["ipv6"] if _serves6(each) else []),
+                    *(["ipv4"] if _serves4(each) else []),
+                ],
+                "interface": each.interface,
+                "programs": each.programs,
+            }
+            for each in sockets
+        ]
+    }

@@ -1,0 +1,45 @@
+"""Which of the target's addresses are this host's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from ipv6check.model import Answer
+from ipv6check.net import Net
+from ipv6check.probes.addresses import Addresses
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Those of the target's addresses that this host has, IPv6 before IPv4; empty for another's."""
+
+    addresses: tuple[str, ...]
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the target is this host as only itself can reach it."""
+        return bool(self.addresses) and all(ip_address(each).is_loopback for each in self.addresses)
+
+    @property
+    def ipv6(self) -> tuple[str, ...]:
+        """Those of IPv6."""
+        return tuple(address for address in self.addresses if ":" in address)
+
+    @property
+    def ipv4(self) -> tuple[str, ...]:
+        """Those of IPv4."""
+        return tuple(address for address in self.addresses if ":" not in address)
+
+
+async def here(addresses: Addresses, net: Net) -> Here:
+    """Ask the kernel of each address, also of those that packets may not go to.
+
+    A name that was published with a loopback address does not mean this host, however.
+    """
+    records = addresses.a.records if isinstance(addresses.a, Answer) else ()
+    others = (*(bad.address for bad in addresses.unusable), *records)
+    published = (each for each in others if not ip_address(each).is_loopback)
+    known = dict.fromkeys((*addresses.ipv6, *addresses.ipv4, *published))
+    own = [address for address in known if net.is_own(address)]
+    return Here(tuple(sorted(own, key=lambda each: ":" not in each)))

@@ -1,0 +1,29 @@
+"""What this host is to IPv6, where the target is this host."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from ipv6check.model import Failure, HostState, NameServer
+from ipv6check.net import Net
+from ipv6check.probes.here import Here
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The kernel's state, the answers of the resolvers, and getaddrinfo's order of addresses."""
+
+    state: HostState
+    name_servers: tuple[NameServer, ...]
+    preference: tuple[str, ...]
+
+
+async def host(here: Here, net: Net) -> Host | Failure | None:
+    """Look at this host; None where the target is another one."""
+    if not here.addresses:
+        return None
+    state, name_servers, preference = await asyncio.gather(
+        net.host(), net.name_servers(), net.preference()
+    )
+    return state if isinstance(state, Failure) else Host(state, name_servers, preference)

@@ -1,0 +1,73 @@
+"""What listens on the target's ports, where the target is this host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from ipv6check.model import Failure, Listener, Settings
+from ipv6check.net import Net
+from ipv6check.probes.here import Here
+from ipv6check.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """What listens, by protocol, port and address; nothing where the target is elsewhere.
+
+    ``ports``: those of the target, empty for every one that listens; only then UDP is in it too.
+    ``named``: the user named them.
+    """
+
+    here: Here
+    ports: tuple[int, ...]
+    named: bool
+    sockets: tuple[Listener, ...]
+
+    def on(self, port: int) -> tuple[Listener, ...]:
+        """What listens for TCP on one port."""
+        return tuple(each for each in self.sockets if (each.protocol, each.port) == ("tcp", port))
+
+    def serving(self, port: int, address: str) -> tuple[Listener, ...]:
+        """What the kernel hands a connection to this address and port to.
+
+        The narrowest match wins, then a socket of the address's own family: ``inet_lookup`` of
+        net/ipv4/inet_hashtables.c. Several are left where they are alike but for an interface.
+        """
+        alike = [(_rank(each, address), each) for each in self.on(port) if covers(each, address)]
+        best = min((rank for rank, _ in alike), default=0)
+        return tuple(each for rank, each in alike if rank == best)
+
+
+async def listeners(
+    here: Here, target: Target, settings: Settings, net: Net
+) -> Listeners | Failure:
+    """Read this host's tables of sockets, if the target is this host at all."""
+    ports = settings.ports_for(target.ports)
+    named = bool(target.ports or settings.ports)
+    if not here.addresses:
+        return Listeners(here, ports, named, ())
+    found = await net.listeners()
+    if isinstance(found, Failure):
+        return found
+    wanted = tuple(
+        each for each in found if not ports or (each.protocol == "tcp" and each.port in ports)
+    )
+    return Listeners(here, ports, named, wanted)
+
+
+def covers(listener: Listener, address: str) -> bool:
+    """Whether packets to this address of this host reach the listener."""
+    ip = ip_address(address)
+    if listener.interface and ip.is_loopback != (listener.interface == "lo"):
+        return False
+    bound = ip_address(listener.address)
+    if bound == ip:
+        return True
+    return bound.is_unspecified and (bound.version == ip.version or listener.dual)
+
+
+def _rank(listener: Listener, address: str) -> int:
+    if listener.address == address:
+        return 0
+    return 1 if (":" in listener.address) == (":" in address) else 2
