@@ -138,11 +138,11 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Unmodelled:
-    """Nobody can tell from here. ``reason`` ends the sentence "accept only ...":
+    """Nobody can tell from here whether it matches.
 
-    ``under a rate limit``, ``if it is between 9:00 and 17:00``, ``if -m string ... matches, which
-    is not modelled``. Two equal ones are one condition, both true or both false, if ``steady``: a
-    rate limit is not.
+    ``reason`` ends the sentence "accept only ...": ``under a rate limit``, ``if it is between 9:00
+    and 17:00``, ``if -m string ... matches, which is not modelled``. Two equal ones that are
+    ``steady`` are both true or both false; a rate limit is not steady.
     """
 
     reason: str
@@ -330,6 +330,7 @@ class Table:
     ``kind`` is the notation's own word for the family, for people: ip6, inet, ip, netdev.
     ``backend``: ``legacy`` or ``nft`` where the file says so, as iptables-save does; else empty.
     ``opaque``: it has matches that this listing does not show (``xt`` in nft's JSON).
+    ``notation``: iptables or nft.
     """
 
     kind: str
@@ -339,6 +340,7 @@ class Table:
     dormant: bool = False
     backend: str = ""
     opaque: bool = False
+    notation: str = "nft"
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,14 +390,47 @@ def merged(ranges: Iterable[Range]) -> Ranges:
     return tuple(found)
 
 
-def lies(value: Range, ranges: Ranges) -> Truth:
+def lies(value: Ranges, ranges: Ranges) -> Truth:
     """Whether all, some or none of the value's numbers are in the ranges."""
+    found = _lies(value[0], ranges)
+    if any(_lies(each, ranges) is not found for each in value[1:]):
+        return Truth.MAYBE
+    return found
+
+
+def _lies(value: Range, ranges: Ranges) -> Truth:
     low, high = value
     # The first range that does not end before the value begins.
-    at = bisect_left(ranges, low, key=lambda each: each[1])
+    at = bisect_left(ranges, low, key=_last)
     if at == len(ranges) or ranges[at][0] > high:
         return Truth.NO
     return Truth.YES if ranges[at][0] <= low and high <= ranges[at][1] else Truth.MAYBE
+
+
+def _last(each: Range) -> int:
+    return each[1]
+
+
+def common(value: Ranges, ranges: Ranges) -> Ranges:
+    """The numbers that are in both."""
+    return tuple(
+        (max(low, first), min(high, last))
+        for low, high in value
+        for first, last in ranges
+        if first <= high and low <= last
+    )
+
+
+def without(value: Ranges, ranges: Ranges) -> Ranges:
+    """The numbers of the value that are not in the ranges."""
+    for first, last in ranges:
+        value = tuple(
+            part
+            for low, high in value
+            for part in ((low, min(high, first - 1)), (max(low, last + 1), high))
+            if part[0] <= part[1]
+        )
+    return value
 
 
 def prefix(address: int, length: int, bits: int) -> Range:

@@ -81,6 +81,7 @@ _SERVICES = {
     "auth": 113,
     "ident": 113,
     "nntp": 119,
+    "nntps": 563,
     "ntp": 123,
     "netbios-ns": 137,
     "netbios-dgm": 138,

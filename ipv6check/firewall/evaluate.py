@@ -1,0 +1,742 @@
+"""What becomes of a packet: every way through the rules that what is known of it leaves open.
+
+Conditions are three-valued. Where one may hold or not, the packet goes both ways, each with what it
+has learned: narrower addresses, a named interface, an assumption. Ways that differ in nothing the
+rules can see are one again. The answer is certain where all ways end alike, and only there.
+
+The order is the kernel's: netdev ingress, prerouting, conntrack at -200, input or forward, then
+postrouting; base chains of a hook by priority over all tables, where any drop is final and accept
+ends one base chain. Two things are assumed, because they are no matter of the rules: a packet
+comes in on the interface over which its source is routed, and it is not fragmented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from ipv6check.firewall.model import (
+    BITS,
+    IPV6,
+    RST,
+    Accept,
+    Action,
+    AddressType,
+    AllOf,
+    Among,
+    AnyOf,
+    Assign,
+    Base,
+    Branch,
+    Chain,
+    Condition,
+    Drop,
+    Field,
+    Hook,
+    Jump,
+    Named,
+    Not,
+    NoTrack,
+    Place,
+    Ranges,
+    Redirect,
+    Reject,
+    Return,
+    Rule,
+    RuleSet,
+    State,
+    Status,
+    Step,
+    Table,
+    Truth,
+    Unclear,
+    Unmodelled,
+    common,
+    lies,
+    merged,
+    without,
+)
+from ipv6check.firewall.names import TCP
+from ipv6check.firewall.packets import UNICAST, Packet
+from ipv6check.firewall.sentences import sentences
+
+CONNTRACK = -200
+BEFORE, AFTER = (CONNTRACK, CONNTRACK - 1), (CONNTRACK, CONNTRACK)
+# The kernel runs every nat chain from one place of each hook, whatever its own priority.
+NAT = {Hook.PREROUTING: -100, Hook.INPUT: 100, Hook.OUTPUT: -100, Hook.POSTROUTING: 100}
+STAGES = {
+    Hook.INPUT: (Hook.INGRESS, Hook.PREROUTING, Hook.INPUT),
+    Hook.FORWARD: (Hook.INGRESS, Hook.PREROUTING, Hook.FORWARD, Hook.POSTROUTING),
+    Hook.OUTPUT: (Hook.OUTPUT, Hook.POSTROUTING),
+}
+# The kernel refuses a file whose jumps nest deeper (NFT_JUMP_STACK_SIZE).
+MAX_DEPTH = 16
+# More of any is not told apart, which makes an answer depend but never wrong.
+MAX_WAYS = 32
+MAX_RANGES = 12
+MAX_ASSUMED = 64
+MAX_TRIED = 64
+MAX_STORIES = 24
+MAX_STEPS = 2_000_000
+
+STATUSES: Ranges = ((0, (1 << 15) - 1),)
+MARKS: Ranges = ((0, 0xFFFFFFFF),)
+UNSEEN: Ranges = ((State.INVALID, State.INVALID),)
+UNTRACKED: Ranges = ((State.UNTRACKED, State.UNTRACKED),)
+TRACKED = Unmodelled("if anything on this host uses conntrack")
+FIRST_PACKET = Among(Field.STATE, ((State.NEW, State.NEW),))
+RELATED = Among(Field.STATE, ((State.RELATED, State.RELATED),))
+
+OF_CONNTRACK = frozenset(
+    {Field.STATE, Field.STATUS, Field.DIRECTION, Field.ORIGINAL_DADDR, Field.ORIGINAL_DPORT}
+    | {Field.CT_MARK}
+)
+
+Values = dict[Field, Ranges]
+Changes = dict[Field, Ranges]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The rule, or the policy, that decided, and where it stands."""
+
+    text: str
+    table: str
+    chain: str
+    place: Place
+    hook: Hook
+    policy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """On which conditions a packet came this way, and the decision that it met last."""
+
+    conditions: tuple[Condition, ...] = ()
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One end of a packet: accept, drop, reject with a ``reply``, or unclear with a ``reason``."""
+
+    verdict: str
+    reply: str | None
+    stories: tuple[Story, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What becomes of a packet.
+
+    ``verdict`` is accept, drop, reject or depends. ``reply`` is what a reject sends: ``rst``,
+    ``icmpv6 1/4``, ``icmp 3/3``. ``conditions`` tells on what it depends, a phrase each.
+    ``otherwise`` is the verdict where none of them holds, empty where that is not known.
+    """
+
+    packet: Packet
+    verdict: str
+    reply: str | None = None
+    conditions: tuple[str, ...] = ()
+    rule: Decision | None = None
+    otherwise: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A packet on its way.
+
+    ``changed`` are the fields that rules have set: ways with equal ones behave alike.
+    """
+
+    values: Values
+    interfaces: dict[Field, str]
+    assumed: dict[Condition, bool]
+    stories: tuple[Story, ...]
+    changed: tuple[tuple[Field, Ranges], ...] = ()
+
+    def decided(self, decision: Decision) -> _Way:
+        """The same, with this as what was decided last."""
+        stories = tuple(
+            story if _stands(story.decision, decision) else Story(story.conditions, decision)
+            for story in self.stories
+        )
+        return replace(self, stories=stories)
+
+    def changing(self, new: Changes) -> _Way:
+        """The same, with these fields set."""
+        changed = tuple(sorted((dict(self.changed) | new).items()))
+        return replace(self, values=self.values | new, changed=changed)
+
+
+def _stands(before: Decision | None, new: Decision) -> bool:
+    """Whether a rule has accepted in this hook already, so that a policy adds nothing."""
+    same = before is not None and before.hook is new.hook and not before.policy
+    return same and new.policy and new.text == "policy accept"
+
+
+def judge(rules: RuleSet, packet: Packet) -> Answer:
+    """What these rules make of this packet. Certain answers are the kernel's own."""
+    chains = [
+        (chain.base, chain, table)
+        for table in rules.tables
+        if packet.family in table.families and not table.dormant
+        for chain in table.chains.values()
+        if chain.base is not None and (chain.rules or chain.base.policy != Accept())
+    ]
+    answer = _judge(sorted(chains, key=_place), packet, BEFORE)
+    if _tied(chains):
+        turned = chains[::-1]
+        # Which of two at one priority runs first the rules do not tell; the kernel turns it round.
+        other = _judge(sorted(turned, key=_place), packet, AFTER)
+        if (other.verdict, other.reply) != (answer.verdict, answer.reply):
+            why = f"{other.verdict} if what has equal priority runs the other way round"
+            answer = _depending(answer, (*answer.conditions, *other.conditions, why))
+    missing = _missing(rules, packet.family)
+    if missing:
+        found = answer.conditions or (f"{answer.verdict} by what was given",)
+        answer = _depending(answer, (*missing, *found))
+    return answer
+
+
+def _depending(answer: Answer, conditions: Iterable[str]) -> Answer:
+    told = tuple(dict.fromkeys(conditions))
+    return replace(answer, verdict="depends", reply=None, conditions=told, otherwise="")
+
+
+def _missing(rules: RuleSet, family: int) -> list[str]:
+    """Why nothing is certain for this family."""
+    missing = [
+        f"{each.place.file}:{each.place.line} would not load: {each.reason}"
+        for each in rules.refusals
+        if family in each.families
+    ][:1]
+    missing += [gap.reason for gap in rules.gaps if family in gap.families]
+    if family not in rules.covers:
+        missing.append(f"no IPv{family} rules were given")
+    return missing
+
+
+BaseChain = tuple[Base, Chain, Table]
+
+
+def _place(each: BaseChain) -> tuple[int, int]:
+    return _order(each[0])
+
+
+def _order(base: Base) -> tuple[int, int]:
+    return (NAT.get(base.hook, base.priority) if base.nat else base.priority), base.priority
+
+
+def _tied(chains: Sequence[BaseChain]) -> bool:
+    places = [(base.hook, _order(base)) for base, _, _ in chains]
+    return len(set(places)) < len(places) or any(
+        base.priority == CONNTRACK for base, _, _ in chains
+    )
+
+
+def _tracks(chains: Sequence[BaseChain]) -> bool:
+    """Whether these rules themselves switch conntrack on, without which no nat chain runs."""
+    tables = {id(table): table for _, _, table in chains}.values()
+    rules = (rule for table in tables for chain in table.chains.values() for rule in chain.rules)
+    return any(_needs_conntrack(step) for rule in rules for step in rule.steps)
+
+
+def _needs_conntrack(step: Step) -> bool:
+    match step:
+        case Redirect():
+            return True
+        case AllOf(parts) | AnyOf(parts):
+            return any(_needs_conntrack(part) for part in parts)
+        case Not(part):
+            return _needs_conntrack(part)
+        case Branch(cases):
+            return any(_needs_conntrack(part) for case in cases for part in case)
+    return isinstance(step, Among) and step.field in OF_CONNTRACK
+
+
+def _judge(chains: Sequence[BaseChain], packet: Packet, conntrack: tuple[int, int]) -> Answer:
+    walk = _Walk(packet, tracking=_tracks(chains))
+    try:
+        ways = walk.through(chains, conntrack)
+    except _TooMuchError:
+        reason = "if more conditions hold than can be told apart here"
+        walk.outcomes.append(Outcome("unclear", None, (Story(),), reason))
+        ways = []
+    walk.outcomes += [Outcome("accept", None, way.stories) for way in ways]
+    return _answer(packet, walk.outcomes)
+
+
+def _answer(packet: Packet, outcomes: Sequence[Outcome]) -> Answer:
+    ends = {(outcome.verdict, outcome.reply) for outcome in outcomes}
+    verdicts = {verdict for verdict, _ in ends}
+    # Of several ways to the same end, the one that nothing had to be assumed for.
+    stories = [story for outcome in outcomes for story in outcome.stories]
+    plain = [story for story in stories if not story.conditions] or stories
+    decision = next((story.decision for story in plain if story.decision), None)
+    if len(verdicts) == 1 and "unclear" not in verdicts:
+        reply = outcomes[0].reply if len(ends) == 1 else None
+        return Answer(packet, outcomes[0].verdict, reply, rule=decision)
+    open_end = [
+        outcome
+        for outcome in outcomes
+        if outcome.verdict != "unclear" and any(not story.conditions for story in outcome.stories)
+    ]
+    otherwise = open_end[-1].verdict if len({end.verdict for end in open_end}) == 1 else ""
+    told = [
+        (outcome.verdict, story.conditions, outcome.reason)
+        for outcome in outcomes
+        for story in outcome.stories
+    ]
+    said = sentences(told, otherwise, BITS[packet.family])
+    return Answer(packet, "depends", None, said, decision, otherwise)
+
+
+class _TooMuchError(Exception):
+    """More steps than an answer may take."""
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A chain that is being run. ``accepted``: the ways that have ended its base chain."""
+
+    chain: Chain
+    table: Table
+    hook: Hook
+    accepted: list[_Way]
+    depth: int = 0
+    returned: list[_Way] = field(default_factory=list)
+
+    def call(self, chain: Chain) -> _Frame:
+        """The frame of a chain that this one jumps to."""
+        return _Frame(chain, self.table, self.hook, self.accepted, self.depth + 1)
+
+    def decision(self, text: str, place: Place, *, policy: bool = False) -> Decision:
+        """What is decided here."""
+        table = f"{self.table.kind} {self.table.name}"
+        return Decision(text, table, self.chain.name, place, self.hook, policy)
+
+
+class _Walk:
+    """One packet's ways through the rules; ``outcomes`` are the ends they have come to."""
+
+    def __init__(self, packet: Packet, *, tracking: bool) -> None:
+        self.packet = packet
+        self._tracking = tracking
+        self.outcomes: list[Outcome] = []
+        self._steps = 0
+
+    def through(self, chains: Sequence[BaseChain], conntrack: tuple[int, int]) -> list[_Way]:
+        """The ways that come out at the end, having passed every hook."""
+        packet = self.packet
+        values = {**packet.values, Field.STATE: _one(State.INVALID)}
+        ways = [_Way(values, dict(packet.interfaces), {}, (Story(),))]
+        for stage in STAGES[packet.hook]:
+            ways = [self._at(stage, way) for way in ways]
+            untracked = stage in {Hook.PREROUTING, Hook.OUTPUT}
+            for base, chain, table in chains:
+                if base.hook is not stage:
+                    continue
+                if untracked and _order(base) > conntrack:
+                    ways, untracked = [self._tracked(way) for way in ways], False
+                ways = _met([out for way in ways for out in self._base(base, chain, table, way)])
+            if untracked:
+                ways = [self._tracked(way) for way in ways]
+        return ways
+
+    def _at(self, stage: Hook, way: _Way) -> _Way:
+        """The packet in this hook: before routing it has no OIF, and behind it the IIF is lost."""
+        interfaces = dict(way.interfaces)
+        if stage in {Hook.INGRESS, Hook.PREROUTING}:
+            interfaces[Field.OIF] = ""
+        elif stage is Hook.FORWARD:
+            del interfaces[Field.OIF]
+            interfaces |= self.packet.interfaces
+        elif stage is Hook.POSTROUTING:
+            interfaces.pop(Field.IIF, None)
+        return replace(way, interfaces=interfaces)
+
+    def _tracked(self, way: _Way) -> _Way:
+        """The packet behind conntrack, which leaves alone what notrack marked."""
+        if way.values[Field.STATE] == _one(State.UNTRACKED):
+            return way
+        state = self.packet.state
+        seen: Changes = {Field.STATE: merged((bit, bit) for bit in state)}
+        if state & (State.NEW | State.ESTABLISHED | State.RELATED):
+            fresh = state == State.NEW
+            seen |= {
+                Field.STATUS: _one(0) if fresh else STATUSES,
+                Field.CT_MARK: _one(0) if fresh else MARKS,
+                Field.DIRECTION: _one(0) if fresh else ((0, 1),),
+                Field.ORIGINAL_DADDR: way.values[Field.DADDR],
+            }
+            if Field.DPORT in way.values:
+                seen[Field.ORIGINAL_DPORT] = way.values[Field.DPORT]
+        return way.changing(seen)
+
+    def _base(self, base: Base, chain: Chain, table: Table, way: _Way) -> list[_Way]:
+        """The ways that leave a base chain by accept, its policy among them."""
+        conditions: list[Condition] = []
+        if base.nat:
+            related = () if self.packet.icmp_error else (RELATED,)
+            conditions.append(AnyOf((FIRST_PACKET, *related)))
+            if not self._tracking:
+                conditions.append(TRACKED)
+        if base.devices:
+            conditions.append(Named(Field.IIF, base.devices))
+        inside, outside = _split(AllOf(tuple(conditions)), way)
+        frame = _Frame(chain, table, base.hook, [] if outside is None else [outside])
+        if inside is not None:
+            policy = {Accept: "accept", Drop: "drop"}.get(type(base.policy), "unknown")
+            decision = frame.decision(f"policy {policy}", chain.place, policy=True)
+            for end in self._chain(frame, inside):
+                self._end(base.policy, end, decision, frame)
+        return frame.accepted
+
+    def _end(
+        self, action: Accept | Drop | Reject | Unclear, way: _Way, decision: Decision, frame: _Frame
+    ) -> None:
+        way = way.decided(decision)
+        match action:
+            case Accept():
+                frame.accepted.append(way)
+            case Drop():
+                self.outcomes.append(Outcome("drop", None, way.stories))
+            case Reject():
+                reply = self._reply(action, way)
+                self.outcomes.append(Outcome("reject" if reply else "drop", reply, way.stories))
+            case Unclear(reason):
+                self.outcomes.append(Outcome("unclear", None, way.stories, reason))
+
+    def _chain(self, frame: _Frame, way: _Way) -> list[_Way]:
+        """The ways that reach the chain's end, or return from it."""
+        ways = [way]
+        for rule in frame.chain.rules:
+            self._steps += len(ways)
+            if self._steps > MAX_STEPS:
+                raise _TooMuchError
+            ways = _rejoined([out for each in ways for out in self._rule(rule, frame, each)], way)
+            if not ways:
+                break
+        return _rejoined(ways + frame.returned, way)
+
+    def _rule(self, rule: Rule, frame: _Frame, way: _Way, start: int = 0) -> list[_Way]:
+        """The ways that go on to the next rule."""
+        unsure: list[Condition] = []
+        for at in range(start, len(rule.steps)):
+            step = rule.steps[at]
+            if isinstance(step, CONDITIONS):
+                held = truth(step, way)
+                if held is Truth.NO:
+                    return [way]
+                if held is Truth.MAYBE:
+                    unsure.append(step)
+            elif unsure:
+                inside, outside = _split(AllOf(tuple(unsure)), way)
+                going = [] if inside is None else self._rule(rule, frame, inside, at)
+                return _rejoined(going if outside is None else [*going, outside], way)
+            else:
+                after = self._act(step, rule, frame, way)
+                if not isinstance(after, _Way):
+                    return after
+                way = after
+        return [way]
+
+    def _act(self, action: Action, rule: Rule, frame: _Frame, way: _Way) -> _Way | list[_Way]:
+        """The way that this rule goes on with; where it ends, those that go on to the next rule."""
+        decision = frame.decision(rule.text, rule.place)
+        match action:
+            case Accept() | Drop() | Reject() | Unclear():
+                self._end(action, way, decision, frame)
+            case Return():
+                frame.returned.append(way)
+            case Jump(name, goto):
+                ends = self._jump(name, decision, frame, way)
+                if not goto:
+                    return ends
+                frame.returned += ends
+            case Branch(cases):
+                return self._branch(cases, rule, frame, way)
+            case Assign():
+                return self._assign(action, way)
+            case NoTrack():
+                # What conntrack has a flow for it keeps.
+                known = without(way.values[Field.STATE], UNSEEN)
+                if known == way.values[Field.STATE]:
+                    return way
+                return way.changing({Field.STATE: merged([*known, *UNTRACKED])})
+            case Redirect():
+                self._redirect(action, way, decision, frame)
+        return []
+
+    def _jump(self, name: str, decision: Decision, frame: _Frame, way: _Way) -> list[_Way]:
+        called = frame.table.chains.get(name)
+        if called is None or frame.depth == MAX_DEPTH:
+            self._end(Unclear(f"if there is a chain {name} to jump to"), way, decision, frame)
+            return []
+        return self._chain(frame.call(called), way)
+
+    def _branch(
+        self,
+        cases: Sequence[tuple[Condition, Action]],
+        rule: Rule,
+        frame: _Frame,
+        way: _Way,
+    ) -> list[_Way]:
+        going: list[_Way] = []
+        for condition, action in cases:
+            inside, outside = _split(condition, way)
+            if inside is not None:
+                after = self._act(action, rule, frame, inside)
+                going += [after] if isinstance(after, _Way) else after
+            if outside is None:
+                return going
+            way = outside
+        return [*going, way]
+
+    def _assign(self, action: Assign, way: _Way) -> _Way | list[_Way]:
+        source = way.values.get(action.source) if action.source else _one(0)
+        if source is None:
+            # nftables ends the rule where what it reads is not there.
+            return [way]
+        if action.field not in way.values:
+            return way
+        new = MARKS
+        if action.known and _single(source):
+            new = _one((source[0][0] & action.keep) ^ action.flip)
+        return way.changing({action.field: new})
+
+    def _redirect(self, action: Redirect, way: _Way, decision: Decision, frame: _Frame) -> None:
+        """Go on behind destination NAT, as far as the packet still comes to this host."""
+        new: Changes = {}
+        if (status := way.values.get(Field.STATUS)) is not None:
+            mapped = _one(status[0][0] | Status.DNAT) if _single(status) else STATUSES
+            # A mapping to what the packet has already is none to conntrack.
+            new[Field.STATUS] = mapped if _changes(action, way) else merged([*status, *mapped])
+        if action.port is not None and Field.DPORT in way.values:
+            new[Field.DPORT] = (action.port,)
+        if action.local:
+            new[Field.DADDR] = UNICAST[self.packet.family]
+            new[Field.DADDR_TYPE] = _one(AddressType.LOCAL)
+        elif action.address is not None and (action.address,) != way.values[Field.DADDR]:
+            reason = "if the host that it is sent on to lets it in"
+            self._end(Unclear(reason), way, decision, frame)
+            return
+        frame.accepted.append(way.changing(new).decided(decision))
+
+    def _reply(self, action: Reject, way: _Way) -> str | None:
+        """What a reject sends, None where nothing may be sent (RFC 4443 section 2.4)."""
+        packet, values = self.packet, way.values
+        if values[Field.PACKET_TYPE] != _one(0) or values[Field.SADDR] == _one(0):
+            return None
+        message = action.icmpv6 if packet.family == IPV6 else action.icmp
+        if message is None:
+            answered = packet.protocol == TCP and not values[Field.FLAGS][0][0] & RST
+            return "rst" if answered else None
+        if packet.icmp_error:
+            return None
+        return f"{'icmpv6' if packet.family == IPV6 else 'icmp'} {message[0]}/{message[1]}"
+
+
+CONDITIONS = (Among, Named, Unmodelled, AllOf, AnyOf, Not)
+
+
+def truth(condition: Condition, way: _Way) -> Truth:
+    """Whether a condition holds, by what is known and what has been assumed."""
+    kind = type(condition)
+    if kind is Among:
+        found = _among(condition, way.values)  # type: ignore[arg-type]
+    elif kind is AllOf or kind is AnyOf:
+        found = _combined(condition, way)  # type: ignore[arg-type]
+    elif kind is Named:
+        found = _named(condition, way.interfaces)  # type: ignore[arg-type]
+    elif kind is Not:
+        found = _opposite(truth(condition.part, way))  # type: ignore[union-attr]
+    else:
+        found = Truth.MAYBE
+    if found is Truth.MAYBE and way.assumed:
+        known, straight = _atom(condition)
+        if (holds := way.assumed.get(known)) is not None:
+            return Truth.YES if holds is straight else Truth.NO
+    return found
+
+
+def _among(condition: Among, values: Values) -> Truth:
+    value = values.get(condition.field)
+    if value is None:
+        return Truth.NO
+    if condition.mask is None:
+        found = lies(value, condition.ranges)
+    elif _single(value):
+        masked = value[0][0] & condition.mask
+        found = lies(((masked, masked),), condition.ranges)
+    elif all(high - low < MAX_TRIED for low, high in value):
+        each = {
+            lies(_one(number & condition.mask), condition.ranges)
+            for low, high in value
+            for number in range(low, high + 1)
+        }
+        found = each.pop() if len(each) == 1 else Truth.MAYBE
+    else:
+        found = Truth.MAYBE
+    return _opposite(found) if condition.negated else found
+
+
+def _named(condition: Named, interfaces: dict[Field, str]) -> Truth:
+    name = interfaces.get(condition.field)
+    if name is None:
+        # Nobody is served over loopback from outside.
+        found = Truth.NO if condition.names == ("lo",) else Truth.MAYBE
+        if "*" in condition.names:
+            found = Truth.YES
+    else:
+        found = Truth.YES if any(_is_called(name, each) for each in condition.names) else Truth.NO
+    return _opposite(found) if condition.negated else found
+
+
+def _is_called(name: str, pattern: str) -> bool:
+    return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
+
+
+def _combined(condition: AllOf | AnyOf, way: _Way) -> Truth:
+    final = Truth.NO if isinstance(condition, AllOf) else Truth.YES
+    found = _opposite(final)
+    for part in condition.parts:
+        held = truth(part, way)
+        if held is final:
+            return final
+        if held is Truth.MAYBE:
+            found = Truth.MAYBE
+    return found
+
+
+def _opposite(found: Truth) -> Truth:
+    return Truth(2 - found)
+
+
+def _atom(condition: Condition) -> tuple[Condition, bool]:
+    """A condition without its negation, and whether it had none."""
+    if isinstance(condition, Not):
+        atom, straight = _atom(condition.part)
+        return atom, not straight
+    if isinstance(condition, Among | Named) and condition.negated:
+        return replace(condition, negated=False), False
+    return condition, True
+
+
+def _split(condition: Condition, way: _Way) -> tuple[_Way | None, _Way | None]:
+    """The way on which the condition holds, and the one on which it does not."""
+    held = truth(condition, way)
+    if held is Truth.MAYBE:
+        return _assuming(way, condition, holds=True), _assuming(way, condition, holds=False)
+    return (way, None) if held is Truth.YES else (None, way)
+
+
+def _assuming(way: _Way, condition: Condition, *, holds: bool) -> _Way:
+    """The way on which a condition that may hold does, or does not."""
+    values, interfaces, assumed = dict(way.values), dict(way.interfaces), dict(way.assumed)
+    told: list[Condition] = []
+    for atom, true in _atoms(condition, holds, way):
+        _learn(atom, true, values, interfaces, assumed)
+        told.append(atom if true else Not(atom))
+    stories = way.stories
+    if holds:
+        stories = tuple(Story((*story.conditions, *told), story.decision) for story in way.stories)
+    return _Way(values, interfaces, assumed, stories, way.changed)
+
+
+def _atoms(condition: Condition, holds: bool, way: _Way) -> Iterator[tuple[Condition, bool]]:  # noqa: FBT001
+    """What follows from a condition's being true, or false: atoms and their truth."""
+    atom, straight = _atom(condition)
+    holds = holds is straight
+    parts = atom.parts if isinstance(atom, AllOf | AnyOf) else ()
+    unsure = [part for part in parts if truth(part, way) is Truth.MAYBE]
+    # All of them true, or none of any of them; one open part alone decides the whole.
+    if parts and (holds is isinstance(atom, AllOf) or len(unsure) == 1):
+        for part in unsure:
+            yield from _atoms(part, holds, way)
+    else:
+        yield atom, holds
+
+
+def _learn(
+    atom: Condition,
+    holds: bool,  # noqa: FBT001
+    values: Values,
+    interfaces: dict[Field, str],
+    assumed: dict[Condition, bool],
+) -> None:
+    if isinstance(atom, Among) and atom.mask is None and atom.field in values:
+        narrow: Callable[[Ranges, Ranges], Ranges] = common if holds else without
+        if len(values[atom.field]) + len(atom.ranges) <= MAX_RANGES:
+            values[atom.field] = narrow(values[atom.field], atom.ranges) or values[atom.field]
+        return
+    if isinstance(atom, Named) and holds and len(atom.names) == 1 and atom.names[0][-1:] != "*":
+        interfaces[atom.field] = atom.names[0]
+    elif len(assumed) < MAX_ASSUMED and not (isinstance(atom, Unmodelled) and not atom.steady):
+        assumed[atom] = holds
+
+
+def _changes(action: Redirect, way: _Way) -> bool:
+    """Whether destination NAT changes the port or the address for certain."""
+    pairs = ((Field.DPORT, action.port), (Field.DADDR, action.address))
+    return any(
+        new is not None and field in way.values and lies(way.values[field], (new,)) is Truth.NO
+        for field, new in pairs
+    )
+
+
+def _rejoined(ways: list[_Way], since: _Way) -> list[_Way]:
+    """Ways of one chain that rules have changed alike are one again, with what was known before."""
+    if len(ways) < 2:
+        return ways
+    groups = _alike(ways)
+    return [
+        group[0]
+        if len(group) == 1
+        else replace(since, values=since.values | dict(changed), changed=changed)
+        for changed, group in groups.items()
+    ]
+
+
+def _met(ways: list[_Way]) -> list[_Way]:
+    """Ways out of a base chain likewise, but with how each of them came here."""
+    return [group[0] if len(group) == 1 else _join(group) for group in _alike(ways).values()]
+
+
+def _alike(ways: Sequence[_Way]) -> dict[tuple[tuple[Field, Ranges], ...], list[_Way]]:
+    groups: dict[tuple[tuple[Field, Ranges], ...], list[_Way]] = {}
+    for way in ways:
+        groups.setdefault(way.changed, []).append(way)
+    if len(groups) > MAX_WAYS:
+        raise _TooMuchError
+    return groups
+
+
+def _join(group: Sequence[_Way]) -> _Way:
+    """One way for several, which knows only what all of them know."""
+    first, *others = group
+    values = {
+        key: merged(part for way in group for part in way.values[key]) for key in first.values
+    }
+    interfaces = {
+        key: name
+        for key, name in first.interfaces.items()
+        if all(way.interfaces.get(key) == name for way in others)
+    }
+    assumed = {
+        atom: holds
+        for atom, holds in first.assumed.items()
+        if all(way.assumed.get(atom) is holds for way in others)
+    }
+    stories = dict.fromkeys(story for way in group for story in way.stories)
+    return _Way(values, interfaces, assumed, tuple(stories)[:MAX_STORIES], first.changed)
+
+
+def _one(number: int) -> Ranges:
+    return ((number, number),)
+
+
+def _single(value: Ranges) -> bool:
+    return len(value) == 1 and value[0][0] == value[0][1]

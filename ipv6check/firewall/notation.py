@@ -1,0 +1,164 @@
+"""Texts to one rule set: the notation is recognised by content, several files are one host.
+
+Of several files the kernel runs everything. What one file only hints at, another may show: nft's
+listing of the tables that iptables-nft made is worth nothing beside ip6tables-save of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import PurePath
+
+from ipv6check.firewall import iptables, nft, nft_text
+from ipv6check.firewall.model import (
+    IPV4,
+    IPV6,
+    Chain,
+    Gap,
+    RuleError,
+    RuleSet,
+    Table,
+)
+
+MAX_SIZE = 32 << 20  # characters of one file
+# As people name what they keep: rules.v4, ip6tables.rules, iptables-save.txt.
+_NAMED = (
+    (IPV6, re.compile(r"ip6tables|[._-]v6$", re.IGNORECASE)),
+    (IPV4, re.compile(r"[._-]v4$", re.IGNORECASE)),
+)
+IPTABLES = frozenset({"raw", "mangle", "nat", "filter", "security"})
+BUILT_IN = frozenset({"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"})
+_COUNTED = re.compile(r"\bcounter packets [0-9]+ bytes [0-9]+\b")
+_UNSURE = re.compile(r"^\t* |  |\bct status\b")
+_FLUSHES = re.compile(r"^\s*flush\s+ruleset\b", re.MULTILINE)
+
+Include = Callable[[str], list[tuple[str, str]] | None]
+
+
+def read(files: Sequence[tuple[str, str]], include: Include | None = None) -> RuleSet:
+    """The rule set of a host of which these files, (name, text) each, are all there is.
+
+    ``include`` reads what an nftables file includes: the pattern as written to (name, text) of
+    each file, or None where that cannot be told.
+
+    Raises RuleError, with file, line and token, where a text is in no notation that is known.
+    """
+    found = RuleSet()
+    texts_of_nft = 0
+    for name, text in files:
+        if len(text) > MAX_SIZE:
+            raise RuleError(f"{name}: longer than {MAX_SIZE} characters")
+        rules, notation = _one(name, text, include)
+        texts_of_nft += notation == "nft"
+        if texts_of_nft > 1 and _FLUSHES.search(text):
+            found.gaps.append(Gap(f"{name} flushes what another file has set"))
+        _add(found, rules)
+    _drop_what_is_shown_twice(found)
+    return found
+
+
+def _one(name: str, text: str, include: Include | None) -> tuple[RuleSet, str]:
+    if not text.strip():
+        raise RuleError(f"{name}: empty")
+    if nft.recognised(text):
+        return nft.parse(text, name), "json"
+    if iptables.recognised(text):
+        rules = iptables.parse(text, name, _family(name, text))
+        for table in rules.tables:
+            table.notation = "iptables"
+        return rules, "iptables"
+    if not nft_text.recognised(text):
+        first = next(line for line in text.splitlines() if line.strip()).strip()
+        raise RuleError(
+            f"{name}: neither ip6tables-save, ip6tables -S, nft nor nft -j: {first[:60]!a}"
+        )
+    rules = nft.build(nft_text.parse(text, name, include), name)
+    lines = text.splitlines()
+    for table in rules.tables:
+        table.opaque = table.opaque or _hides_matches(table, name, lines)
+    return rules, "nft"
+
+
+def _hides_matches(table: Table, name: str, lines: Sequence[str]) -> bool:
+    """Whether nft lists a table here that ip6tables has made, and not all of it.
+
+    It prints the matches of iptables in its own words; where it has none a second blank is left
+    (-m frag), and the negation of a status is lost. iptables counts in every rule of its tables,
+    which nobody does who writes by hand.
+    """
+    bases = {chain.name for chain in table.chains.values() if chain.base is not None}
+    rules = [rule for chain in table.chains.values() for rule in chain.rules]
+    if table.kind not in {"ip", "ip6"} or table.name not in IPTABLES or not bases <= BUILT_IN:
+        return False
+    if not all(_COUNTED.search(rule.text) for rule in rules):
+        return False
+    return any(
+        _UNSURE.search(lines[rule.place.line - 1])
+        for rule in rules
+        if rule.place.file == name and rule.place.line
+    )
+
+
+def _family(name: str, text: str) -> int:
+    """Which family an iptables file is of: by the name it is loaded under, its content, else IPv6.
+
+    A rules.v6 that iptables-save wrote is loaded by ip6tables all the same.
+    """
+    base = PurePath(name).name
+    named = next((family for family, pattern in _NAMED if pattern.search(base)), None)
+    return named or iptables.family(text) or IPV6
+
+
+def _add(found: RuleSet, rules: RuleSet) -> None:
+    """One file more. Tables that two of them have are one, as they are to the kernel."""
+    for table in rules.tables:
+        same = next((each for each in found.tables if _identity(each) == _identity(table)), None)
+        if same is None:
+            found.tables.append(table)
+        else:
+            same.dormant = same.dormant and table.dormant
+            same.opaque = same.opaque or table.opaque
+            for name, chain in table.chains.items():
+                known = same.chains.setdefault(name, Chain(name, chain.base, [], chain.place))
+                known.base = known.base or chain.base
+                known.rules += chain.rules
+    found.covers |= rules.covers
+    found.gaps += rules.gaps
+    found.refusals += rules.refusals
+
+
+def _identity(table: Table) -> tuple[str, str, str, str]:
+    return table.kind, table.name, table.backend, table.notation
+
+
+def _drop_what_is_shown_twice(found: RuleSet) -> None:
+    shown = {
+        (table.kind, table.name): table
+        for table in found.tables
+        if table.notation == "iptables" and table.backend != "legacy"
+    }
+    found.tables = [
+        table
+        for table in found.tables
+        if table.notation == "iptables"
+        or (table.kind, table.name) not in shown
+        or not (table.opaque or shown[table.kind, table.name].backend == "nft")
+    ]
+    found.gaps += [
+        Gap(f"nft shows only part of the rules that {tool} made: give {tool}-save", families)
+        for kind, tool, families in (
+            ("ip6", "ip6tables", frozenset({IPV6})),
+            ("ip", "iptables", frozenset({IPV4})),
+        )
+        if any(table.opaque and table.kind == kind for table in found.tables)
+    ]
+    legacy = {table.kind for table in found.tables if table.backend == "legacy"}
+    families = frozenset().union(
+        *(table.families for table in found.tables if table.kind in legacy)
+    )
+    found.gaps = [
+        gap
+        for gap in found.gaps
+        if gap.reason != iptables.LEGACY_MISSING or not gap.families <= families
+    ]

@@ -1,0 +1,533 @@
+"""What rules mean for IPv6: the packets that have to be asked about, and what the answers say.
+
+Which ICMPv6 message may not be lost, and how bad it is, is RFC 4890: section 4.4 for a host, 4.3
+for what a router forwards. Each stands beside its IPv4 twin where there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from ipv6check.firewall.evaluate import Answer, judge
+from ipv6check.firewall.model import (
+    IPV4,
+    IPV6,
+    AllOf,
+    Among,
+    Field,
+    Rule,
+    RuleSet,
+    State,
+    Step,
+)
+from ipv6check.firewall.names import ICMP
+from ipv6check.firewall.packets import Packet, packet
+from ipv6check.model import Finding, Status, fail, ok, unknown, warn
+
+# Protocol and port, or ports: ("tcp", "6000-6010").
+Port = tuple[str, str]
+
+PORTS: tuple[Port, ...] = (("tcp", "22"), ("tcp", "80"), ("tcp", "443"))
+# Of no service: what happens to it happens to all that nobody has thought of.
+ANY_OTHER_PORT: Port = ("tcp", "4")
+OUTSIDER = "2000::/3"
+NEIGHBOUR = "fe80::/10"
+SOLICITED_NODE = "ff02::1:ff00:0/104"
+SHUT = frozenset({"drop", "reject"})
+
+Probe = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An ICMPv6 message that has to pass. ``severity`` if it does not, None: only worth telling.
+
+    ``loss`` says what breaks. ``twin`` is the IPv4 packet that does the same.
+    """
+
+    name: str
+    severity: Status | None
+    probe: Probe
+    loss: str = ""
+    twin: Probe | None = None
+
+
+def _icmp6(kind: int, **more: Any) -> Probe:
+    return {"family": 6, "proto": "icmpv6", "type": kind, **more}
+
+
+def _icmp4(kind: int, **more: Any) -> Probe:
+    return {"family": 4, "proto": "icmp", "type": kind, **more}
+
+
+_STALLS = "connections stall where a path is narrower than the link (RFC 8201)"
+_NO_NEIGHBOURS = "no neighbour finds this host, whatever its ports accept (RFC 4861)"
+_SLOW_ERRORS = "clients wait for timeouts instead of hearing what is wrong"
+
+_ERRORS = (
+    Message(
+        "packet-too-big of a known flow",
+        Status.FAIL,
+        _icmp6(2, ct="related"),
+        _STALLS,
+        _icmp4(3, code=4, ct="related"),
+    ),
+    Message(
+        "destination-unreachable of a known flow",
+        Status.WARN,
+        _icmp6(1, code="0-6", ct="related"),
+        _SLOW_ERRORS,
+        _icmp4(3, code=1, ct="related"),
+    ),
+    Message(
+        "time-exceeded of a known flow",
+        Status.WARN,
+        _icmp6(3, ct="related"),
+        "routing loops look like silence",
+        _icmp4(11, ct="related"),
+    ),
+    Message(
+        "parameter-problem of a known flow",
+        Status.WARN,
+        _icmp6(4, code="1-2", ct="related"),
+        "options that a peer does not know look like silence",
+        _icmp4(12, ct="related"),
+    ),
+    Message(
+        "echo-request",
+        Status.WARN,
+        _icmp6(128, saddr=OUTSIDER),
+        "nobody can tell a dead path from a closed port (RFC 4890 section 4.4.1)",
+        _icmp4(8),
+    ),
+    Message(
+        "echo-reply to our own request",
+        Status.WARN,
+        _icmp6(129, ct="established", saddr=OUTSIDER),
+        "this host cannot tell a dead path from a closed port",
+        _icmp4(0, ct="established"),
+    ),
+)
+
+TRANSIT = (
+    *_ERRORS,
+    Message("time-exceeded in reassembly", None, _icmp6(3, code=1, ct="related")),
+    Message("erroneous header field", None, _icmp6(4, code=0, ct="related")),
+    Message("home agent address discovery", None, _icmp6(144)),
+    Message("stray packet-too-big", None, _icmp6(2, saddr=OUTSIDER)),
+)
+
+HOST = (
+    *_ERRORS,
+    Message(
+        "neighbour solicitation",
+        Status.FAIL,
+        _icmp6(135, saddr=NEIGHBOUR, daddr=SOLICITED_NODE),
+        _NO_NEIGHBOURS,
+    ),
+    Message(
+        "neighbour solicitation to our own address",
+        Status.FAIL,
+        _icmp6(135, saddr=NEIGHBOUR),
+        "routers take this host for dead (RFC 4861 section 7.3)",
+    ),
+    Message(
+        "neighbour solicitation from a global address",
+        Status.FAIL,
+        _icmp6(135, saddr=OUTSIDER, daddr=SOLICITED_NODE),
+        _NO_NEIGHBOURS,
+    ),
+    Message(
+        "neighbour advertisement",
+        Status.FAIL,
+        _icmp6(136, saddr=NEIGHBOUR),
+        "this host finds no neighbour, not even its router (RFC 4861)",
+    ),
+    Message(
+        "router advertisement",
+        Status.FAIL,
+        _icmp6(134),
+        "with SLAAC there is no address and no default route (RFC 4862)",
+    ),
+    Message(
+        "solicitation of duplicate address detection",
+        Status.WARN,
+        _icmp6(135, saddr="::"),
+        "two hosts may take one address (RFC 4862 section 5.4)",
+    ),
+    Message(
+        "MLD query",
+        Status.WARN,
+        _icmp6(130),
+        "switches that snoop forget this host, and neighbour discovery with it (RFC 4541)",
+    ),
+    Message(
+        "router solicitation",
+        Status.WARN,
+        _icmp6(133),
+        "if this host is a router, new hosts wait for its next advertisement",
+    ),
+    Message("MLD report", None, _icmp6(131)),
+    Message("MLD done", None, _icmp6(132)),
+    Message("MLDv2 report", None, _icmp6(143)),
+    Message("time-exceeded in reassembly", None, _icmp6(3, code=1, ct="related")),
+    Message("erroneous header field", None, _icmp6(4, code=0, ct="related")),
+    Message("stray packet-too-big", None, _icmp6(2, saddr=OUTSIDER)),
+    Message("redirect", None, _icmp6(137)),
+    Message("inverse neighbour solicitation", None, _icmp6(141)),
+    Message("inverse neighbour advertisement", None, _icmp6(142)),
+    Message("certification path solicitation", None, _icmp6(148)),
+    Message("certification path advertisement", None, _icmp6(149)),
+    Message("multicast router advertisement", None, _icmp6(151)),
+    Message("multicast router solicitation", None, _icmp6(152)),
+    Message("multicast router termination", None, _icmp6(153)),
+)
+
+# What has to leave, or nothing else can.
+LEAVING = (
+    Message("neighbour solicitation", Status.FAIL, _icmp6(135, daddr=SOLICITED_NODE)),
+    Message("neighbour advertisement", Status.FAIL, _icmp6(136, daddr=NEIGHBOUR)),
+)
+
+TRAPS: Mapping[str, str] = MappingProxyType(
+    {
+        "-p icmp": "is ICMP of IPv4 to ip6tables, and never matches: write -p ipv6-icmp",
+        "ip6 nexthdr": "misses MLD, which has a hop-by-hop header: write meta l4proto ipv6-icmp",
+        "ct state new": "is never true of it, as conntrack does not track it: accept without state",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked about the rules. ``ports`` were named, and are to be open; else `PORTS`.
+
+    ``iif``: on which interface, any but loopback if empty. ``source`` and ``destinations``:
+    addresses or prefixes, of each family at most one counts. ``forward``: what this host forwards.
+    """
+
+    ports: tuple[Port, ...] = ()
+    iif: str = ""
+    source: str = ""
+    destinations: tuple[str, ...] = ()
+    forward: bool = False
+
+    def probe(self, probe: Probe) -> dict[str, Any]:
+        """The probe as this question asks it: on its interface, through its hook."""
+        asked = dict(probe)
+        if self.iif:
+            asked["oif" if asked.get("hook") == "output" else "iif"] = self.iif
+        if self.forward:
+            asked.setdefault("hook", "forward")
+        return asked
+
+    def port(self, port: Port, family: int) -> dict[str, Any]:
+        """The first packet to a port."""
+        probe: dict[str, Any] = {"family": family, "proto": port[0], "dport": port[1]}
+        probe["daddr"] = "unicast"
+        ends = [("saddr", self.source), *(("daddr", each) for each in self.destinations)]
+        of_family = {key: text for key, text in ends if text and (":" in text) is (family == IPV6)}
+        return self.probe(probe | of_family)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer, and its IPv4 twin's where there is one. ``needed`` is the severity of its loss."""
+
+    name: str
+    six: Answer
+    four: Answer | None = None
+    message: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """All that was asked by default, and what it says."""
+
+    ports: tuple[Told, ...]
+    messages: tuple[Told, ...]
+    findings: tuple[Finding, ...]
+
+
+def review(rules: RuleSet, question: Question) -> Review:
+    """Ask about the ports and about every message that IPv6 needs, and judge the answers."""
+
+    def ask(probe: Probe) -> Answer:
+        return judge(rules, packet(question.probe(probe)))
+
+    ports = [
+        Told(
+            "/".join(port),
+            judge(rules, packet(question.port(port, IPV6))),
+            judge(rules, packet(question.port(port, IPV4))),
+        )
+        for port in dict.fromkeys((*PORTS, *question.ports, ANY_OTHER_PORT))
+    ]
+    messages = [
+        Told(each.name, ask(each.probe), ask(each.twin) if each.twin else None, each)
+        for each in (TRANSIT if question.forward else HOST)
+    ]
+    leaving = (
+        []
+        if question.forward
+        else [
+            Told(f"{each.name} of this host", ask({**each.probe, "hook": "output"}), None, each)
+            for each in LEAVING
+        ]
+    )
+    found = list(_certainty(rules))
+    if not found:
+        found += _parity(ports[:-1], ports[-1], question)
+        found += _messages(rules, (*messages, *leaving))
+        if not question.forward:
+            found += _replies(rules, ports[:-1], question)
+        found += _names(rules, found)
+    return Review(tuple(ports[:-1]), tuple(messages), tuple(found))
+
+
+def _certainty(rules: RuleSet) -> Iterator[Finding]:
+    """Why nothing can be said, if nothing can."""
+    for refusal in rules.refusals[:1]:
+        where = f"{refusal.place.file}:{refusal.place.line}"
+        yield fail(
+            f"{where} would not load: {refusal.reason}",
+            hint="mend the line: until then the rules that were there stay, or none",
+            subject=where,
+            evidence={"trap": "would not load"},
+        )
+    for gap in rules.gaps:
+        if IPV6 in gap.families:
+            yield unknown(
+                f"nothing is certain: {gap.reason}",
+                hint="give ip6tables-save, ip6tables-legacy-save and nft list ruleset together",
+                cause="tool",
+            )
+    if IPV6 not in rules.covers:
+        yield unknown(
+            "no IPv6 rules were given",
+            hint="give ip6tables-save or nft list ruleset",
+            cause="tool",
+        )
+
+
+def _parity(ports: Sequence[Told], other: Told, question: Question) -> Iterator[Finding]:
+    """Findings 1 and 2: what is open over one family alone."""
+    both = all(told.four is not None and _covered(told.four) for told in ports)
+    if both and _is_open(other.six) and _is_shut(other.four):
+        rule = other.six.rule
+        empty = rule is None or rule.policy
+        yield fail(
+            "every port is open over IPv6 that no rule names, and shut over IPv4",
+            hint="give the IPv6 rules the policy and the rules that the IPv4 rules have",
+            subject="tcp",
+            evidence=_sides(other) | ({"trap": "empty IPv6 rules"} if empty else {}),
+        )
+        return
+    for told in ports:
+        yield from _port(told, named=tuple(told.name.split("/")) in question.ports, both=both)
+
+
+def _port(told: Told, *, named: bool, both: bool) -> Iterator[Finding]:
+    six, four = told.six, told.four
+    assert four is not None
+    status: Callable[..., Finding] | None = None
+    message, hint = "", ""
+    if both and _is_open(four) and _is_shut(six):
+        status, message = fail, f"is open over IPv4 and shut over IPv6 ({_by(six)})"
+        hint = f"accept {told.name} in the IPv6 rules too"
+    elif both and _is_open(six) and _is_shut(four):
+        status, message = fail, f"is open over IPv6 and shut over IPv4 ({_by(four)})"
+        hint = f"shut {told.name} in the IPv6 rules too, if it is meant to be shut"
+    elif both and "depends" in (six.verdict, four.verdict) and _differ(six, four):
+        status, message = warn, f"over IPv6: {_said(six)}; over IPv4: {_said(four)}"
+        hint = "let both families depend on the same"
+    elif named and _is_shut(six):
+        alike = both and _is_shut(four)
+        status = warn if alike else fail
+        message = f"is shut over IPv6{' and IPv4 alike' if alike else ''} ({_by(six)})"
+        hint = f"accept {told.name}"
+    elif named and six.verdict == "depends":
+        status, message = unknown, f"over IPv6: {_said(six)}"
+    if status is not None:
+        yield status(
+            f"{told.name} {message}",
+            hint=hint,
+            subject=told.name,
+            cause="firewall",
+            evidence=_sides(told),
+        )
+
+
+def _messages(rules: RuleSet, messages: Sequence[Told]) -> Iterator[Finding]:
+    """Finding 3: what breaks IPv6. Messages lost for one reason are one finding."""
+    lost: dict[tuple[Status, str], list[Told]] = {}
+    for told in messages:
+        assert told.message is not None
+        if told.message.severity is None:
+            continue
+        if _is_shut(told.six):
+            trap = _trap(rules, told.six.packet)
+            lost.setdefault((told.message.severity, trap), []).append(told)
+        elif told.six.verdict == "depends":
+            lost.setdefault((Status.UNKNOWN, _said(told.six)), []).append(told)
+    for (severity, why), group in sorted(lost.items()):
+        yield _loss(severity, why, group)
+    if not lost:
+        yield ok(f"accepts what IPv6 needs: {len(messages)} ICMPv6 messages of RFC 4890")
+
+
+def _loss(severity: Status, why: str, group: Sequence[Told]) -> Finding:
+    names = ", ".join(told.name for told in group)
+    evidence = {"messages": [_answer(told.six) for told in group]}
+    if severity is Status.UNKNOWN:
+        return unknown(
+            f"{names}: {why}",
+            hint="say which interface is meant with --iif",
+            cause="firewall",
+            evidence=evidence,
+        )
+    losses = "; ".join(
+        dict.fromkeys(told.message.loss for told in group if told.message and told.message.loss)
+    )
+    by = " or ".join(dict.fromkeys(_by(told.six) for told in group))
+    message = f"drops {names} ({by}){f': {losses}' if losses else ''}"
+    hint = f"{why} {TRAPS[why]}" if why else "accept these types before anything drops them"
+    return Finding(
+        severity, message, hint, "icmpv6", evidence=evidence | ({"trap": why} if why else {})
+    )
+
+
+def _trap(rules: RuleSet, asked: Packet) -> str:
+    """The mistake, by name, that keeps a rule from accepting this: what if the packet were so?"""
+    values = asked.values
+    what_if = {}
+    if _about_icmp4(rules) is not None:
+        what_if["-p icmp"] = replace(asked, values={**values, Field.PROTOCOL: ((ICMP, ICMP),)})
+    if values[Field.NEXT_HEADER] != values[Field.PROTOCOL]:
+        direct = {**values, Field.NEXT_HEADER: values[Field.PROTOCOL]}
+        what_if["ip6 nexthdr"] = replace(asked, values=direct)
+    if asked.state & State.UNTRACKED:
+        what_if["ct state new"] = replace(asked, state=State.NEW)
+    for name, other in what_if.items():
+        if judge(rules, other).verdict == "accept":
+            return name
+    return ""
+
+
+def _replies(rules: RuleSet, ports: Sequence[Told], question: Question) -> Iterator[Finding]:
+    """What comes in and whose answer never leaves."""
+    replies = [
+        (told, judge(rules, packet(question.probe(_reply(told.name)))))
+        for told in ports
+        if _is_open(told.six)
+    ]
+    blocked = [(told, reply) for told, reply in replies if _is_shut(reply)]
+    if blocked:
+        names = ", ".join(told.name for told, _ in blocked)
+        yield fail(
+            f"{names}: let in, but no answer leaves ({_by(blocked[0][1])})",
+            hint="accept established connections on OUTPUT",
+            subject="output",
+            evidence={"trap": "replies blocked", "replies": [_answer(each) for _, each in blocked]},
+        )
+
+
+def _reply(port: str) -> Probe:
+    protocol, _, number = port.partition("/")
+    answer = {"family": 6, "proto": protocol, "sport": number, "dport": "1024-65535"}
+    return {**answer, "flags": "syn,ack", "ct": "established", "hook": "output"}
+
+
+def _names(rules: RuleSet, found: Iterable[Finding]) -> Iterator[Finding]:
+    """A rule that never matches what it was written for, where nothing else has told of it."""
+    rule = _about_icmp4(rules)
+    if rule is not None and not any(each.evidence.get("trap") == "-p icmp" for each in found):
+        yield warn(
+            f"{rule.text}: -p icmp {TRAPS['-p icmp']}",
+            hint="write -p ipv6-icmp",
+            subject=f"{rule.place.file}:{rule.place.line}",
+            evidence={"trap": "-p icmp"},
+        )
+
+
+def _about_icmp4(rules: RuleSet) -> Rule | None:
+    """The first rule of ip6tables on the ICMP of IPv4."""
+    return next(
+        (
+            rule
+            for table in rules.tables
+            if table.kind == "ip6" and table.notation == "iptables"
+            for chain in table.chains.values()
+            for rule in chain.rules
+            if any(_is_icmp4(step) for step in rule.steps)
+        ),
+        None,
+    )
+
+
+def _is_icmp4(step: Step) -> bool:
+    if isinstance(step, AllOf):
+        return any(_is_icmp4(part) for part in step.parts)
+    return step == Among(Field.PROTOCOL, ((ICMP, ICMP),))
+
+
+def _covered(answer: Answer) -> bool:
+    return not any(each.startswith("no IPv") for each in answer.conditions)
+
+
+def _is_open(answer: Answer | None) -> bool:
+    return answer is not None and answer.verdict == "accept"
+
+
+def _is_shut(answer: Answer | None) -> bool:
+    return answer is not None and answer.verdict in SHUT
+
+
+def _differ(six: Answer, four: Answer) -> bool:
+    """Whether they depend on what is not the same for both, addresses aside."""
+    if six.verdict != four.verdict:
+        return six.otherwise != four.otherwise
+    return bool(six.otherwise and four.otherwise and six.otherwise != four.otherwise)
+
+
+def _said(answer: Answer) -> str:
+    return "; ".join(answer.conditions) or answer.verdict
+
+
+def _by(answer: Answer) -> str:
+    if answer.rule is None:
+        return answer.verdict
+    rule = answer.rule
+    return f"{rule.table} {rule.chain}: {rule.text}"
+
+
+def _sides(told: Told) -> dict[str, Any]:
+    return {
+        "ipv6": _answer(told.six),
+        "ipv4": _answer(told.four) if told.four and _covered(told.four) else None,
+    }
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    return answered(answer) | {"packet": answer.packet.label}
+
+
+def answered(answer: Answer) -> dict[str, Any]:
+    """An answer as plain data: verdict, reply, conditions, rule."""
+    rule = answer.rule
+    place = (
+        {}
+        if rule is None
+        else {"file": rule.place.file, "line": rule.place.line, "handle": rule.place.handle}
+    )
+    return {
+        "verdict": answer.verdict,
+        "reply": answer.reply,
+        "conditions": list(answer.conditions),
+        "rule": None
+        if rule is None
+        else {"text": rule.text, "table": rule.table, "chain": rule.chain, **place},
+    }

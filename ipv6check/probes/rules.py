@@ -1,0 +1,54 @@
+"""The firewall rules that a target is, or will be, behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ipv6check.model import Failure, Finding, Kind, Settings
+from ipv6check.net import Net
+from ipv6check.probes.here import Here
+
+if TYPE_CHECKING:
+    from ipv6check.firewall.model import RuleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of the target; ``ruleset`` is None where it is another host and none were given."""
+
+    ruleset: RuleSet | None
+
+    def review(self, ports: Sequence[int], destinations: tuple[str, ...]) -> list[Finding]:
+        """What they mean for IPv6. TCP ``ports`` are to be open, besides what is asked anyway.
+
+        ``destinations``: the target's address of each family, none where it may be any.
+        """
+        # Most runs have no rules to look at, and need not wait for what reads them.
+        from ipv6check.firewall.readiness import Question, review  # noqa: PLC0415
+
+        assert self.ruleset is not None
+        named = tuple(("tcp", str(port)) for port in ports)
+        return list(review(self.ruleset, Question(named, destinations=destinations)).findings)
+
+
+async def rules(here: Here | Failure, settings: Settings, net: Net) -> Rules | Failure:
+    """Those of ``--firewall``, for any target; else those in force here, if the target is here."""
+    if settings.rules is not None:
+        return Rules(settings.rules)  # type: ignore[arg-type]
+    if isinstance(here, Failure) or not here.addresses:
+        return Rules(None)
+    texts = await net.rules()
+    return texts if isinstance(texts, Failure) else await asyncio.to_thread(_read, texts)
+
+
+def _read(texts: tuple[tuple[str, str], ...]) -> Rules | Failure:
+    from ipv6check.firewall.model import RuleError  # noqa: PLC0415
+    from ipv6check.firewall.notation import read  # noqa: PLC0415
+
+    try:
+        return Rules(read(texts))
+    except RuleError as error:
+        return Failure(Kind.OTHER, str(error))

@@ -1,0 +1,245 @@
+"""``ipv6check firewall``: rules in, answers out. Nothing is sent, and nothing is asked of anybody.
+
+Answers are the evaluator's, findings readiness's; here files become texts, and both become a
+document or a table.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ipv6check import __version__
+from ipv6check.firewall.evaluate import Answer, judge
+from ipv6check.firewall.model import IPV4, IPV6, RuleError, RuleSet
+from ipv6check.firewall.names import ICMP, ICMPV6
+from ipv6check.firewall.packets import described, packet
+from ipv6check.firewall.readiness import Question, Review, Told, answered, review
+from ipv6check.model import (
+    SCHEMA_VERSION,
+    Cause,
+    Result,
+    RunInfo,
+    Status,
+    TargetReport,
+    Vantage,
+    Verdict,
+    verdict_of,
+)
+from ipv6check.output import terminal
+from ipv6check.reporters import Style
+from ipv6check.rulefiles import rules_of, text_of, texts
+from ipv6check.wording import count
+
+EXIT_CODES = {
+    Verdict.READY: 0,
+    Verdict.DEGRADED: 0,
+    Verdict.NOT_READY: 1,
+    Verdict.UNKNOWN: 3,
+}
+MAX_PACKETS = 100_000
+ERRORS = frozenset({1, 2, 3, 4})
+CHECK = "firewall"
+REFERENCE = "RFC 4890"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All that one call of the command has found."""
+
+    files: tuple[str, ...]
+    answers: tuple[Answer, ...]
+    review: Review
+    verdict: Verdict
+    counts: Mapping[Status, int]
+    results: tuple[Result, ...]
+    started_at: str
+    duration_ms: float
+
+
+def run(
+    paths: Sequence[str],
+    *,
+    packet: Sequence[str] | None,
+    packets: str | None,
+    iif: str,
+    source: str,
+    destination: str,
+    forward: bool,
+    format: str,  # noqa: A002 - the option's name
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Print what rules mean, and return the exit code of design.md. Raises RuleError."""
+    if format not in {"table", "json"}:
+        raise RuleError(f"--format {format!a} is neither table nor json")
+    named = tuple(packet or ())
+    ports = tuple(dict.fromkeys(port for text in named if (port := _port(text))))
+    question = Question(ports, iif, source, (destination,) if destination else (), forward)
+    reading = examine(paths, named, packets, question)
+    if format == "json":
+        sys.stdout.write(document(reading))
+    else:
+        sys.stdout.write(table(reading, terminal(quiet=quiet, verbose=verbose)))
+    return EXIT_CODES[reading.verdict]
+
+
+def _port(text: str) -> tuple[str, str] | None:
+    probe = described(text)
+    return (str(probe["proto"]), str(probe["dport"])) if "dport" in probe else None
+
+
+def probes(path: str) -> list[Mapping[str, Any]]:
+    """The packets of a file, a JSON list of objects. Raises RuleError."""
+    text = text_of(Path(path))
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", 1)
+        raise RuleError(f"{path}:{line}: not JSON: {getattr(error, 'msg', 'too deep')}") from None
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise RuleError(f"{path}: not a list of objects")
+    if len(found) > MAX_PACKETS:
+        raise RuleError(f"{path}: more than {MAX_PACKETS} packets")
+    return found
+
+
+def examine(
+    paths: Sequence[str],
+    named: Sequence[str],
+    probes_path: str | None,
+    question: Question,
+) -> Reading:
+    """Read the rules, ask about the packets, judge the answers. Raises RuleError."""
+    began, started_at = time.perf_counter(), dt.datetime.now(dt.UTC)
+    files = texts(paths)
+    rules = rules_of(files)
+    asked: list[Mapping[str, Any]] = [probe for text in named for probe in _named(text, question)]
+    if probes_path is not None:
+        asked += [_numbered(probe, at) for at, probe in enumerate(probes(probes_path), 1)]
+    answers = []
+    for at, probe in enumerate(asked, 1):
+        try:
+            answers.append(judge(rules, packet(probe)))
+        except RuleError as error:
+            place = f"{probes_path}: packet {at}: " if probes_path and at > len(named) else ""
+            raise RuleError(f"{place}{error}") from None
+    seen = review(rules, question)
+    if not asked:
+        answers = [
+            answer for told in (*seen.ports, *seen.messages) for answer in _both(told, rules)
+        ]
+    results = tuple(
+        Result(
+            CHECK,
+            finding.status,
+            finding.message,
+            finding.hint,
+            finding.subject,
+            None
+            if finding.status in {Status.PASS, Status.SKIP}
+            else finding.cause or Cause.FIREWALL,
+            finding.evidence,
+            REFERENCE,
+        )
+        for finding in seen.findings
+    )
+    counts = {status: sum(each.status is status for each in results) for status in Status}
+    verdict = verdict_of(results, frozenset())
+    started = started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    took = (time.perf_counter() - began) * 1000
+    names = tuple(name for name, _ in files)
+    return Reading(names, tuple(answers), seen, verdict, counts, results, started, took)
+
+
+def _named(text: str, question: Question) -> list[dict[str, Any]]:
+    """The packets that one ``--packet`` means: both families; an ICMPv6 error known and stray."""
+    probe = described(text)
+    if "dport" in probe:
+        port = str(probe["proto"]), str(probe["dport"])
+        return [question.port(port, family) for family in (IPV6, IPV4)]
+    asked = question.probe(probe)
+    if probe["proto"] == "icmpv6" and probe["type"] in ERRORS:
+        label = text.strip().lower()
+        return [
+            {**asked, "ct": "related", "id": f"{label} of a known flow"},
+            {**asked, "id": f"{label}, stray"},
+        ]
+    return [asked]
+
+
+def _numbered(probe: Mapping[str, Any], at: int) -> Mapping[str, Any]:
+    return probe if "id" in probe else {**probe, "id": f"packet {at}"}
+
+
+def _both(told: Told, rules: RuleSet) -> list[Answer]:
+    return [told.six] + ([told.four] if told.four and IPV4 in rules.covers else [])
+
+
+def document(reading: Reading) -> str:
+    """The answers as one JSON document; its shape is ``firewall`` in schema.json."""
+    from ipv6check.reporters.json import encode, result_object  # noqa: PLC0415
+
+    whole = {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "ipv6check", "version": __version__},
+        "started_at": reading.started_at,
+        "duration_ms": round(reading.duration_ms, 1),
+        "files": reading.files,
+        "verdict": reading.verdict,
+        "counts": reading.counts,
+        "packets": [_packet_object(answer) for answer in reading.answers],
+        "findings": [result_object(result) for result in reading.results],
+    }
+    return encode(whole) + "\n"
+
+
+def _packet_object(answer: Answer) -> dict[str, object]:
+    asked = answer.packet
+    given = {key: value for key, value in asked.given.items() if key != "id"}
+    return {"id": asked.label, "family": asked.family, **given, **answered(answer)}
+
+
+def report(reading: Reading) -> TargetReport:
+    """The findings as one target's, for the reporters."""
+    name = ", ".join(reading.files) or "this host"
+    return TargetReport(name, name, (), reading.verdict, reading.duration_ms, reading.results)
+
+
+def table(reading: Reading, style: Style) -> str:
+    """The findings, then each packet; of the messages that pass only how many, unless asked for."""
+    from ipv6check.reporters import table as layout  # noqa: PLC0415
+
+    run = RunInfo(__version__, reading.started_at, Vantage())
+    shown = [answer for answer in reading.answers if style.verbose or not _passes(answer)]
+    told = [_row(answer) for answer in shown]
+    if hidden := len(reading.answers) - len(shown):
+        told.append(("ICMP", "accept", f"{count(hidden, 'message', 'messages')} more; -v tells"))
+    packets = "" if style.quiet else layout.packets(told, style)
+    return layout.target(report(reading), run, style) + packets
+
+
+def _passes(answer: Answer) -> bool:
+    return answer.verdict == "accept" and answer.packet.protocol in {ICMP, ICMPV6}
+
+
+def _row(answer: Answer) -> tuple[str, str, str]:
+    reply = f" ({answer.reply})" if answer.reply else ""
+    why = "; ".join(answer.conditions) if answer.conditions else _rule(answer)
+    name = f"IPv{answer.packet.family} {answer.packet.label}"
+    return name, f"{answer.verdict}{reply}", why
+
+
+def _rule(answer: Answer) -> str:
+    if answer.rule is None:
+        return "no rule"
+    rule, place = answer.rule, answer.rule.place
+    line = f"{place.file}:{place.line}" if place.line else place.file
+    handle = f" handle {place.handle}" if place.handle is not None and not place.line else ""
+    return f"{rule.text}  [{rule.table} {rule.chain}, {line}{handle}]"

@@ -1,0 +1,294 @@
+"""The evaluator over rules that are plain data: what is open stays open, what is certain holds."""
+
+from __future__ import annotations
+
+import pytest
+
+from ipv6check.firewall.evaluate import MAX_WAYS, Answer, judge
+from ipv6check.firewall.model import (
+    Accept,
+    Action,
+    Among,
+    Assign,
+    Base,
+    Branch,
+    Chain,
+    Condition,
+    Drop,
+    Field,
+    Gap,
+    Hook,
+    Jump,
+    Named,
+    NoTrack,
+    Place,
+    Redirect,
+    Refusal,
+    Reject,
+    Return,
+    Rule,
+    RuleSet,
+    State,
+    Step,
+    Table,
+    Unclear,
+    Unmodelled,
+    prefix,
+)
+from ipv6check.firewall.packets import packet
+
+DOCUMENTATION = prefix(0x20010DB8 << 96, 32, 128)
+SSH: Condition = Among(Field.DPORT, ((22, 22),))
+FROM_DOCUMENTATION: Condition = Among(Field.SADDR, (DOCUMENTATION,))
+ON_WG0: Condition = Named(Field.IIF, ("wg0",))
+SOMETIMES: Condition = Unmodelled("under a rate limit", steady=False)
+
+
+def rule(*steps: Step) -> Rule:
+    """A rule whose text nobody reads."""
+    return Rule(steps, "a rule", Place("rules", 1))
+
+
+def base(
+    *rules: Rule,
+    hook: Hook = Hook.INPUT,
+    priority: int = 0,
+    policy: Accept | Drop = Drop(),  # noqa: B008 - frozen
+    nat: bool = False,
+    name: str = "input",
+) -> Chain:
+    """A base chain."""
+    return Chain(name, Base(hook, priority, policy, nat=nat), list(rules))
+
+
+def host(*chains: Chain) -> RuleSet:
+    """A host with these chains, a table each unless they jump to each other."""
+    table = Table("inet", "filter", frozenset({4, 6}), {chain.name: chain for chain in chains})
+    return RuleSet([table], frozenset({4, 6}))
+
+
+def asked(rules: RuleSet, **probe: object) -> Answer:
+    """The answer for TCP port 22 over IPv6, unless the probe says else."""
+    given = {"proto": "tcp", "dport": 22, **probe}
+    if str(given["proto"]).startswith("icmp"):
+        del given["dport"]
+    return judge(rules, packet(given))
+
+
+def test_the_first_rule_that_matches_decides() -> None:
+    """A drop above an accept is what counts, and it is named."""
+    answer = asked(host(base(rule(SSH, Drop()), rule(Accept()))))
+    assert (answer.verdict, answer.rule and answer.rule.text) == ("drop", "a rule")
+
+
+def test_an_open_source_makes_it_depend_and_says_on_what() -> None:
+    """Where the sender is not given, a rule on senders divides them."""
+    answer = asked(host(base(rule(FROM_DOCUMENTATION, Accept()))))
+    assert answer.verdict == "depends"
+    assert answer.conditions == ("accept only from 2001:db8::/32", "drop otherwise")
+    assert answer.otherwise == "drop"
+
+
+@pytest.mark.parametrize(
+    ("source", "verdict"),
+    [("2001:db8::1", "accept"), ("2001:db8:5::/48", "accept"), ("2001:db9::/32", "drop")],
+)
+def test_a_given_source_is_certain(source: str, verdict: str) -> None:
+    """An address or a prefix that lies within, or outside, decides."""
+    assert asked(host(base(rule(FROM_DOCUMENTATION, Accept()))), saddr=source).verdict == verdict
+
+
+def test_what_was_learned_is_remembered() -> None:
+    """Behind a rule that took all of a prefix, nobody of that prefix is left."""
+    others = Among(Field.SADDR, (DOCUMENTATION,), negated=True)
+    answer = asked(host(base(rule(FROM_DOCUMENTATION, Drop()), rule(others, Drop()))))
+    assert answer.verdict == "drop"
+
+
+def test_a_steady_condition_is_the_same_twice() -> None:
+    """One unknown match that stands in two rules is true in both or in none."""
+    secret = Unmodelled("if it is Tuesday")
+    both = host(base(rule(secret, Drop()), rule(secret, Accept()), policy=Drop()))
+    assert asked(both).verdict == "drop"
+    twice = host(base(rule(SOMETIMES, Drop()), rule(SOMETIMES, Accept()), policy=Drop()))
+    assert asked(twice).verdict == "depends"
+
+
+def test_ways_that_end_alike_are_certain() -> None:
+    """An unknown match that only decides who accepts leaves the answer certain."""
+    answer = asked(host(base(rule(SOMETIMES, Accept()), rule(Accept()))))
+    assert answer.verdict == "accept"
+
+
+def test_an_interface_is_open_but_never_loopback() -> None:
+    """Rules on lo do not concern what comes from outside; others divide."""
+    only_lo = host(base(rule(Named(Field.IIF, ("lo",)), Accept())))
+    assert asked(only_lo).verdict == "drop"
+    assert asked(only_lo, iif="lo").verdict == "accept"
+    answer = asked(host(base(rule(ON_WG0, Accept()))))
+    assert answer.conditions == ("accept only on wg0", "drop otherwise")
+    assert asked(host(base(rule(ON_WG0, Accept()))), iif="wg0").verdict == "accept"
+
+
+@pytest.mark.parametrize(("goto", "verdict"), [(False, "accept"), (True, "drop")])
+def test_goto_does_not_come_back(goto: bool, verdict: str) -> None:  # noqa: FBT001
+    """The end of a chain leads back to the jump, but past a goto to the policy."""
+    rules = host(base(rule(Jump("other", goto)), rule(Accept())), Chain("other"))
+    assert asked(rules).verdict == verdict
+
+
+def test_return_leaves_the_chain() -> None:
+    """In a jumped chain that is the next rule of the caller, in a base chain the policy."""
+    inner = Chain("inner", rules=[rule(Return()), rule(Drop())])
+    assert asked(host(base(rule(Jump("inner")), rule(Accept())), inner)).verdict == "accept"
+    assert asked(host(base(rule(Return()), rule(Accept())))).verdict == "drop"
+
+
+def test_accept_ends_one_base_chain_only() -> None:
+    """A later chain of the same hook still drops."""
+    rules = host(
+        base(rule(Accept()), name="first", priority=-10),
+        base(rule(SSH, Drop()), name="second", policy=Accept()),
+    )
+    assert asked(rules).verdict == "drop"
+    assert asked(rules, dport=80).verdict == "accept"
+
+
+def test_chains_of_equal_priority_are_certain_where_their_order_is_nothing() -> None:
+    """Two drops are a drop; a drop and a reject are not known to be either."""
+    drops = host(base(rule(SSH, Drop()), name="one"), base(rule(SSH, Drop()), name="two"))
+    assert asked(drops).verdict == "drop"
+    differ = host(base(rule(SSH, Drop()), name="one"), base(rule(SSH, Reject()), name="two"))
+    assert asked(differ).verdict == "depends"
+
+
+def test_state_is_invalid_before_conntrack() -> None:
+    """A chain before -200 sees no state, one behind it the real one."""
+    new = Among(Field.STATE, ((State.NEW, State.NEW),))
+    early = host(base(rule(new, Drop()), hook=Hook.PREROUTING, priority=-300, policy=Accept()))
+    late = host(base(rule(new, Drop()), hook=Hook.PREROUTING, priority=-150, policy=Accept()))
+    beside = host(base(rule(new, Drop()), hook=Hook.PREROUTING, priority=-200, policy=Accept()))
+    assert [asked(each).verdict for each in (early, late, beside)] == ["accept", "drop", "depends"]
+
+
+def test_notrack_is_seen_later() -> None:
+    """What conntrack was told to leave alone is untracked to every later rule."""
+    untracked = Among(Field.STATE, ((State.UNTRACKED, State.UNTRACKED),))
+    rules = host(
+        base(rule(NoTrack()), hook=Hook.PREROUTING, priority=-300, policy=Accept(), name="raw"),
+        base(rule(untracked, Accept())),
+    )
+    assert asked(rules).verdict == "accept"
+
+
+def test_a_mark_of_an_earlier_hook_decides() -> None:
+    """Two ways that differ in their mark stay two, also through later chains."""
+    marked = Among(Field.MARK, ((7, 7),))
+    raw = base(
+        rule(SOMETIMES, Assign(Field.MARK, 7, 0)),
+        hook=Hook.PREROUTING,
+        priority=-150,
+        policy=Accept(),
+        name="mangle",
+    )
+    assert asked(host(raw, base(rule(marked, Accept())))).verdict == "depends"
+    assert asked(host(raw, base(rule(marked, Accept()), rule(Accept())))).verdict == "accept"
+
+
+def test_a_redirect_changes_the_port_that_later_rules_see() -> None:
+    """Destination NAT to another local port opens that one."""
+    nat = base(
+        rule(SSH, Redirect((2222, 2222), local=True)),
+        hook=Hook.PREROUTING,
+        priority=-100,
+        policy=Accept(),
+        nat=True,
+        name="nat",
+    )
+    rules = host(nat, base(rule(Among(Field.DPORT, ((2222, 2222),)), Accept())))
+    assert asked(rules).verdict == "accept"
+    assert asked(rules, ct="established").verdict == "drop", "nat sees first packets only"
+
+
+def test_what_is_sent_on_to_another_host_depends() -> None:
+    """Where a packet goes to another address, these rules do not tell its end."""
+    nat = base(
+        rule(SSH, Redirect(None, DOCUMENTATION)),
+        hook=Hook.PREROUTING,
+        policy=Accept(),
+        nat=True,
+        name="nat",
+    )
+    assert asked(host(nat)).verdict == "depends"
+
+
+@pytest.mark.parametrize(
+    ("probe", "verdict", "reply"),
+    [
+        ({}, "reject", "icmpv6 1/4"),
+        ({"proto": "icmpv6", "type": 2}, "drop", None),
+        ({"proto": "icmpv6", "type": 130}, "drop", None),
+        ({"proto": "icmpv6", "type": 135, "saddr": "::"}, "drop", None),
+        ({"proto": "tcp", "family": 4}, "reject", "icmp 3/3"),
+    ],
+)
+def test_a_reject_that_may_not_answer_is_a_drop(
+    probe: dict[str, object], verdict: str, reply: str | None
+) -> None:
+    """RFC 4443 section 2.4: errors, groups and the unspecified address get no answer."""
+    answer = asked(host(base(rule(Reject()))), **probe)
+    assert (answer.verdict, answer.reply) == (verdict, reply)
+
+
+def test_a_verdict_map_takes_the_first_case_and_else_goes_on() -> None:
+    """A key that is in no case leads to the next rule."""
+    cases: tuple[tuple[Condition, Action], ...] = ((SSH, Drop()),)
+    rules = host(base(rule(Branch(cases)), rule(Accept())))
+    assert asked(rules).verdict == "drop"
+    assert asked(rules, dport=80).verdict == "accept"
+    assert asked(rules, dport="20-30").verdict == "depends"
+
+
+def test_what_is_not_given_is_never_certain() -> None:
+    """Gaps, files that would not load, a family without rules: it depends, and says why."""
+    rules = host(base(rule(Accept())))
+    rules.gaps.append(Gap("the legacy tables were not given", frozenset({6})))
+    answer = asked(rules)
+    assert answer.verdict == "depends"
+    assert answer.conditions[0] == "the legacy tables were not given"
+    assert asked(rules, family=4).verdict == "accept"
+    rules = host(base(rule(Accept())))
+    rules.refusals.append(Refusal("no such chain", Place("rules", 3), frozenset({6})))
+    assert asked(rules).conditions[0] == "rules:3 would not load: no such chain"
+    rules = host(base(rule(Accept())))
+    rules.covers = frozenset({6})
+    assert asked(rules, family=4).verdict == "depends"
+
+
+def test_a_statement_that_is_not_modelled_is_never_certain() -> None:
+    """Neither the verdict before nor the one behind it is taken for granted."""
+    answer = asked(host(base(rule(Unclear("if a program lets it through")), rule(Accept()))))
+    assert answer.verdict == "depends"
+    assert answer.conditions == ("accept only if a program lets it through",)
+
+
+def test_a_missing_or_endless_chain_is_never_certain() -> None:
+    """A jump to nowhere, and chains that jump to each other, end in depends."""
+    assert asked(host(base(rule(Jump("nowhere"))))).verdict == "depends"
+    loop = Chain("loop", rules=[rule(Jump("loop"))])
+    assert asked(host(base(rule(Jump("loop"))), loop)).verdict == "depends"
+
+
+def test_more_ways_than_can_be_told_apart_depend() -> None:
+    """Marks that multiply without end are given up, not guessed."""
+    many = [rule(SOMETIMES, Assign(Field.MARK, 1 << bit, 0xFFFFFFFF)) for bit in range(MAX_WAYS)]
+    answer = asked(host(base(*many, policy=Accept())))
+    assert answer.verdict == "depends"
+
+
+def test_a_field_that_a_packet_lacks_never_matches() -> None:
+    """The port of an ICMP message is neither 22 nor not 22."""
+    no_ssh = Among(Field.DPORT, ((22, 22),), negated=True)
+    rules = host(base(rule(no_ssh, Drop()), policy=Accept()))
+    assert asked(rules, proto="icmpv6", type=128).verdict == "accept"
+    assert asked(rules, dport=80).verdict == "drop"
