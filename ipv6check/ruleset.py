@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from ipv6check import __version__
@@ -20,7 +20,7 @@ from ipv6check.firewall.evaluate import Answer, judge
 from ipv6check.firewall.model import IPV4, IPV6, RuleError, RuleSet
 from ipv6check.firewall.names import ICMP, ICMPV6
 from ipv6check.firewall.packets import described, packet
-from ipv6check.firewall.readiness import Question, Review, Told, answered, review
+from ipv6check.firewall.readiness import Question, Review, Told, answered, review, where
 from ipv6check.model import (
     SCHEMA_VERSION,
     Cause,
@@ -51,9 +51,10 @@ REFERENCE = "RFC 4890"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All that one call of the command has found."""
+    """All that one call of the command has found. ``asked``: the user named the packets."""
 
     files: tuple[str, ...]
+    asked: bool
     answers: tuple[Answer, ...]
     review: Review
     verdict: Verdict
@@ -155,7 +156,9 @@ def examine(
     started = started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     took = (time.perf_counter() - began) * 1000
     names = tuple(name for name, _ in files)
-    return Reading(names, tuple(answers), seen, verdict, counts, results, started, took)
+    return Reading(
+        names, bool(asked), tuple(answers), seen, verdict, counts, results, started, took
+    )
 
 
 def _named(text: str, question: Question) -> list[dict[str, Any]]:
@@ -208,19 +211,32 @@ def _packet_object(answer: Answer) -> dict[str, object]:
 
 def report(reading: Reading) -> TargetReport:
     """The findings as one target's, for the reporters."""
-    name = ", ".join(reading.files) or "this host"
-    return TargetReport(name, name, (), reading.verdict, reading.duration_ms, reading.results)
+    name = ", ".join(PurePath(file).name for file in reading.files) or "no rules on this host"
+    return TargetReport(name, "", (), reading.verdict, reading.duration_ms, reading.results)
 
 
 def table(reading: Reading, style: Style) -> str:
-    """The findings, then each packet; of the messages that pass only how many, unless asked for."""
+    """The findings, then the packets, those of one fate together."""
     from ipv6check.reporters import table as layout  # noqa: PLC0415
 
     run = RunInfo(__version__, reading.started_at, Vantage())
-    shown = [answer for answer in reading.answers if style.verbose or not _passes(answer)]
-    told = [_row(answer) for answer in shown]
-    if hidden := len(reading.answers) - len(shown):
-        told.append(("ICMP", "accept", f"{count(hidden, 'message', 'messages')} more; -v tells"))
+    passing = [] if style.verbose or reading.asked else [*filter(_passes, reading.answers)]
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for answer in reading.answers:
+        if answer not in passing:
+            reply = f" with {answer.reply}" if answer.reply else ""
+            fate = (
+                answer.verdict,
+                f"IPv{answer.packet.family} {answer.verdict}{reply}",
+                _why(answer),
+            )
+            groups.setdefault(fate, []).append(answer.packet.label)
+    told = [
+        (verdict, name, ", ".join(labels), why) for (verdict, name, why), labels in groups.items()
+    ]
+    if passing:
+        number = count(len(passing), "ICMP message", "ICMP messages")
+        told.append(("accept", "accept", f"{number} more, see them with -v", ""))
     packets = "" if style.quiet else layout.packets(told, style)
     return layout.target(report(reading), run, style) + packets
 
@@ -229,17 +245,8 @@ def _passes(answer: Answer) -> bool:
     return answer.verdict == "accept" and answer.packet.protocol in {ICMP, ICMPV6}
 
 
-def _row(answer: Answer) -> tuple[str, str, str]:
-    reply = f" ({answer.reply})" if answer.reply else ""
-    why = "; ".join(answer.conditions) if answer.conditions else _rule(answer)
-    name = f"IPv{answer.packet.family} {answer.packet.label}"
-    return name, f"{answer.verdict}{reply}", why
-
-
-def _rule(answer: Answer) -> str:
-    if answer.rule is None:
-        return "no rule"
-    rule, place = answer.rule, answer.rule.place
-    line = f"{place.file}:{place.line}" if place.line else place.file
-    handle = f" handle {place.handle}" if place.handle is not None and not place.line else ""
-    return f"{rule.text}  [{rule.table} {rule.chain}, {line}{handle}]"
+def _why(answer: Answer) -> str:
+    if answer.conditions:
+        return "; ".join(answer.conditions)
+    rule = answer.rule
+    return "no rule" if rule is None else f"{rule.text} ({rule.table} {rule.chain}{where(rule)})"

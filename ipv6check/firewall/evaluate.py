@@ -80,6 +80,8 @@ MAX_STORIES = 24
 MAX_STEPS = 2_000_000
 
 STATUSES: Ranges = ((0, (1 << 15) - 1),)
+ADDRESSES: Ranges = ((0, (1 << 128) - 1),)
+PORTS: Ranges = ((0, 65535),)
 MARKS: Ranges = ((0, 0xFFFFFFFF),)
 UNSEEN: Ranges = ((State.INVALID, State.INVALID),)
 UNTRACKED: Ranges = ((State.UNTRACKED, State.UNTRACKED),)
@@ -369,10 +371,13 @@ class _Walk:
                 Field.STATUS: _one(0) if fresh else STATUSES,
                 Field.CT_MARK: _one(0) if fresh else MARKS,
                 Field.DIRECTION: _one(0) if fresh else ((0, 1),),
-                Field.ORIGINAL_DADDR: way.values[Field.DADDR],
+                # Of a flow that is known, this packet may be the answer.
+                Field.ORIGINAL_DADDR: way.values[Field.DADDR] if fresh else ADDRESSES,
             }
             if Field.DPORT in way.values:
-                seen[Field.ORIGINAL_DPORT] = way.values[Field.DPORT]
+                seen[Field.ORIGINAL_DPORT] = way.values[Field.DPORT] if fresh else PORTS
+            elif not fresh:
+                seen[Field.ORIGINAL_DPORT] = PORTS
         return way.changing(seen)
 
     def _base(self, base: Base, chain: Chain, table: Table, way: _Way) -> list[_Way]:
@@ -674,8 +679,20 @@ def _learn(
         return
     if isinstance(atom, Named) and holds and len(atom.names) == 1 and atom.names[0][-1:] != "*":
         interfaces[atom.field] = atom.names[0]
-    elif len(assumed) < MAX_ASSUMED and not (isinstance(atom, Unmodelled) and not atom.steady):
+    elif len(assumed) < MAX_ASSUMED and _steady(atom):
         assumed[atom] = holds
+
+
+def _steady(condition: Condition) -> bool:
+    """Whether it is true again if it was true before."""
+    match condition:
+        case Unmodelled(steady=steady):
+            return steady
+        case AllOf(parts) | AnyOf(parts):
+            return all(map(_steady, parts))
+        case Not(part):
+            return _steady(part)
+    return True
 
 
 def _changes(action: Redirect, way: _Way) -> bool:

@@ -124,12 +124,12 @@ def family(text: str) -> int | None:
     return IPV6 if not told and _HINTS.search(bare) else None
 
 
-def parse(text: str, file: str, family: int) -> RuleSet:
-    """The rule set of one file; ``family`` where its headers do not tell.
+def parse(text: str, file: str, family: int, *, headers: bool = True) -> RuleSet:
+    """The rule set of one file; ``family`` where its headers do not tell, or are not asked.
 
     Raises RuleError, with file, line and token, where it cannot be read.
     """
-    return _File(text, file, family).read()
+    return _File(text, file, family, headers).read()
 
 
 # --- words and numbers
@@ -1371,9 +1371,9 @@ _MAX_DEPTH = 16
 class _File:
     """What is being read, line by line."""
 
-    def __init__(self, text: str, file: str, family: int) -> None:
+    def __init__(self, text: str, file: str, family: int, headers: bool) -> None:  # noqa: FBT001
         self.lines = text.split("\n")
-        self.name, self.family = file, family
+        self.name, self.family, self.headers = file, family, headers
         self.rules = RuleSet()
         self.backend, self.dump = "", False
         self.table: Table | None = None
@@ -1446,7 +1446,7 @@ class _File:
 
     def _comment(self, line: str) -> None:
         if found := _HEADER.match(line):
-            if found[1] != "x":
+            if found[1] != "x" and self.headers:
                 self.rules.covers |= {self.family} if self.rules.tables else set()
                 self.family = IPV6 if found[1] == "ip6" else IPV4
             self.dump = True

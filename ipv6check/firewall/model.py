@@ -215,7 +215,7 @@ class Return:
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """MARK or CT_MARK becomes ``(value of source & keep) ^ flip``; without source just ``flip``.
+    """A mark, or the hop limit, becomes ``(source & keep) ^ flip``; without source just ``flip``.
 
     ``known`` is False where the new value cannot be told.
     """

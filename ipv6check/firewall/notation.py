@@ -64,7 +64,9 @@ def _one(name: str, text: str, include: Include | None) -> tuple[RuleSet, str]:
     if nft.recognised(text):
         return nft.parse(text, name), "json"
     if iptables.recognised(text):
-        rules = iptables.parse(text, name, _family(name, text))
+        named = _named(name)
+        family = named or iptables.family(text) or IPV6
+        rules = iptables.parse(text, name, family, headers=named is None)
         for table in rules.tables:
             table.notation = "iptables"
         return rules, "iptables"
@@ -100,14 +102,13 @@ def _hides_matches(table: Table, name: str, lines: Sequence[str]) -> bool:
     )
 
 
-def _family(name: str, text: str) -> int:
-    """Which family an iptables file is of: by the name it is loaded under, its content, else IPv6.
+def _named(name: str) -> int | None:
+    """The family of the tool that a file of this name is for, None where it does not tell.
 
-    A rules.v6 that iptables-save wrote is loaded by ip6tables all the same.
+    A rules.v6 that iptables-save wrote is loaded by ip6tables-restore all the same.
     """
     base = PurePath(name).name
-    named = next((family for family, pattern in _NAMED if pattern.search(base)), None)
-    return named or iptables.family(text) or IPV6
+    return next((family for family, pattern in _NAMED if pattern.search(base)), None)
 
 
 def _add(found: RuleSet, rules: RuleSet) -> None:

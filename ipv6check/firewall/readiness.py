@@ -1,17 +1,14 @@
-"""What rules mean for IPv6: the packets that have to be asked about, and what the answers say.
-
-Which ICMPv6 message may not be lost, and how bad it is, is RFC 4890: section 4.4 for a host, 4.3
-for what a router forwards. Each stands beside its IPv4 twin where there is one.
-"""
+"""What rules mean for IPv6: the packets that have to be asked about, and what the answers say."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any
 
-from ipv6check.firewall.evaluate import Answer, judge
+from ipv6check.firewall.evaluate import Answer, Decision, judge
 from ipv6check.firewall.model import (
     IPV4,
     IPV6,
@@ -25,6 +22,7 @@ from ipv6check.firewall.model import (
 )
 from ipv6check.firewall.names import ICMP
 from ipv6check.firewall.packets import Packet, packet
+from ipv6check.firewall.rfc4890 import HOST, LEAVING, TRANSIT, Message, Probe
 from ipv6check.model import Finding, Status, fail, ok, unknown, warn
 
 # Protocol and port, or ports: ("tcp", "6000-6010").
@@ -33,164 +31,7 @@ Port = tuple[str, str]
 PORTS: tuple[Port, ...] = (("tcp", "22"), ("tcp", "80"), ("tcp", "443"))
 # Of no service: what happens to it happens to all that nobody has thought of.
 ANY_OTHER_PORT: Port = ("tcp", "4")
-OUTSIDER = "2000::/3"
-NEIGHBOUR = "fe80::/10"
-SOLICITED_NODE = "ff02::1:ff00:0/104"
 SHUT = frozenset({"drop", "reject"})
-
-Probe = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """An ICMPv6 message that has to pass. ``severity`` if it does not, None: only worth telling.
-
-    ``loss`` says what breaks. ``twin`` is the IPv4 packet that does the same.
-    """
-
-    name: str
-    severity: Status | None
-    probe: Probe
-    loss: str = ""
-    twin: Probe | None = None
-
-
-def _icmp6(kind: int, **more: Any) -> Probe:
-    return {"family": 6, "proto": "icmpv6", "type": kind, **more}
-
-
-def _icmp4(kind: int, **more: Any) -> Probe:
-    return {"family": 4, "proto": "icmp", "type": kind, **more}
-
-
-_STALLS = "connections stall where a path is narrower than the link (RFC 8201)"
-_NO_NEIGHBOURS = "no neighbour finds this host, whatever its ports accept (RFC 4861)"
-_SLOW_ERRORS = "clients wait for timeouts instead of hearing what is wrong"
-
-_ERRORS = (
-    Message(
-        "packet-too-big of a known flow",
-        Status.FAIL,
-        _icmp6(2, ct="related"),
-        _STALLS,
-        _icmp4(3, code=4, ct="related"),
-    ),
-    Message(
-        "destination-unreachable of a known flow",
-        Status.WARN,
-        _icmp6(1, code="0-6", ct="related"),
-        _SLOW_ERRORS,
-        _icmp4(3, code=1, ct="related"),
-    ),
-    Message(
-        "time-exceeded of a known flow",
-        Status.WARN,
-        _icmp6(3, ct="related"),
-        "routing loops look like silence",
-        _icmp4(11, ct="related"),
-    ),
-    Message(
-        "parameter-problem of a known flow",
-        Status.WARN,
-        _icmp6(4, code="1-2", ct="related"),
-        "options that a peer does not know look like silence",
-        _icmp4(12, ct="related"),
-    ),
-    Message(
-        "echo-request",
-        Status.WARN,
-        _icmp6(128, saddr=OUTSIDER),
-        "nobody can tell a dead path from a closed port (RFC 4890 section 4.4.1)",
-        _icmp4(8),
-    ),
-    Message(
-        "echo-reply to our own request",
-        Status.WARN,
-        _icmp6(129, ct="established", saddr=OUTSIDER),
-        "this host cannot tell a dead path from a closed port",
-        _icmp4(0, ct="established"),
-    ),
-)
-
-TRANSIT = (
-    *_ERRORS,
-    Message("time-exceeded in reassembly", None, _icmp6(3, code=1, ct="related")),
-    Message("erroneous header field", None, _icmp6(4, code=0, ct="related")),
-    Message("home agent address discovery", None, _icmp6(144)),
-    Message("stray packet-too-big", None, _icmp6(2, saddr=OUTSIDER)),
-)
-
-HOST = (
-    *_ERRORS,
-    Message(
-        "neighbour solicitation",
-        Status.FAIL,
-        _icmp6(135, saddr=NEIGHBOUR, daddr=SOLICITED_NODE),
-        _NO_NEIGHBOURS,
-    ),
-    Message(
-        "neighbour solicitation to our own address",
-        Status.FAIL,
-        _icmp6(135, saddr=NEIGHBOUR),
-        "routers take this host for dead (RFC 4861 section 7.3)",
-    ),
-    Message(
-        "neighbour solicitation from a global address",
-        Status.FAIL,
-        _icmp6(135, saddr=OUTSIDER, daddr=SOLICITED_NODE),
-        _NO_NEIGHBOURS,
-    ),
-    Message(
-        "neighbour advertisement",
-        Status.FAIL,
-        _icmp6(136, saddr=NEIGHBOUR),
-        "this host finds no neighbour, not even its router (RFC 4861)",
-    ),
-    Message(
-        "router advertisement",
-        Status.FAIL,
-        _icmp6(134),
-        "with SLAAC there is no address and no default route (RFC 4862)",
-    ),
-    Message(
-        "solicitation of duplicate address detection",
-        Status.WARN,
-        _icmp6(135, saddr="::"),
-        "two hosts may take one address (RFC 4862 section 5.4)",
-    ),
-    Message(
-        "MLD query",
-        Status.WARN,
-        _icmp6(130),
-        "switches that snoop forget this host, and neighbour discovery with it (RFC 4541)",
-    ),
-    Message(
-        "router solicitation",
-        Status.WARN,
-        _icmp6(133),
-        "if this host is a router, new hosts wait for its next advertisement",
-    ),
-    Message("MLD report", None, _icmp6(131)),
-    Message("MLD done", None, _icmp6(132)),
-    Message("MLDv2 report", None, _icmp6(143)),
-    Message("time-exceeded in reassembly", None, _icmp6(3, code=1, ct="related")),
-    Message("erroneous header field", None, _icmp6(4, code=0, ct="related")),
-    Message("stray packet-too-big", None, _icmp6(2, saddr=OUTSIDER)),
-    Message("redirect", None, _icmp6(137)),
-    Message("inverse neighbour solicitation", None, _icmp6(141)),
-    Message("inverse neighbour advertisement", None, _icmp6(142)),
-    Message("certification path solicitation", None, _icmp6(148)),
-    Message("certification path advertisement", None, _icmp6(149)),
-    Message("multicast router advertisement", None, _icmp6(151)),
-    Message("multicast router solicitation", None, _icmp6(152)),
-    Message("multicast router termination", None, _icmp6(153)),
-)
-
-# What has to leave, or nothing else can.
-LEAVING = (
-    Message("neighbour solicitation", Status.FAIL, _icmp6(135, daddr=SOLICITED_NODE)),
-    Message("neighbour advertisement", Status.FAIL, _icmp6(136, daddr=NEIGHBOUR)),
-)
 
 TRAPS: Mapping[str, str] = MappingProxyType(
     {
@@ -267,7 +108,12 @@ def review(rules: RuleSet, question: Question) -> Review:
         for port in dict.fromkeys((*PORTS, *question.ports, ANY_OTHER_PORT))
     ]
     messages = [
-        Told(each.name, ask(each.probe), ask(each.twin) if each.twin else None, each)
+        Told(
+            each.name,
+            ask({"id": each.name, **each.probe}),
+            ask(each.twin) if each.twin else None,
+            each,
+        )
         for each in (TRANSIT if question.forward else HOST)
     ]
     leaving = (
@@ -336,10 +182,10 @@ def _port(told: Told, *, named: bool, both: bool) -> Iterator[Finding]:
     status: Callable[..., Finding] | None = None
     message, hint = "", ""
     if both and _is_open(four) and _is_shut(six):
-        status, message = fail, f"is open over IPv4 and shut over IPv6 ({_by(six)})"
+        status, message = fail, f"is open over IPv4 and shut over IPv6 by {_by(six)}"
         hint = f"accept {told.name} in the IPv6 rules too"
     elif both and _is_open(six) and _is_shut(four):
-        status, message = fail, f"is open over IPv6 and shut over IPv4 ({_by(four)})"
+        status, message = fail, f"is open over IPv6 and shut over IPv4 by {_by(four)}"
         hint = f"shut {told.name} in the IPv6 rules too, if it is meant to be shut"
     elif both and "depends" in (six.verdict, four.verdict) and _differ(six, four):
         status, message = warn, f"over IPv6: {_said(six)}; over IPv4: {_said(four)}"
@@ -347,7 +193,7 @@ def _port(told: Told, *, named: bool, both: bool) -> Iterator[Finding]:
     elif named and _is_shut(six):
         alike = both and _is_shut(four)
         status = warn if alike else fail
-        message = f"is shut over IPv6{' and IPv4 alike' if alike else ''} ({_by(six)})"
+        message = f"is shut over IPv6{' and IPv4 alike' if alike else ''} by {_by(six)}"
         hint = f"accept {told.name}"
     elif named and six.verdict == "depends":
         status, message = unknown, f"over IPv6: {_said(six)}"
@@ -380,24 +226,22 @@ def _messages(rules: RuleSet, messages: Sequence[Told]) -> Iterator[Finding]:
 
 
 def _loss(severity: Status, why: str, group: Sequence[Told]) -> Finding:
-    names = ", ".join(told.name for told in group)
+    messages = [told.message for told in group if told.message is not None]
+    names = [message.name for message in messages]
+    # "neighbour solicitation" says enough where all its forms are lost.
+    forms = {name for name in names for other in names if name.startswith(f"{other} ")}
+    said = ", ".join(name for name in names if name not in forms)
     evidence = {"messages": [_answer(told.six) for told in group]}
     if severity is Status.UNKNOWN:
-        return unknown(
-            f"{names}: {why}",
-            hint="say which interface is meant with --iif",
-            cause="firewall",
-            evidence=evidence,
-        )
-    losses = "; ".join(
-        dict.fromkeys(told.message.loss for told in group if told.message and told.message.loss)
-    )
+        hint = "say which interface is meant with --iif"
+        return unknown(f"{said}: {why}", hint=hint, cause="firewall", evidence=evidence)
+    losses = "; ".join(dict.fromkeys(message.loss for message in messages if message.loss))
     by = " or ".join(dict.fromkeys(_by(told.six) for told in group))
-    message = f"drops {names} ({by}){f': {losses}' if losses else ''}"
-    hint = f"{why} {TRAPS[why]}" if why else "accept these types before anything drops them"
-    return Finding(
-        severity, message, hint, "icmpv6", evidence=evidence | ({"trap": why} if why else {})
-    )
+    types = ", ".join(map(str, sorted({message.probe["type"] for message in messages})))
+    hint = f"{why} {TRAPS[why]}" if why else f"accept ICMPv6 type {types} before that"
+    message = f"{by} loses {said}{f': {losses}' if losses else ''}"
+    trap = {"trap": why} if why else {}
+    return Finding(severity, message, hint, "icmpv6", evidence=evidence | trap)
 
 
 def _trap(rules: RuleSet, asked: Packet) -> str:
@@ -428,7 +272,7 @@ def _replies(rules: RuleSet, ports: Sequence[Told], question: Question) -> Itera
     if blocked:
         names = ", ".join(told.name for told, _ in blocked)
         yield fail(
-            f"{names}: let in, but no answer leaves ({_by(blocked[0][1])})",
+            f"{names}: let in, but no answer leaves: {_by(blocked[0][1])}",
             hint="accept established connections on OUTPUT",
             subject="output",
             evidence={"trap": "replies blocked", "replies": [_answer(each) for _, each in blocked]},
@@ -501,7 +345,14 @@ def _by(answer: Answer) -> str:
     if answer.rule is None:
         return answer.verdict
     rule = answer.rule
-    return f"{rule.table} {rule.chain}: {rule.text}"
+    return f"{rule.text} ({rule.table} {rule.chain}{where(rule)})"
+
+
+def where(rule: Decision) -> str:
+    """The rule's line or handle, after a comma, as far as it is known."""
+    if rule.place.line is not None:
+        return f", {PurePath(rule.place.file).name}:{rule.place.line}"
+    return f", handle {rule.place.handle}" if rule.place.handle is not None else ""
 
 
 def _sides(told: Told) -> dict[str, Any]:

@@ -113,16 +113,17 @@ def tail(summary: Summary, run: RunInfo, style: Style) -> str:
     return _paint(lines, style)
 
 
-def packets(told: Sequence[tuple[str, str, str]], style: Style) -> str:
-    """What rules do to packets, a row each: packet, verdict, and by which rule."""
+def packets(told: Sequence[tuple[str, str, str, str]], style: Style) -> str:
+    """What rules do to packets: verdict, its name, packets and the reason, a row each."""
     looks = {"accept": Status.PASS, "depends": Status.UNKNOWN}
     rows = [
         _Row(
-            looks.get(verdict.partition(" ")[0], Status.SKIP),
+            looks.get(verdict, Status.SKIP),
             _clean(name, style),
-            _clean(f"{verdict}: {why}", style),
+            _clean(names, style),
+            _clean(why, style),
         )
-        for name, verdict, why in told
+        for verdict, name, names, why in told
     ]
     return _paint(_block(rows, style), style)
 

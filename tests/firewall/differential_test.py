@@ -18,7 +18,14 @@ from ipv6check.firewall.evaluate import judge
 from ipv6check.firewall.notation import read
 from ipv6check.firewall.packets import packet
 from tests.firewall import oracle, suite
-from tests.firewall.rules_strategy import Host, Packet, iptables_hosts, nft_hosts, questions
+from tests.firewall.rules_strategy import (
+    Host,
+    Packet,
+    iptables_hosts,
+    mixed_hosts,
+    nft_hosts,
+    questions,
+)
 
 SEED = int(os.environ.get("FIREWALL_SEED", "4890"))
 EXAMPLES = int(os.environ.get("FIREWALL_EXAMPLES", "200"))
@@ -32,17 +39,21 @@ def kernel(request: pytest.FixtureRequest) -> Iterator[oracle.Oracle]:
     yield from suite.running_oracle(request)
 
 
-@pytest.mark.parametrize("hosts", [nft_hosts, iptables_hosts], ids=["nft", "iptables"])
+@pytest.mark.parametrize(
+    ("hosts", "share"),
+    [(nft_hosts, 1), (iptables_hosts, 0.6), (mixed_hosts, 0.3)],
+    ids=["nft", "iptables", "mixed"],
+)
 @pytest.mark.timeout(600)
 def test_what_is_certain_is_so(
-    hosts: Callable[[], st.SearchStrategy[Host]], kernel: oracle.Oracle
+    hosts: Callable[[], st.SearchStrategy[Host]], share: float, kernel: oracle.Oracle
 ) -> None:
     """Of every random rule set, and every packet; and nearly all of it is certain."""
     counts: Counter[str] = Counter()
 
     @seed(SEED)
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=int(EXAMPLES * share),
         deadline=None,
         database=None,
         phases=[Phase.generate, Phase.shrink],

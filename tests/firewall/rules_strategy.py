@@ -45,25 +45,34 @@ _SLOTS = [
 ]
 _ANYWHERE = (
     *('iifname "eth0"', 'iifname != "eth1"', 'iifname { "eth1", "lo" }', 'iifname "eth*"'),
+    *('oifname "eth1"', 'oifname != "eth1"', 'iif "eth0"', 'iif != "eth0"'),
     *("ct state new", "ct state established,related", "ct state != new", "ct state ! new"),
     *("ct state { new, untracked }", "ct state invalid", "ct state untracked"),
+    *("ct state & (new|established) != 0", "ct direction original", "ct mark != 0x0"),
     *("meta mark 0x1", "meta mark != 0x0", "meta mark & 0x3 == 0x2", "ct mark 0x1"),
-    *("meta pkttype host", "meta pkttype != multicast", "fib daddr type local"),
-    *("ct status dnat", "meta l4proto tcp", "meta l4proto != tcp", "meta l4proto { tcp, udp }"),
+    *("meta mark > 0x1", "meta pkttype host", "meta pkttype != multicast"),
+    *("fib daddr type local", "fib daddr type != local", "ct status dnat"),
+    *('ct state . iifname { new . "eth0", untracked . "eth1" }', "ct state != @states"),
+)
+_NO_UPPER = (
+    *("meta l4proto tcp", "meta l4proto != tcp", "meta l4proto { tcp, udp }"),
+    *("meta l4proto . th dport { tcp . 22, udp . 53 }", "meta l4proto { tcp, udp } th dport 53"),
 )
 _UPPER = {
     "tcp": (
         *(f"tcp dport {port}" for port in PORTS),
         *("tcp dport { 22, 80 }", "tcp dport != { 22, 80 }", "tcp dport 1-1023", "tcp dport != 22"),
-        *("tcp sport 1024-65535", "tcp flags syn", "tcp flags & (syn|ack) == syn"),
-        *("tcp flags != syn", "tcp flags ! syn", "tcp flags { syn, ack }", "tcp dport @ports"),
-        "tcp flags & (fin|syn|rst|ack) == syn",
+        *("tcp sport 1024-65535", "tcp sport < 1024", "tcp dport >= 443", "tcp dport != 50-500"),
+        *("tcp flags syn", "tcp flags & (syn|ack) == syn", "tcp flags != syn", "tcp flags ! syn"),
+        *("tcp flags { syn, ack }", "tcp flags & (fin|syn|rst|ack) == syn", "tcp flags & ack != 0"),
+        *("tcp dport @ports", "tcp dport != @ports", 'iifname . tcp dport { "eth0" . 22-53 }'),
     ),
-    "udp": ("udp dport 53", "udp dport != 53", "udp dport { 53, 443 }", "udp sport != 53"),
+    "udp": ("udp dport 53", "udp dport != 53", "udp dport { 53, 443 }", "udp sport != 53-60"),
     "icmpv6": (
         *("icmpv6 type echo-request", "icmpv6 type != echo-request", "icmpv6 type 1-4"),
         *("icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert }",),
         *("icmpv6 type packet-too-big icmpv6 code no-route", "icmpv6 type mld-listener-query"),
+        "icmpv6 type . icmpv6 code { 1 . 4, 2 . 0, 135 . 0 }",
     ),
     "icmp": ("icmp type echo-request", "icmp type != echo-request", "icmp type { 3, 11 }"),
 }
@@ -72,8 +81,9 @@ _LOWER = {
         *(f"ip6 saddr {prefix}" for prefix in PREFIXES6),
         *(f"ip6 saddr != {prefix}" for prefix in PREFIXES6[:4]),
         *("ip6 saddr @six", "ip6 saddr != @six", "ip6 daddr ff00::/8", "ip6 hoplimit 255"),
-        *("ip6 hoplimit != 64", "ip6 nexthdr tcp", "ip6 nexthdr != { tcp, udp }"),
-        "ip6 daddr & ::ffff:ffff:ffff:ffff == ::1",
+        *("ip6 hoplimit != 64", "ip6 hoplimit 1-63", "ip6 nexthdr tcp", "ip6 nexthdr != { 6, 17 }"),
+        *("exthdr hbh exists", "exthdr dst missing", "rt type 0"),
+        *("ip6 daddr & ::ffff:ffff:ffff:ffff == ::1", "ip6 saddr . ip6 hoplimit @pairs"),
     ),
     4: (
         *(f"ip saddr {prefix}" for prefix in PREFIXES4),
@@ -88,6 +98,13 @@ _DOING = (
     *("ct mark set 0x1", "meta mark set ct mark", "meta mark set meta mark & 0x1"),
 )
 _STATES = ("new", "established", "related", "invalid", "untracked")
+
+
+@st.composite
+def mixed_hosts(draw: st.DrawFn) -> Host:
+    """A host with both: at equal priorities nobody knows what runs first."""
+    first, second = draw(nft_hosts()), draw(iptables_hosts())
+    return Host((*first.files, *second.files), spiced=True)
 
 
 @st.composite
@@ -106,9 +123,12 @@ def nft_hosts(draw: st.DrawFn) -> Host:
 def _table(draw: st.DrawFn, name: str, slots: list[tuple[str, int]], *, spiced: bool) -> str:
     family = draw(st.sampled_from(["inet", "inet", "ip6", "ip"]))
     lines = ["set ports {", "type inet_service", "elements = { 22, 443 }", "}"]
+    lines += ["set states {", "type ct_state", "elements = { new, untracked }", "}"]
     if 6 in _FAMILIES[family]:
         lines += ["set six {", "type ipv6_addr", "flags interval"]
         lines += ["elements = { 2001:db8:e0::/64, 2001:db8:9::1-2001:db8:9::9 }", "}"]
+        lines += ["set pairs {", "typeof ip6 saddr . ip6 hoplimit", "flags interval"]
+        lines += ["elements = { 2001:db8:e0::/64 . 64, fe80::/10 . 200-255 }", "}"]
     called = [f"c{at}" for at in range(draw(st.integers(0, 2)))]
     for at, chain in enumerate(called):
         lines.append(f"chain {chain} {{")
@@ -143,17 +163,15 @@ def _rule(draw: st.DrawFn, family: str, hook: str, called: list[str], *, spiced:
         *(["icmp"] if 4 in seen else []),
     ]
     upper = draw(st.sampled_from([None, *uppers]))
-    steps: list[str] = []
-    if lower:
-        steps.append(draw(st.sampled_from(_LOWER[lower])))
-    if upper and not any("nexthdr" in step or "protocol" in step for step in steps):
-        steps.append(draw(st.sampled_from(_UPPER[upper])))
-    else:
+    steps = [draw(st.sampled_from(_LOWER[lower]))] if lower else []
+    if any(word in step for step in steps for word in ("nexthdr", "protocol")):
         upper = None
+    elif upper:
+        steps.append(draw(st.sampled_from(_UPPER[upper])))
+    elif draw(st.integers(0, 3)) == 3:
+        steps.append(draw(st.sampled_from(_NO_UPPER)))
     if draw(st.booleans()):
-        steps.append(
-            draw(st.sampled_from([a for a in _ANYWHERE if not upper or "l4proto" not in a]))
-        )
+        steps.append(draw(st.sampled_from(_ANYWHERE)))
     if spiced and draw(st.booleans()):
         steps.append(draw(st.sampled_from(_SPICES)))
     if draw(st.integers(0, 3)) == 3:
@@ -171,7 +189,7 @@ def _end(draw: st.DrawFn, family: str, hook: str, upper: str | None, called: lis
     choices = [*verdicts, *verdicts]
     if hook == "nat":
         if upper in {"tcp", "udp"}:
-            choices += ["redirect to :8080", "redirect to :53", "redirect"]
+            choices += 3 * ["redirect to :8080", "redirect to :53", "redirect"]
         return draw(st.sampled_from(choices))
     choices += ["reject", "reject"]
     if family == "inet":
@@ -196,6 +214,10 @@ _HOOKS = {
     "mangle": ("PREROUTING", "INPUT", "FORWARD"),
     "nat": ("PREROUTING",),
     "filter": ("INPUT", "FORWARD"),
+}
+_ENDS = {
+    6: (*PREFIXES6[:3], "fe80::/10", "2001:db8:e0::/ffff:ffff:ffff::"),
+    4: (*PREFIXES4[:3], "198.51.0.100/255.255.0.255"),
 }
 _MATCHES = (
     *("-i eth0", "! -i eth1", "-i eth+", "-i lo", '-m comment --comment "-j DROP"'),
@@ -270,13 +292,9 @@ def _appended(
         choices = _ICMP[family] if proto == "icmp" else _PROTOCOLS[proto]
         steps = [f"-A {chain}", draw(st.sampled_from(choices))]
         if draw(st.booleans()):
-            prefixes = PREFIXES6 if family == 6 else PREFIXES4
-            steps.append(
-                draw(st.sampled_from(["", "! "])) + "-s " + draw(st.sampled_from(prefixes[:3]))
-            )
-        if draw(st.booleans()):
-            match = draw(st.sampled_from(_MATCHES))
-            steps.append(match)
+            end = draw(st.sampled_from(["-s", "! -s", "-d", "! -d"]))
+            steps.append(f"{end} {draw(st.sampled_from(_ENDS[family]))}")
+        steps += draw(st.lists(st.sampled_from(_MATCHES), max_size=1))
         if spiced and draw(st.booleans()):
             steps.append(
                 draw(st.sampled_from(["-m limit --limit 5/sec", "-m length --length 60:"]))
