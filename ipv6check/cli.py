@@ -36,6 +36,7 @@ RULES are files of one host together: ip6tables-save, iptables-save, ip6tables -
 nft list ruleset, nft -j list ruleset, nftables.conf; recognised by their content.
 Without any, the rules in force on this host.
 
+\b
   ipv6check firewall rules.v4 rules.v6
   ipv6check firewall /etc/nftables.conf --packet tcp/8443 --packet icmpv6/packet-too-big
 
@@ -205,11 +206,30 @@ def _with_rules(command: Callable[..., None]) -> Callable[..., None]:
         ),
         "packet": (option(list[str] | None, "--packet", metavar="PACKET", about=named), None),
         "packets": (option(str | None, "--packets", metavar="FILE", about=described), None),
-        "iif": (option(str, "--iif", metavar="NAME", about="Interface they come in on."), ""),
-        "source": (option(str, "--from", metavar="ADDR", about="Address or prefix."), ""),
-        "destination": (option(str, "--to", metavar="ADDR", about="Address or prefix."), ""),
+        "iif": (
+            option(
+                str,
+                "--iif",
+                metavar="NAME",
+                about="The interface that packets come in on; any but loopback.",
+            ),
+            "",
+        ),
+        "source": (
+            option(
+                str, "--from", metavar="ADDR", about="Where they come from: an address or prefix."
+            ),
+            "",
+        ),
+        "destination": (
+            option(str, "--to", metavar="ADDR", about="Where they go to: an address or prefix."),
+            "",
+        ),
         "forward": (option(bool, "--forward", about="Ask what this host forwards."), False),
-        "format": (option(str, "--format", "-f", metavar="table|json", about="Format."), "table"),
+        "format": (
+            option(str, "--format", "-f", metavar="table|json", about="Format of the answers."),
+            "table",
+        ),
         "quiet": (option(bool, "--quiet", "-q", about="Findings alone."), False),
         "verbose": (option(bool, "--verbose", "-v", about="Every packet, and evidence."), False),
     }

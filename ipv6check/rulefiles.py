@@ -47,6 +47,7 @@ def rules_of(files: Sequence[tuple[str, str]]) -> RuleSet:
     if not files:
         # A kernel without a single table.
         return RuleSet(covers=frozenset({IPV4, IPV6}))
+    empty: list[str] = []
     beside = [Path(name).parent for name, _ in files if Path(name).is_file()]
 
     def include(pattern: str) -> list[tuple[str, str]] | None:
@@ -57,6 +58,11 @@ def rules_of(files: Sequence[tuple[str, str]]) -> RuleSet:
                 raise RuleError(f"{pattern}: includes more than {MAX_INCLUDED} files")
             if found:
                 return [(path, text_of(Path(path))) for path in found]
-        return [] if any(character in pattern for character in "*?[") else None
+        if any(character in pattern for character in "*?["):
+            empty.append(pattern)
+            return []
+        return None
 
-    return read(files, include)
+    rules = read(files, include)
+    rules.empty_includes += empty
+    return rules

@@ -64,11 +64,6 @@ CONNTRACK = -200
 BEFORE, AFTER = (CONNTRACK, CONNTRACK - 1), (CONNTRACK, CONNTRACK)
 # The kernel runs every nat chain from one place of each hook, whatever its own priority.
 NAT = {Hook.PREROUTING: -100, Hook.INPUT: 100, Hook.OUTPUT: -100, Hook.POSTROUTING: 100}
-STAGES = {
-    Hook.INPUT: (Hook.INGRESS, Hook.PREROUTING, Hook.INPUT),
-    Hook.FORWARD: (Hook.INGRESS, Hook.PREROUTING, Hook.FORWARD, Hook.POSTROUTING),
-    Hook.OUTPUT: (Hook.OUTPUT, Hook.POSTROUTING),
-}
 # The kernel refuses a file whose jumps nest deeper (NFT_JUMP_STACK_SIZE).
 MAX_DEPTH = 16
 # More of any is not told apart, which makes an answer depend but never wrong.
@@ -334,18 +329,34 @@ class _Walk:
         packet = self.packet
         values = {**packet.values, Field.STATE: _one(State.INVALID)}
         ways = [_Way(values, dict(packet.interfaces), {}, (Story(),))]
-        for stage in STAGES[packet.hook]:
-            ways = [self._at(stage, way) for way in ways]
-            untracked = stage in {Hook.PREROUTING, Hook.OUTPUT}
-            for base, chain, table in chains:
-                if base.hook is not stage:
-                    continue
-                if untracked and _order(base) > conntrack:
-                    ways, untracked = [self._tracked(way) for way in ways], False
-                ways = _met([out for way in ways for out in self._base(base, chain, table, way)])
-            if untracked:
-                ways = [self._tracked(way) for way in ways]
-        return ways
+
+        def pass_through(stage: Hook, ways: list[_Way]) -> list[_Way]:
+            own = [each for each in chains if each[0].hook is stage]
+            return self._hook(stage, own, conntrack, [self._at(stage, way) for way in ways])
+
+        if packet.hook is Hook.OUTPUT:
+            return pass_through(Hook.POSTROUTING, pass_through(Hook.OUTPUT, ways))
+        ways = pass_through(Hook.PREROUTING, pass_through(Hook.INGRESS, ways))
+        # What was to be forwarded may have been redirected to this host.
+        here = [way for way in ways if packet.hook is Hook.INPUT or _is_local(way)]
+        there = [way for way in ways if way not in here]
+        forwarded = pass_through(Hook.POSTROUTING, pass_through(Hook.FORWARD, there))
+        return pass_through(Hook.INPUT, here) + forwarded
+
+    def _hook(
+        self,
+        stage: Hook,
+        chains: Sequence[BaseChain],
+        conntrack: tuple[int, int],
+        ways: list[_Way],
+    ) -> list[_Way]:
+        """The ways that leave a hook, where conntrack stands in its place among the chains."""
+        untracked = stage in {Hook.PREROUTING, Hook.OUTPUT}
+        for base, chain, table in chains:
+            if untracked and _order(base) > conntrack:
+                ways, untracked = [self._tracked(way) for way in ways], False
+            ways = _met([out for way in ways for out in self._base(base, chain, table, way)])
+        return [self._tracked(way) for way in ways] if untracked else ways
 
     def _at(self, stage: Hook, way: _Way) -> _Way:
         """The packet in this hook: before routing it has no OIF, and behind it the IIF is lost."""
@@ -355,6 +366,7 @@ class _Walk:
         elif stage is Hook.FORWARD:
             del interfaces[Field.OIF]
             interfaces |= self.packet.interfaces
+            way = way.changing({Field.HOP_LIMIT: _decreased(way.values[Field.HOP_LIMIT])})
         elif stage is Hook.POSTROUTING:
             interfaces.pop(Field.IIF, None)
         return replace(way, interfaces=interfaces)
@@ -749,6 +761,15 @@ def _join(group: Sequence[_Way]) -> _Way:
     }
     stories = dict.fromkeys(story for way in group for story in way.stories)
     return _Way(values, interfaces, assumed, tuple(stories)[:MAX_STORIES], first.changed)
+
+
+def _is_local(way: _Way) -> bool:
+    return way.values[Field.DADDR_TYPE] == _one(AddressType.LOCAL)
+
+
+def _decreased(hop_limit: Ranges) -> Ranges:
+    """A hop limit as the hook forward sees it (RFC 8200 section 3)."""
+    return tuple((max(low - 1, 0), max(high - 1, 0)) for low, high in hop_limit)
 
 
 def _one(number: int) -> Ranges:

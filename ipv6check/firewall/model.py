@@ -368,12 +368,14 @@ class RuleSet:
     """All that one host has, or one file of it.
 
     ``covers``: the families it says something about; a lone ip6tables-save says nothing on IPv4.
+    ``empty_includes``: patterns of files to include that match none here.
     """
 
     tables: list[Table] = field(default_factory=list)
     covers: frozenset[int] = frozenset()
     gaps: list[Gap] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    empty_includes: list[str] = field(default_factory=list)
 
 
 # --- ranges

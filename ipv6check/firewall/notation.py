@@ -67,6 +67,8 @@ def _one(name: str, text: str, include: Include | None) -> tuple[RuleSet, str]:
         named = _named(name)
         family = named or iptables.family(text) or IPV6
         rules = iptables.parse(text, name, family, headers=named is None)
+        if not rules.tables:
+            raise RuleError(f"{name}: no table in it, the file is torn")
         for table in rules.tables:
             table.notation = "iptables"
         return rules, "iptables"

@@ -131,6 +131,7 @@ def review(rules: RuleSet, question: Question) -> Review:
         if not question.forward:
             found += _replies(rules, ports[:-1], question)
         found += _names(rules, found)
+    found += _includes(rules)
     return Review(tuple(ports[:-1]), tuple(messages), tuple(found))
 
 
@@ -294,6 +295,16 @@ def _names(rules: RuleSet, found: Iterable[Finding]) -> Iterator[Finding]:
             hint="write -p ipv6-icmp",
             subject=f"{rule.place.file}:{rule.place.line}",
             evidence={"trap": "-p icmp"},
+        )
+
+
+def _includes(rules: RuleSet) -> Iterator[Finding]:
+    """What the files would bring in where there is something to bring in."""
+    if rules.empty_includes:
+        yield warn(
+            f"includes {', '.join(rules.empty_includes)}, of which there is nothing here",
+            hint="give those files too, if there are any where these rules are loaded",
+            subject="include",
         )
 
 

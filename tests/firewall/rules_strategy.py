@@ -92,6 +92,14 @@ _LOWER = {
     ),
 }
 _FAMILIES = {"inet": (4, 6), "ip6": (6,), "ip": (4,)}
+_SETS = {
+    "ports": "type inet_service\nelements = { 22, 443 }",
+    "states": "type ct_state\nelements = { new, untracked }",
+    "six": "type ipv6_addr\nflags interval\n"
+    "elements = { 2001:db8:e0::/64, 2001:db8:9::1-2001:db8:9::9 }",
+    "pairs": "typeof ip6 saddr . ip6 hoplimit\nflags interval\n"
+    "elements = { 2001:db8:e0::/64 . 64, fe80::/10 . 200-255 }",
+}
 _SPICES = ("limit rate 5/second", "meta length > 50", "meta random > 1000", 'meta hour > "03:00"')
 _DOING = (
     *("counter", 'log prefix "x"', "meta mark set 0x1", "meta mark set meta mark | 0x2"),
@@ -122,47 +130,35 @@ def nft_hosts(draw: st.DrawFn) -> Host:
 
 def _table(draw: st.DrawFn, name: str, slots: list[tuple[str, int]], *, spiced: bool) -> str:
     family = draw(st.sampled_from(["inet", "inet", "ip6", "ip"]))
-    lines = ["set ports {", "type inet_service", "elements = { 22, 443 }", "}"]
-    lines += ["set states {", "type ct_state", "elements = { new, untracked }", "}"]
-    if 6 in _FAMILIES[family]:
-        lines += ["set six {", "type ipv6_addr", "flags interval"]
-        lines += ["elements = { 2001:db8:e0::/64, 2001:db8:9::1-2001:db8:9::9 }", "}"]
-        lines += ["set pairs {", "typeof ip6 saddr . ip6 hoplimit", "flags interval"]
-        lines += ["elements = { 2001:db8:e0::/64 . 64, fe80::/10 . 200-255 }", "}"]
     called = [f"c{at}" for at in range(draw(st.integers(0, 2)))]
+    lines = []
     for at, chain in enumerate(called):
-        lines.append(f"chain {chain} {{")
-        lines += _rules(draw, family, "any", called[at + 1 :], spiced=spiced)
-        lines.append("}")
+        rules = _rules(family, "any", called[at + 1 :], spiced=spiced)
+        lines += [f"chain {chain} {{", *draw(rules), "}"]
     for at, (hook, priority) in enumerate(slots):
         kind, place = ("nat", "prerouting") if hook == "nat" else ("filter", hook)
         policy = "accept" if hook == "nat" else draw(st.sampled_from(["accept", "drop"]))
-        lines.append(f"chain b{at} {{")
-        lines.append(f"type {kind} hook {place} priority {priority}; policy {policy};")
+        head = f"type {kind} hook {place} priority {priority}; policy {policy};"
         what = "raw" if (hook, priority) == ("prerouting", -300) else hook
-        lines += _rules(draw, family, what, called, spiced=spiced)
-        lines.append("}")
-    return f"table {family} {name} {{\n" + "\n".join(lines) + "\n}\n"
+        rules = _rules(family, what, called, spiced=spiced)
+        lines += [f"chain b{at} {{", head, *draw(rules), "}"]
+    text = "\n".join(lines)
+    sets = [f"set {name} {{\n{body}\n}}\n" for name, body in _SETS.items() if f"@{name}" in text]
+    return f"table {family} {name} {{\n{''.join(sets)}{text}\n}}\n"
 
 
 def _rules(
-    draw: st.DrawFn, family: str, hook: str, called: list[str], *, spiced: bool
-) -> list[str]:
-    number = draw(st.integers(0, 5))
-    return [_rule(draw, family, hook, called, spiced=spiced) for _ in range(number)]
+    family: str, hook: str, called: list[str], *, spiced: bool
+) -> st.SearchStrategy[list[str]]:
+    return st.lists(_rule(family, hook, called, spiced=spiced), max_size=5)
 
 
+@st.composite
 def _rule(draw: st.DrawFn, family: str, hook: str, called: list[str], *, spiced: bool) -> str:
     lower = draw(st.sampled_from([None, None, *_FAMILIES[family]]))
     seen = {lower} if lower else {*_FAMILIES[family]}
-    uppers = [
-        "tcp",
-        "tcp",
-        "udp",
-        *(["icmpv6"] if 6 in seen else []),
-        *(["icmp"] if 4 in seen else []),
-    ]
-    upper = draw(st.sampled_from([None, *uppers]))
+    own = [name for number, name in ((6, "icmpv6"), (4, "icmp")) if number in seen]
+    upper = draw(st.sampled_from([None, "tcp", "tcp", "udp", *own]))
     steps = [draw(st.sampled_from(_LOWER[lower]))] if lower else []
     if any(word in step for step in steps for word in ("nexthdr", "protocol")):
         upper = None
@@ -275,33 +271,34 @@ def _block(draw: st.DrawFn, family: int, table: str, *, spiced: bool) -> str:
     for hook in _HOOKS[table]:
         policy = draw(st.sampled_from(["ACCEPT", "DROP"])) if table == "filter" else "ACCEPT"
         heads.append(f":{hook} {policy} [0:0]")
-        rules += _appended(draw, family, table, hook, called, spiced=spiced)
+        rules += draw(_appended(family, table, hook, called, spiced=spiced))
     for at, chain in enumerate(called):
         heads.append(f":{chain} - [0:0]")
-        rules += _appended(draw, family, table, chain, called[at + 1 :], spiced=spiced)
+        rules += draw(_appended(family, table, chain, called[at + 1 :], spiced=spiced))
     return "\n".join([f"*{table}", *heads, *rules, "COMMIT", ""])
 
 
 def _appended(
+    family: int, table: str, chain: str, called: list[str], *, spiced: bool
+) -> st.SearchStrategy[list[str]]:
+    return st.lists(_entry(family, table, chain, called, spiced=spiced), max_size=5)
+
+
+@st.composite
+def _entry(
     draw: st.DrawFn, family: int, table: str, chain: str, called: list[str], *, spiced: bool
-) -> list[str]:
-    number = draw(st.integers(0, 5))
-    rules = []
-    for _ in range(number):
-        proto = draw(st.sampled_from(["tcp", "tcp", "udp", "icmp", ""]))
-        choices = _ICMP[family] if proto == "icmp" else _PROTOCOLS[proto]
-        steps = [f"-A {chain}", draw(st.sampled_from(choices))]
-        if draw(st.booleans()):
-            end = draw(st.sampled_from(["-s", "! -s", "-d", "! -d"]))
-            steps.append(f"{end} {draw(st.sampled_from(_ENDS[family]))}")
-        steps += draw(st.lists(st.sampled_from(_MATCHES), max_size=1))
-        if spiced and draw(st.booleans()):
-            steps.append(
-                draw(st.sampled_from(["-m limit --limit 5/sec", "-m length --length 60:"]))
-            )
-        steps.append(draw(st.sampled_from(_targets(table, proto, called))))
-        rules.append(" ".join(filter(None, steps)))
-    return rules
+) -> str:
+    proto = draw(st.sampled_from(["", "tcp", "tcp", "udp", "icmp"]))
+    choices = _ICMP[family] if proto == "icmp" else _PROTOCOLS[proto]
+    steps = [f"-A {chain}", draw(st.sampled_from(choices))]
+    if draw(st.booleans()):
+        end = draw(st.sampled_from(["-s", "! -s", "-d", "! -d"]))
+        steps.append(f"{end} {draw(st.sampled_from(_ENDS[family]))}")
+    steps += draw(st.lists(st.sampled_from(_MATCHES), max_size=1))
+    if spiced and draw(st.booleans()):
+        steps.append(draw(st.sampled_from(["-m limit --limit 5/sec", "-m length --length 60:"])))
+    steps.append(draw(st.sampled_from(_targets(table, proto, called))))
+    return " ".join(filter(None, steps))
 
 
 def _targets(table: str, proto: str, called: list[str]) -> list[str]:

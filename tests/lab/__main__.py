@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from tests.lab import Lab, LabError, plan
 from tests.lab.guide import guide
-from tests.lab.requirements import PACKAGES
+from tests.lab.requirements import FIREWALLS, PACKAGES
 
 
 def main() -> int:
@@ -77,7 +77,7 @@ def _guide(options: argparse.Namespace) -> int:
 
 
 def _packages(options: argparse.Namespace) -> int:
-    print(*PACKAGES)
+    print(*sorted(PACKAGES | FIREWALLS))
     return 0
 
 

@@ -21,6 +21,14 @@ PACKAGES = {
     "util-linux": ("nsenter", "unshare"),
 }
 
+# The same for the tests of firewall rules, which skip one by one where something is missing.
+FIREWALLS = {
+    "dbus-daemon": ("dbus-daemon",),
+    "firewalld": ("firewalld",),
+    "iptables": ("ip6tables-nft", "ip6tables-legacy"),
+    "ufw": ("ufw",),
+}
+
 # What the lab will do later, tried on an empty namespace.
 _TRIAL = (
     "mount -t tmpfs tmpfs /run && ip netns add a && ip netns add b"

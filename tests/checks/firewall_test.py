@@ -1,0 +1,84 @@
+"""The check ``firewall`` over rules that are plain text."""
+
+from __future__ import annotations
+
+import pytest
+
+from ipv6check.firewall.notation import read
+from ipv6check.model import Failure, Finding, Kind
+from ipv6check.probes.addresses import Addresses
+from ipv6check.probes.rules import Rules
+from ipv6check.target import parse
+from ipv6check.testing import run_check
+
+STRICT = """*filter
+:INPUT DROP [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A INPUT -p {icmp} -j ACCEPT
+{rules}
+COMMIT
+"""
+HTTPS = "-A INPUT -p tcp -m tcp --dport 443 -j ACCEPT"
+OWN = Addresses("www.example", "dns", None, None, ("192.0.2.1",), ("2001:db8::1",))
+
+
+def judged(
+    six: str, four: str | None = None, target: str = "www.example:443", addresses: object = OWN
+) -> list[Finding]:
+    """What the check says of these INPUT rules."""
+    files = [("rules.v6", STRICT.format(icmp="ipv6-icmp", rules=six))]
+    if four is not None:
+        files.append(("rules.v4", STRICT.format(icmp="icmp", rules=four)))
+    rules = Rules(read(files))
+    return run_check("firewall", target=parse(target), addresses=addresses, rules=rules)
+
+
+def test_a_port_that_was_forgotten_fails() -> None:
+    """Open in the IPv4 rules alone: half of the users wait for a timeout."""
+    found = judged("", HTTPS)
+    (failed,) = [each for each in found if each.status == "fail"]
+    assert "tcp/443 is open over IPv4 and shut over IPv6" in failed.message
+    assert failed.cause == "firewall"
+    assert failed.subject == "tcp/443"
+
+
+def test_a_back_door_fails() -> None:
+    """Open in the IPv6 rules alone is a hole that nobody sees over IPv4."""
+    found = judged(HTTPS, "")
+    assert any("open over IPv6 and shut over IPv4" in each.message for each in found)
+
+
+def test_both_open_passes() -> None:
+    """Alike, and with the ICMPv6 that IPv6 needs."""
+    assert [each.status for each in judged(HTTPS, HTTPS)] == ["pass"]
+
+
+def test_a_port_that_the_target_names_has_to_be_open() -> None:
+    """Rules for IPv6 alone are judged by the target's own port; a bare name asserts none."""
+    assert "fail" in {each.status for each in judged("")}
+    assert "fail" not in {each.status for each in judged("", target="www.example")}
+
+
+def test_the_targets_address_is_the_one_that_counts() -> None:
+    """A rule for one destination is certain where the target has one address, open without."""
+    rule = "-A INPUT -d 2001:db8::1/128 -p tcp -m tcp --dport 443 -j ACCEPT"
+    assert [each.status for each in judged(rule)] == ["pass"]
+    nowhere = Failure(Kind.SERVFAIL, "no such zone")
+    assert "unknown" in {each.status for each in judged(rule, addresses=nowhere)}
+
+
+def test_another_host_is_skipped() -> None:
+    """Without rules there is nothing to say, and how to get it said is told."""
+    found = run_check("firewall", target=parse("www.example"), addresses=OWN, rules=Rules(None))
+    assert [each.status for each in found] == ["skip"]
+    assert "--firewall" in found[0].message
+
+
+@pytest.mark.parametrize("kind", [Kind.PERMISSION, Kind.OTHER])
+def test_rules_that_cannot_be_read_are_unknown(kind: Kind) -> None:
+    """This host does not tell: that is no fault of the target's."""
+    failure = Failure(kind, "nft list ruleset: Operation not permitted")
+    found = run_check("firewall", target=parse("localhost"), addresses=OWN, rules=failure)
+    assert [(each.status, each.cause) for each in found] == [("unknown", "vantage")]

@@ -1,0 +1,170 @@
+"""Torn and garbled rule files: one clear error or an answer, never a crash or a false certainty."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, assume, given, note, settings
+from hypothesis import strategies as st
+
+from ipv6check.firewall.evaluate import judge
+from ipv6check.firewall.model import RuleError
+from ipv6check.firewall.notation import read
+from ipv6check.firewall.packets import packet
+from tests.firewall import oracle, suite
+
+# So long that only a parser that has lost its way takes it.
+MAX_SECONDS = 5.0
+PROBES = (
+    {"proto": "tcp", "dport": 22, "iif": "eth0", "saddr": "2001:db8:e0::2"},
+    {"proto": "tcp", "dport": 443, "iif": "eth0", "saddr": "198.51.100.2", "family": 4},
+    {"proto": "icmpv6", "type": 135, "iif": "eth0", "saddr": "fe80::2"},
+    {"proto": "icmpv6", "type": 2, "ct": "related", "iif": "eth0", "saddr": "2001:db8:e0::2"},
+)
+SEEDS = [
+    (name, text)
+    for case in suite.every_case()
+    if not case.refused
+    for files in (case.files, *case.derived.values())
+    for name, text in files
+]
+LOADED = [
+    (notation, text)
+    for case in suite.every_case()
+    if not case.refused and len(case.rules) == 1 and not case.legacy
+    for notation, text in case.rules
+]
+PIECES = (
+    *("\x00", "\x1b[31m", "\n", "}", "{", '"', "\\", "!", "$x", "::/129", "99999", "é", "\ud800"),
+    *(" -j ", " -m ", "COMMIT\n", "*filter\n", "table inet x {\n", " accept", " drop", " jump x"),
+    *("[", "]", "null", '{"table": 1}', "-A INPUT -j ACCEPT\n", " != ", " { 1, 2 }", "@s", "# "),
+)
+
+
+@st.composite
+def garbled(draw: st.DrawFn, texts: list[tuple[str, str]]) -> tuple[str, str]:
+    """A text with some of it gone, doubled, swapped or made up."""
+    name, text = draw(st.sampled_from(texts))
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(text)))
+        length = draw(st.integers(0, 40))
+        piece = draw(st.sampled_from(("", text[at : at + length], *PIECES)))
+        cut = draw(st.booleans())
+        text = text[:at] + piece + text[at + (length if cut else 0) :]
+    return name, text
+
+
+def verdicts(name: str, text: str) -> list[str]:
+    """What is said of the probes."""
+    rules = read([(name, text)])
+    return [judge(rules, packet(probe)).verdict for probe in PROBES]
+
+
+def error_of(name: str, text: str) -> str:
+    """What is wrong with a text, empty if nothing is."""
+    try:
+        verdicts(name, text)
+    except RuleError as error:
+        return str(error)
+    return ""
+
+
+@given(garbled(SEEDS))
+@settings(
+    max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
+def test_garbled_text_is_an_error_or_an_answer(question: tuple[str, str]) -> None:
+    """No other exception, no control character in the error's one line, and no hang."""
+    name, text = question
+    began = time.monotonic()
+    said = error_of(name, text)
+    assert said.isprintable()
+    assert said.startswith(name) or not said
+    assert time.monotonic() - began < MAX_SECONDS
+
+
+@given(st.text(max_size=300) | st.binary(max_size=300).map(lambda octets: octets.decode("latin-1")))
+@settings(max_examples=500, deadline=None, derandomize=True)
+def test_noise_is_an_error(text: str) -> None:
+    """What is no rule set at all is refused, and an empty file too."""
+    assert error_of("noise", text).isprintable()
+
+
+def torn(text: str) -> Iterator[str]:
+    """Every proper beginning of a text that lacks more than blanks and remarks, at most 200."""
+    lines = text.rstrip().splitlines(keepends=True)
+    while lines and lines[-1].startswith("#"):
+        lines.pop()
+    whole = "".join(lines).rstrip()
+    step = max(1, len(whole) // 200)
+    yield from (whole[:at] for at in range(1, len(whole), step))
+
+
+ONE_TABLE = [
+    (name, text)
+    for name, text in SEEDS
+    if (text.count("*filter") == 1 and text.count("COMMIT") == 1)
+    or (name.endswith(".nft") and text.count("\ntable ") == 0 and text.startswith("table "))
+    or name.endswith(".json")
+]
+
+
+@pytest.mark.parametrize("number", range(0, len(ONE_TABLE), max(1, len(ONE_TABLE) // 40)))
+def test_a_torn_table_is_never_certain(number: int) -> None:
+    """Wherever the file ends early, its policy may have been the other one, so nobody knows."""
+    name, text = ONE_TABLE[number]
+    for part in torn(text):
+        try:
+            said = set(verdicts(name, part))
+        except RuleError:
+            continue
+        note(part)
+        assert said <= {"depends"}, part
+
+
+@pytest.fixture(scope="module")
+def kernel(request: pytest.FixtureRequest) -> Iterator[oracle.Oracle]:
+    """The kernel itself."""
+    yield from suite.running_oracle(request)
+
+
+@pytest.mark.timeout(300)
+def test_what_the_kernel_refuses_is_never_certain(kernel: oracle.Oracle) -> None:
+    """Garbled rules that nft and ip6tables-restore do not load, and what they do load, judged."""
+    refused = loaded = 0
+
+    @given(garbled(LOADED))
+    @settings(
+        max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+    )
+    def compare(question: tuple[str, str]) -> None:
+        nonlocal refused, loaded
+        notation, text = question
+        # Nothing that a command line or a file could not hold.
+        assume("\x00" not in text and "\ud800" not in text and "include" not in text)
+        try:
+            said = verdicts(suite.NAMES[notation], text)
+        except RuleError:
+            return
+        note(f"{notation}\n{text}")
+        try:
+            seen = kernel.ask([(notation, text)], PROBES)
+        except oracle.RefusedError as error:
+            note(str(error))
+            seen = None
+        refused, loaded = refused + (seen is None), loaded + (seen is not None)
+        if seen is None:
+            assert set(said) <= {"depends"}
+            return
+        wrong = [
+            (ours, theirs.verdict)
+            for ours, theirs in zip(said, seen, strict=True)
+            if ours not in {"depends", theirs.verdict} and theirs.verdict != "ignored"
+        ]
+        assert not wrong
+
+    compare()
+    assert refused
+    assert loaded
