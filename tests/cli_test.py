@@ -555,8 +555,10 @@ def test_closed_pipe(lab: Lab, tmp_path: Path) -> None:
 def test_closed_pipe_and_nothing_else(lab: Lab) -> None:
     """Where nobody listens any more the run ends before its targets do."""
     names = " ".join(f"n{number}.{MUTE}" for number in range(20))
+    # The late answer comes when head has long gone, however busy the machine is.
+    names = f"n.hostile.test both-late-1000.hostile.test {names}"
     script = (
-        f"{COMMAND} n.hostile.test n2.hostile.test {names} {' '.join(HOSTILE)} --timeout 30"
+        f"{COMMAND} {names} {' '.join(HOSTILE)} --timeout 30"
         " --only aaaa -f jsonl --parallel 1 | head -1 >&2; echo ${PIPESTATUS[0]}"
     )
     began = time.monotonic()
@@ -842,7 +844,7 @@ def test_blocking_check(lab: Lab, tmp_path: Path) -> None:
     for target in document(ended.stdout)["targets"]:
         found = statuses(target)
         assert found.pop("stuck") == "error"
-        assert found.pop("listeners") == "skip"
+        assert (found.pop("firewall"), found.pop("listeners")) == ("skip", "skip")
         assert set(found.values()) == {"pass"}
 
 

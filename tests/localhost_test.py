@@ -111,7 +111,7 @@ def test_a_host_without_a_network(lab: Lab, inside: tuple[str, ...]) -> None:
     """All of it is told at once: what listens, and that there is no network to be ready for."""
     code, target = report(lab, [("0.0.0.0", None)], "localhost", "--profile", "host", inside=inside)
     assert (code, target["verdict"]) == (1, "not-ready")
-    assert {each["check"] for each in target["results"]} == {"host", "listeners"}
+    assert {each["check"] for each in target["results"]} == {"firewall", "host", "listeners"}
     status, cause, message = said(target, "host")[0]
     assert (status, cause) == ("fail", "network")
     assert message.endswith("neither IPv6 nor IPv4")

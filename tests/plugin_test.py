@@ -95,8 +95,8 @@ def test_a_profile_chooses_unless_the_user_does(tmp_path: Path) -> None:
     web, host = PROFILES["web"], PROFILES["host"]
     assert "host" not in ids(profile=web)
     assert {"listeners", "good"} <= set(ids([tmp_path], profile=web))
-    assert ids([tmp_path], profile=host) == ["host", "listeners"]
-    assert ids(profile=host, skip=["listeners"]) == ["host"]
+    assert ids([tmp_path], profile=host) == ["firewall", "host", "listeners"]
+    assert ids(profile=host, skip=["firewall", "listeners"]) == ["host"]
     assert ids(profile=host, only=["tcp"]) == ["tcp"]
     assert ids(profile=web, only=["host"]) == ["host"]
 

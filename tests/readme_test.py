@@ -21,6 +21,7 @@ PORT = re.compile(r"\b[0-9]{4,5}\b")
 SHELL = re.compile(r"```(?:sh|yaml)\n(.*?)```", re.DOTALL)
 CALL = re.compile(r"\bipv6check (?!\|)([^#|\n]*)")
 COMMON = {"--help", "--version", "--input", "-i", "-h"}
+OF_FIREWALL = {"--packet", "--packets", "--iif", "--from", "--to", "--forward"}
 
 
 def blocks(text: str) -> list[list[str]]:
@@ -74,6 +75,7 @@ def test_there_are_calls_to_look_at() -> None:
 def test_every_call_is_one_that_the_program_takes(arguments: list[str]) -> None:
     """Options, commands, profiles and targets in the README's commands exist."""
     flags = {f"--{name}" for name in config.OPTIONS} | set(cli.SHORT.values()) | COMMON
+    flags |= OF_FIREWALL if arguments[0] == "firewall" else set()
     assert {each for each in arguments if each.startswith("-")} <= flags
     if arguments[0] == "explain":
         assert plugin.load(only=arguments[1:]).checks

@@ -78,6 +78,8 @@ _SYSCTLS = {
     "net/ipv6/icmp/ratelimit": 0,
     "net/ipv4/ip_forward": 1,
     "net/ipv4/icmp_ratemask": 0,
+    "net/ipv4/conf/all/send_redirects": 0,
+    "net/ipv4/conf/default/send_redirects": 0,
     "net/ipv4/conf/all/rp_filter": 0,
     "net/ipv4/conf/default/rp_filter": 0,
     "net/ipv4/conf/lo/route_localnet": 1,
