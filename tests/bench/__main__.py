@@ -3,10 +3,12 @@
     python -m tests.bench startup
     python -m tests.bench single
     python -m tests.bench bulk [--names 2000] [--rounds 3]
+    python -m tests.bench firewall [--rounds 3]
 
 `startup` compares CPU time with `import typer`. `single` compares the wall time of one healthy
 target with what its longest chain of network waits takes. `bulk` compares a list of the lab's names
 with the same work done by C tools one after another (dnsperf, fping, nmap: Debian packages).
+`firewall` answers all default packets about 10,000 rules, beside the same about one rule.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ FPING_INTERVALS_MS = ("1", "0")
 def main() -> None:
     """Run the benchmark that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("bench", choices=("startup", "single", "bulk"))
+    parser.add_argument("bench", choices=("startup", "single", "bulk", "firewall"))
     parser.add_argument("--names", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
@@ -45,6 +47,8 @@ def main() -> None:
         startup()
     elif chosen.bench == "single":
         single(chosen.rounds)
+    elif chosen.bench == "firewall":
+        firewall(chosen.rounds)
     else:
         bulk(chosen.names, chosen.rounds)
 
@@ -55,6 +59,38 @@ def startup(rounds: int = 15) -> None:
     typer = _median(lambda: _cpu_s([sys.executable, "-c", "import typer"]), rounds)
     print(f"--version {ours * 1000:.0f} ms, import typer {typer * 1000:.0f} ms CPU")
     print(f"ratio {ours / typer:.2f} (at most 1.3)")
+
+
+def firewall(rounds: int, rules: int = 10_000) -> None:
+    """Wall time of `ipv6check firewall` on many rules, beside the same on one rule."""
+    drops = [(f"2001:db8:{number:x}::/48", number % 65_536) for number in range(rules)]
+    save = "".join(
+        f"-A INPUT -s {net} -p tcp -m tcp --dport {port} -j DROP\n" for net, port in drops
+    )
+    text = "".join(f"\t\tip6 saddr {net} tcp dport {port} drop\n" for net, port in drops)
+    policies = ":INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+    chain = "\tchain input {{\n\t\ttype filter hook input priority 0; policy drop;\n"
+    notations = {
+        "ip6tables-save": f"*filter\n{policies}{{}}-A INPUT -p ipv6-icmp -j ACCEPT\nCOMMIT\n",
+        "nft": f"table ip6 filter {{{{\n{chain}{{}}\t\ticmpv6 type 1-255 accept\n\t}}}}\n}}}}\n",
+    }
+    with tempfile.TemporaryDirectory() as directory:
+        for name, frame in notations.items():
+            many, few = Path(directory, f"{name}.many"), Path(directory, f"{name}.few")
+            body = save if name == "ip6tables-save" else text
+            many.write_text(frame.format(body))
+            few.write_text(frame.format(body.splitlines(keepends=True)[0]))
+            walls = [_median(partial(_asked_s, file), rounds) for file in (many, few)]
+            print(
+                f"{name}: {rules} rules {walls[0]:.2f} s (at most 2), one rule {walls[1]:.2f} s, "
+                f"ratio {walls[0] / walls[1]:.1f}"
+            )
+
+
+def _asked_s(rules: Path) -> float:
+    started = time.perf_counter()
+    subprocess.run([COMMAND, "firewall", str(rules)], stdout=subprocess.DEVNULL, check=False)
+    return time.perf_counter() - started
 
 
 def single(rounds: int) -> None:
