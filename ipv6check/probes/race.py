@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from ipv6check.eyeballs.core import Resolved
 from ipv6check.eyeballs.happy import Outcome
 from ipv6check.eyeballs.happy import race as run_race
-from ipv6check.eyeballs.order import attempt_order
-from ipv6check.model import Settings
+from ipv6check.eyeballs.order import RFC6724_TABLE, Table, destination_order
+from ipv6check.eyeballs.policy import RFC8305
+from ipv6check.model import Answer, Failure, Settings
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
 from ipv6check.target import Target
+
+# Stands for the source of IPv4 packets, of which RFC 6724 asks no more than that there is one.
+_ANY_IPV4 = "192.0.2.1"
 
 
 async def race(
@@ -17,10 +24,39 @@ async def race(
     """Race on the first port that anything answers on; None where only one family can run."""
     if not addresses.ipv6 or not addresses.ipv4:
         return None
-    order = attempt_order(addresses.ipv6, addresses.ipv4)
+    order = system_order(addresses, net.vantage().source_ipv6)
+    rank = {address: place for place, address in enumerate(order)}
     outcome = None
     for port in settings.ports_for(target.ports):
-        outcome = await run_race(order, port, net.connect)
+        outcome = await run_race(RFC8305, resolved(addresses), rank, port, net.connect)
         if outcome.winner is not None:
             break
     return outcome
+
+
+def resolved(addresses: Addresses) -> Mapping[str, Resolved]:
+    """What the resolver said by type, and when; the addresses that packets may go to."""
+    return {
+        "AAAA": Resolved(addresses.ipv6, _elapsed_ms(addresses.aaaa)),
+        "A": Resolved(addresses.ipv4, _elapsed_ms(addresses.a)),
+    }
+
+
+def _elapsed_ms(answer: Answer | Failure | None) -> float:
+    return 0.0 if answer is None else answer.elapsed_ms
+
+
+def system_order(
+    addresses: Addresses, source_ipv6: str | None, table: Table = RFC6724_TABLE
+) -> list[str]:
+    """The addresses by RFC 6724, those that it does not tell apart as the resolver gave them."""
+    # glibc has those of A first where RFC 6724 does not tell.
+    published = [*_records(addresses.a, addresses.ipv4), *_records(addresses.aaaa, addresses.ipv6)]
+    sources = {each: source_ipv6 if ":" in each else _ANY_IPV4 for each in published}
+    return destination_order(published, sources, table)
+
+
+def _records(answer: Answer | Failure | None, usable: tuple[str, ...]) -> list[str]:
+    """The usable addresses in the order of the answer."""
+    given = answer.records if isinstance(answer, Answer) else ()
+    return sorted(usable, key=lambda each: given.index(each) if each in given else len(given))
