@@ -79,6 +79,7 @@ class _Lane:
 
     queue: list[str] = field(default_factory=list)
     started_ms: float | None = None
+    ended_ms: float = -inf
     latest: int = -1
     kicked: bool = False
 
@@ -105,6 +106,7 @@ class Race:
         self._asked_ms: dict[str, float] = {}
         self._found: dict[str, Sequence[str]] = {}
         self._known_ms = self._joined_ms = inf
+        self._told_ms = 0.0
         self._round: list[str] = []
         self._rounds = 0
         self._tried: set[str] = set()
@@ -126,10 +128,11 @@ class Race:
         """A question is answered; no addresses where the answer has none or is an error."""
         if self.done or self._asked_ms.pop(rdtype, None) is None:
             return ()
+        self._told_ms = now_ms
         if addresses:
             self._found[rdtype] = addresses
             self._known_ms = min(self._known_ms, now_ms)
-        if addresses and self._lanes:
+        if addresses and not self._resolving:
             self._joined_ms = now_ms
             self._fill(self._addresses())
         return (*self._ask(now_ms), *self._advance(now_ms))
@@ -153,7 +156,7 @@ class Race:
         """The attempt is over, without a connection."""
         if self.done or attempt not in self._running:
             return ()
-        self._remove(attempt)
+        self._remove(attempt, now_ms)
         return self._advance(now_ms)
 
     def tick(self, now_ms: float) -> Actions:
@@ -166,7 +169,7 @@ class Race:
         """Everything that is due by now."""
         actions: list[Action] = [*self._forget_questions(now_ms), *self._time_out(now_ms)]
         while not self.done:
-            if not self._lanes and now_ms >= self._enough_ms():
+            if self._resolving and now_ms >= self._enough_ms():
                 self._open(self._addresses(), now_ms)
             actions += self._start_attempts(now_ms)
             if self._hopeful():
@@ -178,9 +181,10 @@ class Race:
 
     def _hopeful(self) -> bool:
         """Whether there is anything to wait for."""
-        return bool(
-            self._running or self._asked_ms or any(lane.queue for lane in self._lanes.values())
-        )
+        if self._resolving and self._known_ms < inf:
+            return True
+        waiting = any(lane.queue for lane in self._lanes.values())
+        return bool(self._running or self._asked_ms or waiting)
 
     def _end(self, why: str, winner: int | None = None) -> Actions:
         self.done = True
@@ -195,7 +199,7 @@ class Race:
         """When something is due, should nothing happen before."""
         times = [self._deadline_ms, *(each.deadline_ms for each in self._running.values())]
         times += [asked + self._policy.dns_timeout_ms for asked in self._asked_ms.values()]
-        if not self._lanes:
+        if self._resolving:
             times.append(self._enough_ms())
         times += [self._due_ms(lane) for lane in self._lanes.values() if lane.queue]
         return min(times)
@@ -219,12 +223,22 @@ class Race:
             return self._end("resolver")
         for rdtype in overdue:
             del self._asked_ms[rdtype]
+            self._told_ms = now_ms
         return self._ask(now_ms)
 
     def _enough_ms(self) -> float:
         """When the addresses that are known by now are enough to begin."""
         missing = (*self._asked_ms, *self._unasked)
-        return self._known_ms + max((self._delays_ms[each] for each in missing), default=0.0)
+        if self._known_ms == inf or not missing:
+            enough_ms = max(self._known_ms, self._told_ms)
+        else:
+            enough_ms = self._known_ms + max(self._delays_ms[each] for each in missing)
+        return enough_ms + self._policy.own_ms
+
+    @property
+    def _resolving(self) -> bool:
+        """Whether no attempt may begin yet."""
+        return self._began_ms == inf
 
     def _addresses(self) -> list[str]:
         return [each for rdtype in self._delays_ms for each in self._found.get(rdtype, ())]
@@ -272,7 +286,7 @@ class Race:
             return (*cancelled, *self._end("timeout"))
         overdue = [n for n, each in self._running.items() if now_ms >= each.deadline_ms]
         for attempt in overdue:
-            self._remove(attempt)
+            self._remove(attempt, now_ms)
         return [Cancel(attempt, "timeout") for attempt in overdue]
 
     def _start_attempts(self, now_ms: float) -> Iterator[Action]:
@@ -284,7 +298,7 @@ class Race:
     def _start(self, lane: _Lane, why: str, now_ms: float) -> Iterator[Action]:
         if 0 < self._policy.alive_max <= len(self._running):
             oldest = next(iter(self._running))
-            del self._running[oldest]
+            self._running.pop(oldest).lane.ended_ms = now_ms
             yield Cancel(oldest, "crowded")
         address, attempt = lane.queue.pop(0), self._attempts
         self._attempts += 1
@@ -297,7 +311,7 @@ class Race:
         """Why the lane's next attempt is to start now, None where it is not."""
         if not self._attempts:
             return "first"
-        stuck = self._stuck(lane)
+        stuck = self._stuck(lane) and not self._asleep(lane, now_ms)
         if not stuck and now_ms < self._due_ms(lane):
             return None
         if self._joined_ms == now_ms:
@@ -313,6 +327,10 @@ class Race:
             return lane.kicked or lane.latest not in self._running
         return lane.kicked or not self._alive(lane)
 
+    def _asleep(self, lane: _Lane, now_ms: float) -> bool:
+        """Whether the client will see only later that this lane's next attempt may start."""
+        return self._policy.poll_ms > 0 and lane.started_ms is not None and lane.ended_ms == now_ms
+
     def _alive(self, lane: _Lane) -> bool:
         return any(each.lane is lane for each in self._running.values())
 
@@ -320,7 +338,10 @@ class Race:
         """When the lane's next attempt starts at the latest."""
         if lane.started_ms is None:
             return self._began_ms + (self._policy.fallback_delay_ms or 0.0)
-        return lane.started_ms + self._policy.connection_attempt_delay_ms
+        due_ms = lane.started_ms + self._policy.connection_attempt_delay_ms
+        if self._policy.poll_ms and self._stuck(lane):
+            return min(due_ms, lane.ended_ms + self._policy.poll_ms)
+        return due_ms
 
     def _limit_ms(self, lane: _Lane, now_ms: float) -> float:
         """How long an attempt may last that starts now; its address has left the queue."""
@@ -333,9 +354,10 @@ class Race:
             return min(limit_ms, share_ms, left_ms)
         return min(limit_ms, left_ms / 2) if policy.share == "half" and lane.queue else limit_ms
 
-    def _remove(self, attempt: int) -> None:
+    def _remove(self, attempt: int, now_ms: float) -> None:
         """An attempt has failed; with the last one of a lane the others may go on."""
         lane = self._running.pop(attempt).lane
+        lane.ended_ms = now_ms
         if self._policy.lane_end_kicks and not lane.queue and not self._alive(lane):
             for other in self._lanes.values():
                 other.kicked = other is not lane

@@ -35,6 +35,7 @@ class Policy:
         https_delay_ms: the same for HTTPS records; None asks for none.
         dns_timeout_ms: when it takes a question for unanswered.
         needs_a: a question for A that nobody answers is fatal, whatever AAAA says.
+        own_ms: what the program itself takes between the answers and its first attempt.
 
     Order (RFC 8305 section 4):
         prefer: the family that goes first; ``os`` leaves it to getaddrinfo's order (RFC 6724).
@@ -52,6 +53,8 @@ class Policy:
             (``idle``).
         fallback_delay_ms: races two families, each one with attempts of its own: when the second
             family begins at the latest (RFC 6555 section 4.2). None has one list.
+        poll_ms: after a failure the next address of a family waits until the client looks again:
+            when anything else happens, or after this time; 0 is at once.
         lane_end_kicks: of two families, one that has no address left starts the other's next.
         alive_max: how many attempts go on at once, the oldest is dropped; 0 is any number.
 
@@ -76,6 +79,7 @@ class Policy:
     https_delay_ms: float | None = None
     dns_timeout_ms: float = GLIBC_DNS_TIMEOUT_MS
     needs_a: bool = True
+    own_ms: float = 0.0
 
     prefer: Literal["os", "ipv6", "ipv4"] = "os"
     interleave: Literal["none", "alternate", "second"] = "none"
@@ -87,6 +91,7 @@ class Policy:
     connection_attempt_delay_max_ms: float | None = None
     kick: Literal["latest", "idle"] = "latest"
     fallback_delay_ms: float | None = None
+    poll_ms: float = 0.0
     lane_end_kicks: bool = False
     alive_max: int = 0
 

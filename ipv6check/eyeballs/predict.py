@@ -34,8 +34,19 @@ BOUNDARY_MS = 10.0
 SYN_TIMEOUTS_MS = {1: 3100.0, 2: 7120.0, 3: 19_500.0, 4: 35_600.0, 5: 68_100.0, 6: 133_600.0}
 SYN_TIMEOUT_MS = SYN_TIMEOUTS_MS[6]
 
+
+def syn_timeout_ms(retries: int | None) -> float:
+    """How long a host that repeats so many SYNs waits for an answer; None is the usual number."""
+    if retries is None:
+        return SYN_TIMEOUT_MS
+    # Without a measurement: the last wait doubles with each.
+    return SYN_TIMEOUTS_MS.get(retries) or SYN_TIMEOUT_MS * 2.0 ** (retries - 6)
+
+
 Tcp = Literal["connected", "failed", "silent"]
 Tls = Literal["ok", "failed", "silent"]
+# What an address that was not surveyed may do besides failing at once.
+_UNSEEN: tuple[Tcp, ...] = ("connected", "silent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +188,8 @@ def _foresee(policy: Policy, survey: Survey) -> list[_End]:
     if ends[0].near:
         ends += [_Run(policy, each).end() for each in _neighbours(survey)]
     if any(end.unseen for end in ends):
-        ends.append(_Run(policy, _World(survey, unseen=Seen("silent"))).end())
+        unseen = (_World(survey, unseen=Seen(tcp)) for tcp in _UNSEEN)
+        ends += [_Run(policy, each).end() for each in unseen]
     return ends
 
 

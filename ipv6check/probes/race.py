@@ -49,14 +49,12 @@ def _elapsed_ms(answer: Answer | Failure | None) -> float:
 def system_order(
     addresses: Addresses, source_ipv6: str | None, table: Table = RFC6724_TABLE
 ) -> list[str]:
-    """The addresses by RFC 6724, those that it does not tell apart as the resolver gave them."""
+    """All published addresses by RFC 6724; what it does not tell apart, as the resolver has it."""
     # glibc has those of A first where RFC 6724 does not tell.
     published = [*_records(addresses.a, addresses.ipv4), *_records(addresses.aaaa, addresses.ipv6)]
     sources = {each: source_ipv6 if ":" in each else _ANY_IPV4 for each in published}
     return destination_order(published, sources, table)
 
 
-def _records(answer: Answer | Failure | None, usable: tuple[str, ...]) -> list[str]:
-    """The usable addresses in the order of the answer."""
-    given = answer.records if isinstance(answer, Answer) else ()
-    return sorted(usable, key=lambda each: given.index(each) if each in given else len(given))
+def _records(answer: Answer | Failure | None, usable: tuple[str, ...]) -> tuple[str, ...]:
+    return answer.records if isinstance(answer, Answer) else usable

@@ -148,6 +148,8 @@ POLICIES = st.one_of(
         kick=st.sampled_from(["latest", "idle"]),
         fallback_delay_ms=st.none() | TIMES,
         lane_end_kicks=st.booleans(),
+        poll_ms=st.sampled_from([0.0, 1000.0]),
+        own_ms=st.sampled_from([0.0, 35.0]),
         alive_max=st.integers(0, 3),
         attempt_timeout_ms=DELAYS,
         last_unlimited=st.booleans(),
@@ -415,3 +417,31 @@ def test_a_late_start_keeps_its_distance() -> None:
     assert race.tick(250.0) == (WaitUntil(254.0),)
     assert race.tick(254.0)[0] == Connect(1, SIX[1], "timer")
     assert race.started(0, 260.0) == ()
+
+
+def test_a_client_that_looks_again_later() -> None:
+    """After a failure the next of a family waits for a timer, for news, or a second (curl 7.88)."""
+    policy = replace(RFC6555, fallback_delay_ms=200.0, poll_ms=1000.0)
+    assert play(policy, [NO, OK], [OK]).story()[1:] == [
+        (SIX[1], "failure", 200.0),
+        (FOUR[0], "timer", 200.0),
+    ]
+    played = play(policy, [(False, 7000.0), OK], [(False, 50.0)])
+    assert played.story()[2] == (SIX[1], "failure", 8000.0)
+    played = play(policy, [(False, 7000.0), None], [(False, 7000.0), OK])
+    assert played.story()[2:] == [(SIX[1], "failure", 7200.0), (FOUR[1], "failure", 8200.0)]
+    assert play(policy, [NO], [OK]).story()[1] == (FOUR[0], "failure", 10.0), "another family"
+
+
+def test_a_client_with_a_time_of_its_own() -> None:
+    """A JVM takes a while between the answers and its first attempt."""
+    played = play(Policy(own_ms=35.0), [OK], [OK], aaaa_ms=20.0, a_ms=3.0)
+    assert played.story() == [(SIX[0], "first", 55.0)]
+    played = play(replace(RFC8305, own_ms=5.0), [OK], [OK], aaaa_ms=200.0, a_ms=3.0)
+    assert played.story()[0] == (FOUR[0], "first", 58.0)
+
+
+def test_nothing_but_mapped_addresses() -> None:
+    """Where every address is left out there is nothing to try."""
+    answers = {"AAAA": (("::ffff:192.0.2.1",), 0.0), "A": ((), 5.0)}
+    assert Play(RFC8305, {}, answers).done == Done(None, "resolver")

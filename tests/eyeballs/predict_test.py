@@ -52,9 +52,9 @@ FAULTS = {
     "IPv6 slow 400, IPv4 refuses": survey([slow(400)], [NO]),
 }
 # The family that the request went over, and its milliseconds from the first DNS query to the
-# server; F is a failure. A slow path takes its delay twice by then.
+# server, where that was told; F is a failure. A slow path takes its delay twice by then.
 MEASURED = {
-    "curl 7.88": "4:2 4:202 4:202 4:202 4:202 4:202 4:203 - - 6:1 6:802",
+    "curl 7.88": "4:2 4:202 4:202 4:202 4:202 4:202 4:203 6:8136 4:8320 6:1 6:802",
     "curl 8.16": "4:1 4:202 4:202 4:202 4:202 4:202 4:203 6:404 4:604 6:1 6:802",
     "curl 8.20": "4:1 4:202 4:202 4:202 4:202 4:202 4:203 6:404 4:604 6:1 6:802",
     "curl 8.22": "4:1 4:202 4:202 4:202 4:202 4:202 4:203 6:404 4:604 6:1 6:802",
@@ -75,17 +75,16 @@ MEASURED = {
     "asyncio plain": "4:1 6:422 6:582 6:622 6:2003 4:7120 4:21410 6:7140 4:21410 6:1 6:803",
     "httpx": "4:1 6:422 6:583 6:622 6:2003 4:5007 4:15017 6:5006 4:15011 6:1 6:803",
     "node 18": "F 6:424 6:583 6:622 6:2004 F F F F 6:3 6:804",
-    "java urlconnection": "4:2 4:2 4:2 4:2 4:2 4:2 4:2 F F F F",
-    "java http": "4:2 4:2 4:2 4:2 4:2 4:2 4:2 F F F F",
-    "netty": "4:2 4:2 4:2 4:2 4:2 4:2 4:2 F F F F",
-    "okhttp 4": "4:2 4:2 4:2 4:2 4:2 4:2 4:2 6:7150 4:7150 6:7160 6:812",
-    "apache httpclient": "4:2 4:2 4:2 4:2 4:2 4:2 4:2 6:7150 4:7150 6:7160 6:812",
+    "java urlconnection": "4 4 4 4 4 4 4 F F F F",
+    "java http": "4:37 4:32 4 4 4 4 4 F F F F",
+    "netty": "4 4 4 4 4 4 4 F F F F",
+    "okhttp 4": "4 4 4 4 4 4 4 6:7150 4:7150 6:7160 6:812",
+    "apache httpclient": "4 4 4 4 4 4 4 6:7150 4:7150 6:7160 6:812",
 }
 CELLS = [
     (name, fault, measured)
     for name, row in MEASURED.items()
     for fault, measured in zip(FAULTS, row.split(), strict=True)
-    if measured != "-"
 ]
 BROWSERS = {"chrome", "chrome-hev3", "firefox"}
 # Cells that lie within 10 ms of the client's delay.
@@ -109,6 +108,8 @@ def test_as_measured(name: str, fault: str, measured: str) -> None:
         assert found.outcome == "either"
     else:
         assert (found.outcome, found.family) == ("connected", f"ipv{family}")
+    if not at:
+        return
     # Those that are near were measured to end on IPv4, as they are predicted without the margin.
     address = found.address or FOUR[0]
     limit_ms = 60.0 if found.client in BROWSERS else 25.0
@@ -188,7 +189,8 @@ def test_servfail_costs_nothing() -> None:
     """A negative answer is an answer."""
     world = survey([], [HERE])
     assert {each.family for each in predict_all(load(), world)} == {"ipv4"}
-    assert all((each.connect_ms or inf) < 3.0 for each in predict_all(load(), world))
+    without_jvm = [client for client in load() if not client.policy.own_ms]
+    assert all((each.connect_ms or inf) < 3.0 for each in predict_all(without_jvm, world))
 
 
 @pytest.mark.parametrize(
@@ -238,13 +240,15 @@ def test_a_mapped_address() -> None:
 
 
 def test_an_address_that_was_not_surveyed() -> None:
-    """What was not observed is not known: it may refuse, or be silent."""
+    """What was not observed is not known: it may connect, refuse, or be silent."""
     world = survey([HERE], [HERE])
     blind = replace(world, seen={FOUR[0]: HERE})
-    found = predict(CLIENTS["node 18"], blind)
-    assert found.outcome == "failed"
+    for name in ("node 18", "wget", "chrome"):
+        found = predict(CLIENTS[name], blind)
+        assert (found.outcome, found.family) == ("either", None)
     found = predict(CLIENTS["wget"], blind)
-    assert (found.family, found.earliest_ms, found.latest_ms) == ("ipv4", 1.5, 7121.5)
+    assert (found.earliest_ms, found.latest_ms) == (1.0, 7121.5)
+    assert predict(CLIENTS["netty"], blind).outcome == "connected"
 
 
 def test_the_system_decides_who_goes_first() -> None:
