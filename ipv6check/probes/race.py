@@ -9,29 +9,26 @@ from ipv6check.eyeballs.happy import Outcome
 from ipv6check.eyeballs.happy import race as run_race
 from ipv6check.eyeballs.order import RFC6724_TABLE, Table, destination_order
 from ipv6check.eyeballs.policy import RFC8305
-from ipv6check.model import Answer, Failure, Settings
+from ipv6check.model import Answer, Failure
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
-from ipv6check.target import Target
+from ipv6check.probes.connections import Connections
 
 # Stands for the source of IPv4 packets, of which RFC 6724 asks no more than that there is one.
 _ANY_IPV4 = "192.0.2.1"
 
 
-async def race(
-    addresses: Addresses, target: Target, settings: Settings, net: Net
-) -> Outcome | None:
-    """Race on the first port that anything answers on; None where only one family can run."""
+async def race(addresses: Addresses, connections: Connections, net: Net) -> Outcome | None:
+    """Race on the first port that anything accepts on; None where only one family can run."""
     if not addresses.ipv6 or not addresses.ipv4:
         return None
-    order = system_order(addresses, net.vantage().source_ipv6)
+    offered = {attempt.port for attempt in connections.attempts if attempt.connected}
+    port = next((port for port in connections.ports if port in offered), None)
+    if port is None:
+        return Outcome(connections.ports[0], None, 0.0, ())
+    order = system_order(addresses, connections, net.vantage().source_ipv6)
     rank = {address: place for place, address in enumerate(order)}
-    outcome = None
-    for port in settings.ports_for(target.ports):
-        outcome = await run_race(RFC8305, resolved(addresses), rank, port, net.connect)
-        if outcome.winner is not None:
-            break
-    return outcome
+    return await run_race(RFC8305, resolved(addresses), rank, port, net.connect)
 
 
 def resolved(addresses: Addresses) -> Mapping[str, Resolved]:
@@ -47,12 +44,19 @@ def _elapsed_ms(answer: Answer | Failure | None) -> float:
 
 
 def system_order(
-    addresses: Addresses, source_ipv6: str | None, table: Table = RFC6724_TABLE
+    addresses: Addresses,
+    connections: Connections,
+    source_ipv6: str | None,
+    table: Table = RFC6724_TABLE,
 ) -> list[str]:
-    """All published addresses by RFC 6724; what it does not tell apart, as the resolver has it."""
+    """All published addresses by RFC 6724; what it does not tell apart, as the resolver has it.
+
+    The kernel's choice of a source is known where it was seen; ``source_ipv6`` stands for it else.
+    """
     # glibc has those of A first where RFC 6724 does not tell.
     published = [*_records(addresses.a, addresses.ipv4), *_records(addresses.aaaa, addresses.ipv6)]
     sources = {each: source_ipv6 if ":" in each else _ANY_IPV4 for each in published}
+    sources |= {each.address: each.source for each in connections.attempts if each.source}
     return destination_order(published, sources, table)
 
 

@@ -32,7 +32,7 @@ async def survey(addresses: Addresses, connections: Connections, net: Net) -> Ma
         "AAAA": _resolved(addresses.aaaa, addresses.ipv6),
         "A": _resolved(addresses.a, addresses.ipv4),
     }
-    order = tuple(system_order(addresses, net.vantage().source_ipv6, GLIBC_TABLE))
+    order = tuple(system_order(addresses, connections, net.vantage().source_ipv6, GLIBC_TABLE))
     patience_ms = syn_timeout_ms(_syn_retries())
     # Without a usable AAAA nothing was tried: IPv4 is what clients end on then.
     missing = () if connections.attempts else product(addresses.ipv4, connections.ports)

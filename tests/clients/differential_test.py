@@ -13,6 +13,10 @@ from tests.clients.measure import Row, bench, scenarios
 from tests.clients.programs import DIRECTORY, programs
 from tests.lab import Lab
 
+if not DIRECTORY:
+    reason = "IPV6CHECK_CLIENTS is not set: python -m tests.clients install DIRECTORY"
+    pytest.skip(reason, allow_module_level=True)
+
 pytestmark = pytest.mark.timeout(1800)
 NAMES = [scenario.name for scenario in scenarios()]
 
@@ -20,8 +24,6 @@ NAMES = [scenario.name for scenario in scenarios()]
 @pytest.fixture(scope="module")
 def rows() -> Iterator[dict[str, Row]]:
     """Every installed client before every scenario."""
-    if not DIRECTORY:
-        pytest.skip("IPV6CHECK_CLIENTS is not set: python -m tests.clients install DIRECTORY")
     if reason := Lab.unavailable():
         pytest.skip(f"the lab cannot run here: {reason}")
     with bench() as running:

@@ -12,7 +12,6 @@ from ipv6check.eyeballs.core import Resolved
 from ipv6check.eyeballs.predict import SYN_TIMEOUT_MS, Seen, Survey, syn_timeout_ms
 from ipv6check.model import Answer, Attempt, Failure, Kind, Vantage
 from ipv6check.probes.connections import Connections
-from ipv6check.probes.race import resolved, system_order
 from ipv6check.probes.survey import survey
 from ipv6check.testing import FakeNet, answer, attempt
 from tests.probes.observing import V4, V6, V6B, observed, published
@@ -98,13 +97,6 @@ def test_the_order_is_the_system_s() -> None:
     assert surveyed(*attempts, aaaa=aaaa, net=here)[443].order == (V6B, V6, V4)
     blind = FakeNet(vantage=Vantage(ipv6="no", source_ipv6=None))
     assert surveyed(*attempts, aaaa=aaaa, net=blind)[443].order == (V4, V6B, V6)
-
-
-def test_what_the_race_hears() -> None:
-    """The race is told of usable addresses alone, and when they came."""
-    found = replace(published(V6, V4), aaaa=answer(NAME, "AAAA", "fd00::1", V6, elapsed_ms=9.0))
-    assert resolved(found) == {"AAAA": Resolved((V6,), 9.0), "A": Resolved((V4,), 0.0)}
-    assert system_order(found, "2d00:6ab:c::2")[0] == V6
 
 
 @pytest.mark.parametrize(
