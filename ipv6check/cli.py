@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from ipv6check import __version__
 
-COMMANDS = ("check", "list", "explain", "demo", "schema")
+COMMANDS = ("check", "list", "explain", "clients", "demo", "schema")
 SHORT = {"port": "-p", "format": "-f", "quiet": "-q", "verbose": "-v"}
 USAGE = 2
 
@@ -67,6 +67,7 @@ def _open_closed_streams() -> None:
 def _refuse(error: Exception) -> None:
     """The one line that bad input gets. Anything else than our own errors is a defect: raise it."""
     from ipv6check.config import ConfigError  # noqa: PLC0415
+    from ipv6check.eyeballs.clients import ClientsError  # noqa: PLC0415
     from ipv6check.output import OutputError  # noqa: PLC0415
     from ipv6check.plugin import PluginError  # noqa: PLC0415
     from ipv6check.target import TargetError, harmless  # noqa: PLC0415
@@ -78,7 +79,9 @@ def _refuse(error: Exception) -> None:
     elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
         line = f"standard output cannot be written: {error.strerror}"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    elif not isinstance(error, ConfigError | OutputError | PluginError | TargetError):
+    elif not isinstance(
+        error, ClientsError | ConfigError | OutputError | PluginError | TargetError
+    ):
         raise error
     sys.stderr.write(f"ipv6check: {line}\n")
     sys.exit(USAGE)
@@ -103,7 +106,9 @@ def _app(wanted: str) -> Any:
     private = Annotated[list[Path] | None, directories]
     _list.__annotations__["checks_dir"] = private
     _explain.__annotations__["checks_dir"] = private
-    for command in (_list, _explain, _demo, _schema):
+    own = typer.Option("--clients-dir", metavar="DIR", help="Read DIR's clients too. Repeatable.")
+    _clients.__annotations__["clients_dir"] = Annotated[list[Path] | None, own]
+    for command in (_list, _explain, _clients, _demo, _schema):
         app.command(command.__name__[1:])(command)
     return app
 
@@ -174,6 +179,13 @@ def _explain(check: str, *, checks_dir: Any = None) -> None:
     from ipv6check import catalogue  # noqa: PLC0415
 
     sys.stdout.write(catalogue.explanation(check, _private(checks_dir)))
+
+
+def _clients(*, clients_dir: Any = None) -> None:
+    """List the clients whose fallback is predicted: how each connects, and how that is known."""
+    from ipv6check import catalogue  # noqa: PLC0415
+
+    sys.stdout.write(catalogue.clients(clients_dir or ()))
 
 
 def _private(checks_dir: Any) -> tuple[Path, ...]:
