@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from ipv6check import __version__
 
-COMMANDS = ("check", "list", "explain", "clients", "demo", "schema")
+COMMANDS = ("check", "race", "list", "explain", "clients", "demo", "schema")
 SHORT = {"port": "-p", "format": "-f", "quiet": "-q", "verbose": "-v"}
 USAGE = 2
 
@@ -108,7 +108,12 @@ def _app(wanted: str) -> Any:
     _explain.__annotations__["checks_dir"] = private
     own = typer.Option("--clients-dir", metavar="DIR", help="Read DIR's clients too. Repeatable.")
     _clients.__annotations__["clients_dir"] = Annotated[list[Path] | None, own]
-    for command in (_list, _explain, _clients, _demo, _schema):
+    _race.__annotations__ |= {
+        "clients_dir": Annotated[list[Path] | None, own],
+        "nameserver": Annotated[list[str] | None, typer.Option(help="Ask this one. Repeatable.")],
+        "happy_eyeballs": Annotated[str, typer.Option(help="rfc8305 or rfc6555.")],
+    }
+    for command in (_race, _list, _explain, _clients, _demo, _schema):
         app.command(command.__name__[1:])(command)
     return app
 
@@ -165,6 +170,35 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
     )
     command.__annotations__ = annotations
     return command
+
+
+def _race(
+    target: str,
+    *,
+    nameserver: Any = None,
+    happy_eyeballs: str = "rfc8305",
+    internal: bool = False,
+    clients_dir: Any = None,
+) -> None:
+    """Show the race of Happy Eyeballs while it runs, and what each named client would feel."""
+    from ipv6check import config, live, session  # noqa: PLC0415
+    from ipv6check.eyeballs import clients, policy  # noqa: PLC0415
+    from ipv6check.reporters import formats  # noqa: PLC0415
+    from ipv6check.target import parse  # noqa: PLC0415
+
+    if happy_eyeballs not in {"rfc8305", "rfc6555"}:
+        raise config.ConfigError(f"--happy-eyeballs {happy_eyeballs!r}: not rfc8305 or rfc6555")
+    given = {"nameserver": nameserver or None, "internal": internal or None}
+    settings = config.load(given, os.environ, Path.cwd(), formats()).settings
+    parsed, known = parse(target), clients.load(clients_dir or ())
+    algorithm = policy.ALGORITHMS[happy_eyeballs]
+
+    def say(line: str) -> None:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+    net = session.local_net(settings, 1)
+    sys.exit(live.run(settings, parsed, algorithm, known, net, say))
 
 
 def _list(*, checks_dir: Any = None) -> None:

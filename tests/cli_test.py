@@ -310,6 +310,16 @@ def test_a_private_client(tmp_path: Path) -> None:
     )
 
 
+def test_race() -> None:
+    """The race on loopback shows attempts and clients; what it does not know is one line."""
+    ended = run("race", "localhost:9", "--internal")
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert "nobody connects to port 9" in ended.stdout
+    ended = run("race", "localhost", "--happy-eyeballs", "v9")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "ipv6check: --happy-eyeballs 'v9': not rfc8305 or rfc6555\n"
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-"])
 def test_closed_streams(closed: str) -> None:
     """A stream that the caller closed is no reason to crash, and keeps the exit code.

@@ -22,6 +22,7 @@ from ipv6check.eyeballs.policy import Policy
 from ipv6check.model import Attempt
 
 Connector = Callable[[str, int], Awaitable[Attempt]]
+RUNNING = "running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,8 @@ class Entrant:
 
     ``why`` it began: first, timer (a delay was over), failure (of another) or answer (its address
     came late). Times are milliseconds since the first DNS query; ``started_ms`` is when the SYN
-    left. ``outcome`` is an Attempt's, or cancelled. ``rtt_ms`` and ``retransmissions`` are the
-    kernel's (TCP_INFO), where the handshake was completed.
+    left. ``outcome`` is running, an Attempt's, or cancelled. ``rtt_ms`` and ``retransmissions``
+    are the kernel's (TCP_INFO), where the handshake was completed.
     """
 
     address: str
@@ -60,14 +61,16 @@ async def race(
     rank: Mapping[str, int],
     port: int,
     connect: Connector,
+    tell: Callable[[Entrant], None] = lambda _: None,
 ) -> Outcome:
     """Connect as this policy does, to what the DNS has said.
 
     The answers come when they came from the resolver, but nobody waits for them again: while no
     attempt is under way, the race's clock is put forward. ``rank`` is each address's place in the
-    order of RFC 6724. Whatever ``connect`` raises comes out, and no attempt is left behind.
+    order of RFC 6724. ``tell`` hears of each attempt when it has started, and when it has ended.
+    Whatever ``connect`` raises comes out, and no attempt is left behind.
     """
-    contest = _Contest(policy, dns, rank, port, connect)
+    contest = _Contest(policy, dns, rank, port, connect, tell)
     try:
         await contest.run()
     finally:
@@ -83,6 +86,7 @@ class _Contest:
         rank: Mapping[str, int],
         port: int,
         connect: Connector,
+        tell: Callable[[Entrant], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._origin_ms = self._loop.time() * 1000
@@ -90,6 +94,7 @@ class _Contest:
         self._dns = dns
         self._port = port
         self._connect = connect
+        self._tell = tell
         self._answers: list[tuple[float, str]] = []
         self._wake_ms: float | None = None
         self._running: dict[asyncio.Task[Attempt], int] = {}
@@ -171,7 +176,7 @@ class _Contest:
         """Note how an attempt ended, and when by the kernel's clock, to the microsecond."""
         begun = self._entrants[number]
         ended_ms = min(begun.started_ms + result.elapsed_ms, self._now_ms())
-        self._entrants[number] = replace(
+        ended = replace(
             begun,
             ended_ms=ended_ms,
             outcome=result.outcome,
@@ -179,6 +184,7 @@ class _Contest:
             rtt_ms=result.rtt_ms,
             retransmissions=result.retransmissions,
         )
+        self._note(number, ended)
         return round(ended_ms, 3)
 
     def _move(self, due_ms: float | None) -> None:
@@ -222,7 +228,7 @@ class _Contest:
     async def _attempt(self, number: int, address: str, why: str) -> Attempt:
         # The SYN leaves in the same step of the loop, so that nothing comes between it and this.
         now_ms = self._now_ms()
-        self._entrants[number] = Entrant(address, why, now_ms, now_ms, "cancelled")
+        self._note(number, Entrant(address, why, now_ms, now_ms, RUNNING))
         self._obey(self._core.started(number, now_ms), now_ms)
         return await self._connect(address, self._port)
 
@@ -235,4 +241,8 @@ class _Contest:
         self._closing.append(attempt)
         if number in self._entrants:
             begun = self._entrants[number]
-            self._entrants[number] = replace(begun, ended_ms=self._now_ms(), outcome=outcome)
+            self._note(number, replace(begun, ended_ms=self._now_ms(), outcome=outcome))
+
+    def _note(self, number: int, entrant: Entrant) -> None:
+        self._entrants[number] = entrant
+        self._tell(entrant)

@@ -310,3 +310,22 @@ def test_rules_of_the_race(hosts: list[tuple[bool | None, float]]) -> None:
         assert outcome.winner is None
         assert len(entrants) == len(hosts)
         assert "cancelled" not in {each.outcome for each in entrants}
+
+
+def test_it_is_told_live() -> None:
+    """Each attempt is told of when it starts and when it ends, in the order of time."""
+    told: list[tuple[str, str]] = []
+
+    async def main() -> None:
+        network = Network({"a": (None, 0.0), "b": (True, 10.0)})
+        dns = {"AAAA": Resolved(), "A": Resolved(("a", "b"))}
+        await race(
+            *(RFC8305, dns, {"a": 0, "b": 1}, 443, network.connect),
+            tell=lambda entrant: told.append((entrant.address, entrant.outcome)),
+        )
+
+    run(main())
+    assert told == [
+        *(("a", "running"), ("b", "running")),
+        *(("b", "connected"), ("a", "cancelled")),
+    ]
