@@ -1,4 +1,8 @@
-"""`python -m tests.clients install DIRECTORY` and, with IPV6CHECK_CLIENTS set to it, `matrix`."""
+"""The real clients from a terminal: `python -m tests.clients install DIRECTORY`.
+
+With IPV6CHECK_CLIENTS set to that directory, `matrix` prints what was predicted beside what was
+measured, of all or of the clients and scenarios that are named; `document` prints docs/clients.md.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import sys
 from math import inf
 from pathlib import Path
 
+from tests.clients.document import page
 from tests.clients.measure import Cell, Row, bench, scenarios
 from tests.clients.programs import install, programs
 
@@ -17,6 +22,10 @@ def main() -> int:
             install(Path(directory))
         case ["matrix", *names]:
             _matrix(names)
+        case ["document"]:
+            with bench() as running:
+                installed = [each for each in programs() if each.installed]
+                print(page(running.matrix(installed, scenarios())), end="")
         case _:
             print(__doc__, file=sys.stderr)
             return 2
