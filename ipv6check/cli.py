@@ -68,6 +68,7 @@ def _refuse(error: Exception) -> None:
     """The one line that bad input gets. Anything else than our own errors is a defect: raise it."""
     from ipv6check.config import ConfigError  # noqa: PLC0415
     from ipv6check.eyeballs.clients import ClientsError  # noqa: PLC0415
+    from ipv6check.eyeballs.policy import PolicyError  # noqa: PLC0415
     from ipv6check.output import OutputError  # noqa: PLC0415
     from ipv6check.plugin import PluginError  # noqa: PLC0415
     from ipv6check.target import TargetError, harmless  # noqa: PLC0415
@@ -80,7 +81,8 @@ def _refuse(error: Exception) -> None:
         line = f"standard output cannot be written: {error.strerror}"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     elif not isinstance(
-        error, ClientsError | ConfigError | OutputError | PluginError | TargetError
+        error,
+        ClientsError | ConfigError | OutputError | PluginError | PolicyError | TargetError,
     ):
         raise error
     sys.stderr.write(f"ipv6check: {line}\n")
@@ -112,6 +114,12 @@ def _app(wanted: str) -> Any:
         "clients_dir": Annotated[list[Path] | None, own],
         "nameserver": Annotated[list[str] | None, typer.Option(help="Ask this one. Repeatable.")],
         "happy_eyeballs": Annotated[str, typer.Option(help="rfc8305 or rfc6555.")],
+        "connection_attempt_delay": Annotated[
+            float | None, typer.Option(metavar="MS", help="Between attempts, 10 to 2000; RFC: 250.")
+        ],
+        "resolution_delay": Annotated[
+            float | None, typer.Option(metavar="MS", help="For AAAA after A; RFC 8305: 50.")
+        ],
     }
     for command in (_race, _list, _explain, _clients, _demo, _schema):
         app.command(command.__name__[1:])(command)
@@ -177,6 +185,8 @@ def _race(
     *,
     nameserver: Any = None,
     happy_eyeballs: str = "rfc8305",
+    connection_attempt_delay: float | None = None,
+    resolution_delay: float | None = None,
     internal: bool = False,
     clients_dir: Any = None,
 ) -> None:
@@ -191,7 +201,11 @@ def _race(
     given = {"nameserver": nameserver or None, "internal": internal or None}
     settings = config.load(given, os.environ, Path.cwd(), formats()).settings
     parsed, known = parse(target), clients.load(clients_dir or ())
-    algorithm = policy.ALGORITHMS[happy_eyeballs]
+    algorithm = policy.tuned(
+        policy.ALGORITHMS[happy_eyeballs],
+        connection_attempt_delay_ms=connection_attempt_delay,
+        resolution_delay_ms=resolution_delay,
+    )
 
     def say(line: str) -> None:
         sys.stdout.write(f"{line}\n")

@@ -315,6 +315,9 @@ def test_race() -> None:
     ended = run("race", "localhost:9", "--internal")
     assert (ended.returncode, ended.stderr) == (1, "")
     assert "nobody connects to port 9" in ended.stdout
+    ended = run("race", "localhost", "--connection-attempt-delay", "5")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.endswith("delay of 5 ms is not within 10 and 2000 ms\n")
     ended = run("race", "localhost", "--happy-eyeballs", "v9")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == "ipv6check: --happy-eyeballs 'v9': not rfc8305 or rfc6555\n"

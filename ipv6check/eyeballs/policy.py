@@ -185,3 +185,30 @@ RFC6555 = Policy(
 # draft-ietf-happy-happyeyeballs-v3: the TLS handshake wins, HTTPS records are waited for.
 HAPPY_V3 = replace(RFC8305, https_delay_ms=RESOLUTION_DELAY_MS, success="tls")
 ALGORITHMS = {"rfc8305": RFC8305, "rfc6555": RFC6555, "v3": HAPPY_V3}
+
+
+def tuned(
+    policy: Policy,
+    *,
+    resolution_delay_ms: float | None = None,
+    connection_attempt_delay_ms: float | None = None,
+    first_address_family_count: int | None = None,
+) -> Policy:
+    """An algorithm with other constants than its RFC's, where they are given.
+
+    Raises PolicyError for a connection attempt delay outside of RFC 8305 section 5: 10 ms to 2 s.
+    """
+    delay_ms = connection_attempt_delay_ms
+    least_ms, most_ms = CONNECTION_ATTEMPT_DELAY_MIN_MS, CONNECTION_ATTEMPT_DELAY_MAX_MS
+    if delay_ms is not None and not least_ms <= delay_ms <= most_ms:
+        raise PolicyError(
+            f"a connection attempt delay of {delay_ms:g} ms is not within "
+            f"{least_ms:g} and {most_ms:g} ms"
+        )
+    delay = "fallback" if policy.fallback_delay_ms is not None else "connection_attempt"
+    given: dict[str, Any] = {
+        "resolution_delay_ms": resolution_delay_ms,
+        f"{delay}_delay_ms": delay_ms,
+        "first_address_family_count": first_address_family_count,
+    }
+    return replace(policy, **{key: value for key, value in given.items() if value is not None})

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ipv6check.eyeballs.clients import ClientsError, load
-from ipv6check.eyeballs.policy import KEYS, Policy, PolicyError
+from ipv6check.eyeballs.policy import KEYS, RFC6555, RFC8305, Policy, PolicyError, tuned
 
 MINE = """
 ["our proxy"]
@@ -142,3 +142,19 @@ def test_a_policy_in_code() -> None:
     with pytest.raises(PolicyError, match="never closer"):
         Policy(connection_attempt_delay_ms=5.0)
     assert Policy().connection_attempt_delay_ms == inf
+
+
+def test_other_constants() -> None:
+    """The constants of an RFC are options, within its bounds."""
+    slow = tuned(RFC8305, connection_attempt_delay_ms=2000.0, resolution_delay_ms=0.0)
+    assert (slow.connection_attempt_delay_ms, slow.resolution_delay_ms) == (2000.0, 0.0)
+    assert tuned(RFC8305, first_address_family_count=2).first_address_family_count == 2
+    assert tuned(RFC6555, connection_attempt_delay_ms=150.0).fallback_delay_ms == 150.0
+    assert tuned(RFC8305) == RFC8305
+
+
+@pytest.mark.parametrize("delay_ms", [9.9, 2001.0, inf, float("nan")])
+def test_constants_out_of_bounds(delay_ms: float) -> None:
+    """Attempts are never closer than 10 ms, nor further apart than 2 s."""
+    with pytest.raises(PolicyError, match="is not within 10 and 2000 ms"):
+        tuned(RFC8305, connection_attempt_delay_ms=delay_ms)
