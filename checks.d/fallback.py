@@ -76,6 +76,8 @@ def _masked(
 def _slow(
     race: Outcome, ipv6: list[Attempt], connections: Connections, evidence: dict[str, object]
 ) -> Finding:
+    if not any(":" in each.address for each in race.entrants):
+        return skip("no race: IPv4 is connected before AAAA comes, see aaaa", evidence=evidence)
     best6 = min(attempt.elapsed_ms for attempt in ipv6 if attempt.connected)
     best4 = next(
         each.elapsed_ms
@@ -89,7 +91,8 @@ def _slow(
 
 def _head_start_ms(race: Outcome) -> float:
     """How long the winner had to wait for its turn."""
-    return next(each.started_ms for each in race.entrants if each.address == race.winner)
+    started_ms = next(each.started_ms for each in race.entrants if each.address == race.winner)
+    return started_ms - race.entrants[0].started_ms
 
 
 def _sequential_ms(ipv6: list[Attempt]) -> float:

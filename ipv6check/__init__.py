@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ipv6check.diagnosis import blame, describe
     from ipv6check.eyeballs.happy import Entrant, Outcome
+    from ipv6check.eyeballs.predict import Prediction, Survey
     from ipv6check.model import (
         Answer,
         Attempt,
@@ -48,6 +49,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "diagnosis": ("blame", "describe"),
     "eyeballs.happy": ("Entrant", "Outcome"),
+    "eyeballs.predict": ("Prediction", "Survey"),
     "model": (
         "Answer",
         "Attempt",
@@ -109,10 +111,12 @@ __all__ = [
     "Pings",
     "Pointer",
     "Pointers",
+    "Prediction",
     "Route",
     "Rules",
     "Settings",
     "Status",
+    "Survey",
     "Target",
     "Unusable",
     "blame",

@@ -1,12 +1,16 @@
-"""What there is to check: the checks and profiles in words, from their own files."""
+"""What there is to check, and for whom: checks, profiles and clients, from their own files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from ipv6check import plugin
 from ipv6check.config import PROFILES
+from ipv6check.eyeballs.clients import Client, load
+from ipv6check.eyeballs.policy import Policy
+from ipv6check.model import printable
 from ipv6check.plugin import Check
 from ipv6check.reporters import formats
 
@@ -36,6 +40,29 @@ def explanation(name: str, directories: Iterable[Path] = ()) -> str:
     if check.reference:
         about.append(f"Reference: {check.reference}")
     return "\n".join(about) + "\n"
+
+
+def clients(directories: Iterable[Path] = ()) -> str:
+    """Every client whose end is predicted: how it connects, and how that is known.
+
+    Raises ClientsError for a private file that cannot be used.
+    """
+    return "\n".join(line for client in load(directories) for line in _client(client)) + "\n"
+
+
+def _client(client: Client) -> Iterator[str]:
+    plain = asdict(Policy())
+    own = {key: value for key, value in asdict(client.policy).items() if value != plain[key]}
+    parameters = ", ".join(f"{key} {_value(value)}" for key, value in own.items())
+    yield printable(f"{client.name}: {client.client} {client.version}")
+    yield f"  {parameters or 'one address after the other, as getaddrinfo has them'}"
+    yield printable(f"  {client.source} ({client.date}; {client.sure})")
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def sentence(check: Check) -> str:

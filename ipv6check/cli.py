@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from ipv6check import __version__
 
-COMMANDS = ("check", "firewall", "list", "explain", "demo", "schema")
+COMMANDS = ("check", "race", "firewall", "list", "explain", "clients", "demo", "schema")
 SHORT = {"port": "-p", "format": "-f", "quiet": "-q", "verbose": "-v"}
 USAGE = 2
 
@@ -85,6 +85,8 @@ def _open_closed_streams() -> None:
 def _refuse(error: Exception) -> None:
     """The one line that bad input gets. Anything else than our own errors is a defect: raise it."""
     from ipv6check.config import ConfigError  # noqa: PLC0415
+    from ipv6check.eyeballs.clients import ClientsError  # noqa: PLC0415
+    from ipv6check.eyeballs.policy import PolicyError  # noqa: PLC0415
     from ipv6check.firewall.model import RuleError  # noqa: PLC0415
     from ipv6check.output import OutputError  # noqa: PLC0415
     from ipv6check.plugin import PluginError  # noqa: PLC0415
@@ -97,7 +99,16 @@ def _refuse(error: Exception) -> None:
     elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
         line = f"standard output cannot be written: {error.strerror}"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    elif not isinstance(error, ConfigError | OutputError | PluginError | RuleError | TargetError):
+    elif not isinstance(
+        error,
+        ClientsError
+        | ConfigError
+        | OutputError
+        | PluginError
+        | PolicyError
+        | RuleError
+        | TargetError,
+    ):
         raise error
     sys.stderr.write(f"ipv6check: {line}\n")
     sys.exit(USAGE)
@@ -123,7 +134,20 @@ def _app(wanted: str) -> Any:
     private = Annotated[list[Path] | None, directories]
     _list.__annotations__["checks_dir"] = private
     _explain.__annotations__["checks_dir"] = private
-    for command in (_list, _explain, _demo, _schema):
+    own = typer.Option("--clients-dir", metavar="DIR", help="Read DIR's clients too. Repeatable.")
+    _clients.__annotations__["clients_dir"] = Annotated[list[Path] | None, own]
+    _race.__annotations__ |= {
+        "clients_dir": Annotated[list[Path] | None, own],
+        "nameserver": Annotated[list[str] | None, typer.Option(help="Ask this one. Repeatable.")],
+        "happy_eyeballs": Annotated[str, typer.Option(help="rfc8305 or rfc6555.")],
+        "connection_attempt_delay": Annotated[
+            float | None, typer.Option(metavar="MS", help="Between attempts, 10 to 2000; RFC: 250.")
+        ],
+        "resolution_delay": Annotated[
+            float | None, typer.Option(metavar="MS", help="For AAAA after A; RFC 8305: 50.")
+        ],
+    }
+    for command in (_race, _list, _explain, _clients, _demo, _schema):
         app.command(command.__name__[1:])(command)
     return app
 
@@ -182,6 +206,41 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
     )
     command.__annotations__ = annotations
     return command
+
+
+def _race(
+    target: str,
+    *,
+    nameserver: Any = None,
+    happy_eyeballs: str = "rfc8305",
+    connection_attempt_delay: float | None = None,
+    resolution_delay: float | None = None,
+    internal: bool = False,
+    clients_dir: Any = None,
+) -> None:
+    """Show the race of Happy Eyeballs while it runs, and what each named client would feel."""
+    from ipv6check import config, live, session  # noqa: PLC0415
+    from ipv6check.eyeballs import clients, policy  # noqa: PLC0415
+    from ipv6check.reporters import formats  # noqa: PLC0415
+    from ipv6check.target import parse  # noqa: PLC0415
+
+    if happy_eyeballs not in {"rfc8305", "rfc6555"}:
+        raise config.ConfigError(f"--happy-eyeballs {happy_eyeballs!r}: not rfc8305 or rfc6555")
+    given = {"nameserver": nameserver or None, "internal": internal or None}
+    settings = config.load(given, os.environ, Path.cwd(), formats()).settings
+    parsed, known = parse(target), clients.load(clients_dir or ())
+    algorithm = policy.tuned(
+        policy.ALGORITHMS[happy_eyeballs],
+        connection_attempt_delay_ms=connection_attempt_delay,
+        resolution_delay_ms=resolution_delay,
+    )
+
+    def say(line: str) -> None:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+    net = session.local_net(settings, 1)
+    sys.exit(live.run(settings, parsed, algorithm, known, net, say))
 
 
 def _firewall(rules: Any = None, **given: Any) -> None:
@@ -257,6 +316,13 @@ def _explain(check: str, *, checks_dir: Any = None) -> None:
     from ipv6check import catalogue  # noqa: PLC0415
 
     sys.stdout.write(catalogue.explanation(check, _private(checks_dir)))
+
+
+def _clients(*, clients_dir: Any = None) -> None:
+    """List the clients whose fallback is predicted: how each connects, and how that is known."""
+    from ipv6check import catalogue  # noqa: PLC0415
+
+    sys.stdout.write(catalogue.clients(clients_dir or ()))
 
 
 def _private(checks_dir: Any) -> tuple[Path, ...]:

@@ -136,13 +136,19 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One TCP connection attempt to one address and port, pinned to its family."""
+    """One TCP connection attempt to one address and port, pinned to its family.
+
+    ``rtt_ms`` and ``retransmissions`` are the kernel's own (TCP_INFO) of a completed handshake,
+    where it tells them: a SYN that was lost is a retransmission, and its wait is in ``elapsed_ms``.
+    """
 
     address: str
     port: int
     elapsed_ms: float
     source: str | None = None
     failure: Failure | None = None
+    rtt_ms: float | None = None
+    retransmissions: int = 0
 
     @property
     def connected(self) -> bool:

@@ -282,6 +282,7 @@ def test_no_arguments() -> None:
         (["check", "--help"], "--nameserver"),
         (["list"], "aaaa"),
         (["explain", "tcp"], "RFC 4890"),
+        (["clients"], "fallback_delay_ms 300"),
         (["schema"], "$schema"),
     ],
 )
@@ -290,6 +291,36 @@ def test_commands_that_tell(arguments: list[str], words: str) -> None:
     ended = run(*arguments)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert words in ended.stdout
+
+
+def test_a_private_client(tmp_path: Path) -> None:
+    """A client of one's own is listed with its parameters; a wrong one is one line, and exit 2."""
+    about = 'client = "x"\nversion = "1"\nsource = "x.c"\ndate = "2026-11"\nsure = "a model"\n'
+    mine = tmp_path / "mine.toml"
+    mine.write_text(f"[mine]\n{about}last_unlimited = true\nattempt_timeout_ms = 70\n")
+    ended = run("clients", "--clients-dir", str(tmp_path))
+    assert ended.returncode == 0
+    told = "mine: x 1\n  attempt_timeout_ms 70, last_unlimited yes\n  x.c (2026-11; a model)\n"
+    assert ended.stdout.endswith(told)
+    mine.write_text(f"[mine]\n{about}kik = 1\n")
+    ended = run("clients", "--clients-dir", str(tmp_path))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        f"ipv6check: {mine}: client 'mine': unknown key 'kik', did you mean 'kick'?\n"
+    )
+
+
+def test_race() -> None:
+    """The race on loopback shows attempts and clients; what it does not know is one line."""
+    ended = run("race", "localhost:9", "--internal")
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert "nobody connects to port 9" in ended.stdout
+    ended = run("race", "localhost", "--connection-attempt-delay", "5")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.endswith("delay of 5 ms is not within 10 and 2000 ms\n")
+    ended = run("race", "localhost", "--happy-eyeballs", "v9")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "ipv6check: --happy-eyeballs 'v9': not rfc8305 or rfc6555\n"
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-"])

@@ -1,23 +1,38 @@
-"""The race of RFC 8305 section 5, for real: staggered attempts, the first handshake wins."""
+"""The race for real: the core (``core``) decides, a Net connects, asyncio waits."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from math import inf
 
+from ipv6check.eyeballs.core import (
+    Action,
+    Actions,
+    Cancel,
+    Connect,
+    Done,
+    Query,
+    Race,
+    Resolved,
+    WaitUntil,
+)
+from ipv6check.eyeballs.policy import Policy
 from ipv6check.model import Attempt
 
-CONNECTION_ATTEMPT_DELAY_S = 0.25
-
-Connect = Callable[[str, int], Awaitable[Attempt]]
+Connector = Callable[[str, int], Awaitable[Attempt]]
+RUNNING = "running"
 
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """One attempt of a race. ``why`` it began: first, timer (the delay was over) or failure.
+    """One attempt of a race.
 
-    Times are milliseconds since the race began; ``outcome`` is an Attempt's, or cancelled.
+    ``why`` it began: first, timer (a delay was over), failure (of another) or answer (its address
+    came late). Times are milliseconds since the first DNS query; ``started_ms`` is when the SYN
+    left. ``outcome`` is running, an Attempt's, or cancelled. ``rtt_ms`` and ``retransmissions``
+    are the kernel's (TCP_INFO), where the handshake was completed.
     """
 
     address: str
@@ -25,6 +40,9 @@ class Entrant:
     started_ms: float
     ended_ms: float
     outcome: str
+    source: str | None = None
+    rtt_ms: float | None = None
+    retransmissions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,68 +55,194 @@ class Outcome:
     entrants: tuple[Entrant, ...]
 
 
-class _Race:
-    def __init__(self, port: int, connect: Connect) -> None:
+async def race(
+    policy: Policy,
+    dns: Mapping[str, Resolved],
+    rank: Mapping[str, int],
+    port: int,
+    connect: Connector,
+    tell: Callable[[Entrant], None] = lambda _: None,
+) -> Outcome:
+    """Connect as this policy does, to what the DNS has said.
+
+    The answers come when they came from the resolver, but nobody waits for them again: while no
+    attempt is under way, the race's clock is put forward. ``rank`` is each address's place in the
+    order of RFC 6724. ``tell`` hears of each attempt when it has started, and when it has ended.
+    Whatever ``connect`` raises comes out, and no attempt is left behind.
+    """
+    contest = _Contest(policy, dns, rank, port, connect, tell)
+    try:
+        await contest.run()
+    finally:
+        await contest.close()
+    return contest.outcome()
+
+
+class _Contest:
+    def __init__(
+        self,
+        policy: Policy,
+        dns: Mapping[str, Resolved],
+        rank: Mapping[str, int],
+        port: int,
+        connect: Connector,
+        tell: Callable[[Entrant], None],
+    ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
+        self._origin_ms = self._loop.time() * 1000
+        self._core = Race(policy, rank)
+        self._dns = dns
         self._port = port
         self._connect = connect
-        self.running: dict[asyncio.Future[Attempt], tuple[str, str, float]] = {}
-        self.entrants: list[Entrant] = []
-        self.winner: str | None = None
-        self.ended_ms = 0.0
+        self._tell = tell
+        self._answers: list[tuple[float, str]] = []
+        self._wake_ms: float | None = None
+        self._running: dict[asyncio.Task[Attempt], int] = {}
+        self._closing: list[asyncio.Task[Attempt]] = []
+        self._entrants: dict[int, Entrant] = {}
+        self._winner: str | None = None
+        self._ended_ms = 0.0
 
-    def now_ms(self) -> float:
-        return (self._loop.time() - self._began) * 1000
+    async def run(self) -> None:
+        """From the first question to the end of the race."""
+        self._obey(self._core.start(0.0), 0.0)
+        while not self._core.done:
+            due_ms = self._due_ms()
+            if self._running:
+                await self._wait(due_ms)
+            elif due_ms is not None:
+                self._put_forward(due_ms)
+            else:
+                return  # a question that nobody will ever answer
+            if not self._hear():
+                self._move(due_ms)
 
-    def start(self, address: str, why: str) -> None:
-        attempt = asyncio.ensure_future(self._connect(address, self._port))
-        self.running[attempt] = (address, why, self.now_ms())
-
-    def finish(self, attempt: asyncio.Future[Attempt]) -> None:
-        address, why, started = self.running.pop(attempt)
-        result = attempt.result()
-        self.entrants.append(Entrant(address, why, started, self.now_ms(), result.outcome))
-        if result.connected and self.winner is None:
-            self.winner = address
-
-    async def end(self) -> None:
-        self.ended_ms = self.now_ms()
-        for attempt, (address, why, started) in self.running.items():
+    async def close(self) -> None:
+        """Leave no attempt behind."""
+        for attempt in self._running:
             attempt.cancel()
-            self.entrants.append(Entrant(address, why, started, self.now_ms(), "cancelled"))
-        await asyncio.gather(*self.running, return_exceptions=True)
+        await asyncio.gather(*self._running, *self._closing, return_exceptions=True)
 
     def outcome(self) -> Outcome:
-        entrants = sorted(self.entrants, key=lambda entrant: entrant.started_ms)
-        return Outcome(self._port, self.winner, self.ended_ms, tuple(entrants))
+        """What there is to tell, in the order of the starts."""
+        entrants = sorted(self._entrants.items())
+        return Outcome(
+            self._port, self._winner, self._ended_ms, tuple(entrant for _, entrant in entrants)
+        )
 
+    # --- time --------------------------------------------------------------------------------
 
-async def race(
-    order: Sequence[str],
-    port: int,
-    connect: Connect,
-    delay_s: float = CONNECTION_ATTEMPT_DELAY_S,
-) -> Outcome:
-    """Try the addresses in this order, ``delay_s`` apart, the next one at once after a failure."""
-    contest = _Race(port, connect)
-    waiting = list(order)
-    why = "first"
-    try:
-        while waiting or contest.running:
-            if waiting:
-                contest.start(waiting.pop(0), why)
-            done, _ = await asyncio.wait(
-                contest.running,
-                timeout=delay_s if waiting else None,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            why = "failure" if done else "timer"
-            # In the order of their start, should two have ended at once.
-            for attempt in [attempt for attempt in contest.running if attempt in done]:
-                contest.finish(attempt)
-            if contest.winner is not None:
-                break
-    finally:
-        await contest.end()
-    return contest.outcome()
+    def _now_ms(self) -> float:
+        return self._loop.time() * 1000 - self._origin_ms
+
+    def _put_forward(self, to_ms: float) -> None:
+        self._origin_ms -= max(0.0, to_ms - self._now_ms())
+
+    def _due_ms(self) -> float | None:
+        """When an answer or a timer is due, whichever is first."""
+        times = [at_ms for at_ms, _ in self._answers]
+        if self._wake_ms is not None:
+            times.append(self._wake_ms)
+        return min(times, default=None)
+
+    async def _wait(self, due_ms: float | None) -> None:
+        """Wait until an attempt ends or something is due."""
+        left_s = None if due_ms is None else max(0.0, due_ms - self._now_ms()) / 1000
+        done, _ = await asyncio.wait(
+            self._running, timeout=left_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not done:
+            # On a busy loop a handshake may be done that nobody was told of: it came first.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+    # --- inputs of the core --------------------------------------------------------------------
+
+    def _hear(self) -> bool:
+        """Tell the core of the attempts that have ended, in the order of their end."""
+        ended = [
+            (self._end(attempt.result(), number), number, attempt.result())
+            for attempt, number in self._running.items()
+            if attempt.done()
+        ]
+        self._running = {each: n for each, n in self._running.items() if not each.done()}
+        for _, number, result in sorted(ended, key=lambda each: each[:2]):
+            tell = self._core.succeeded if result.connected else self._core.failed
+            now_ms = self._now_ms()
+            self._obey(tell(number, now_ms), now_ms)
+        return bool(ended)
+
+    def _end(self, result: Attempt, number: int) -> float:
+        """Note how an attempt ended, and when by the kernel's clock, to the microsecond."""
+        begun = self._entrants[number]
+        ended_ms = min(begun.started_ms + result.elapsed_ms, self._now_ms())
+        ended = replace(
+            begun,
+            ended_ms=ended_ms,
+            outcome=result.outcome,
+            source=result.source,
+            rtt_ms=result.rtt_ms,
+            retransmissions=result.retransmissions,
+        )
+        self._note(number, ended)
+        return round(ended_ms, 3)
+
+    def _move(self, due_ms: float | None) -> None:
+        """Tell the core what is due: an answer, or that time has passed."""
+        now_ms = max(self._now_ms(), due_ms or 0.0)
+        arrived = [each for each in sorted(self._answers) if each[0] <= now_ms]
+        for answer in arrived:
+            self._answers.remove(answer)
+            rdtype = answer[1]
+            addresses = self._dns.get(rdtype, Resolved()).addresses
+            self._obey(self._core.answered(rdtype, addresses, now_ms), now_ms)
+        if not arrived:
+            self._wake_ms = None
+            self._obey(self._core.tick(now_ms), now_ms)
+
+    # --- outputs of the core -------------------------------------------------------------------
+
+    def _obey(self, actions: Actions, now_ms: float) -> None:
+        for action in actions:
+            self._do(action, now_ms)
+
+    def _do(self, action: Action, now_ms: float) -> None:
+        match action:
+            case Query(rdtype):
+                after_ms = self._dns.get(rdtype, Resolved()).after_ms
+                if after_ms < inf:
+                    self._answers.append((now_ms + after_ms, rdtype))
+            case Connect(number, address, why):
+                attempt = self._loop.create_task(self._attempt(number, address, why))
+                self._running[attempt] = number
+            case Cancel(number, why):
+                self._cancel(number, "timeout" if why == "timeout" else "cancelled")
+            case WaitUntil(at_ms):
+                self._wake_ms = at_ms
+            case Done(winner):
+                self._ended_ms = now_ms
+                if winner is not None:
+                    self._winner = self._entrants[winner].address
+                    self._ended_ms = self._entrants[winner].ended_ms
+
+    async def _attempt(self, number: int, address: str, why: str) -> Attempt:
+        # The SYN leaves in the same step of the loop, so that nothing comes between it and this.
+        now_ms = self._now_ms()
+        self._note(number, Entrant(address, why, now_ms, now_ms, RUNNING))
+        self._obey(self._core.started(number, now_ms), now_ms)
+        return await self._connect(address, self._port)
+
+    def _cancel(self, number: int, outcome: str) -> None:
+        attempt = next((each for each, n in self._running.items() if n == number), None)
+        if attempt is None:
+            return  # it was done at the same moment as the winner
+        attempt.cancel()
+        del self._running[attempt]
+        self._closing.append(attempt)
+        if number in self._entrants:
+            begun = self._entrants[number]
+            self._note(number, replace(begun, ended_ms=self._now_ms(), outcome=outcome))
+
+    def _note(self, number: int, entrant: Entrant) -> None:
+        self._entrants[number] = entrant
+        self._tell(entrant)

@@ -40,6 +40,8 @@ async def connect(address: str, port: int, timeout_s: float) -> Attempt:
         code = sock.connect_ex((address, port))
         if code not in _SENT:
             return Attempt(address, port, 0.0, None, errors.local_failure(code))
+        # Asked now: of a socket whose attempt has failed the kernel forgets it.
+        source = None if code == errno.ECONNREFUSED else _source(sock)
         answered = True
         if code == errno.EINPROGRESS:
             answered = await _writable(sock, timeout_s)
@@ -47,11 +49,13 @@ async def connect(address: str, port: int, timeout_s: float) -> Attempt:
         elapsed_ms = (time.perf_counter() - started) * 1000
         if code:
             failure = errors.connect_failure(sock, code, elapsed_ms)
-            return Attempt(address, port, elapsed_ms, None, failure)
+            return Attempt(address, port, elapsed_ms, source, failure)
         if not answered:
             failure = Failure(Kind.TIMEOUT, f"no answer in {timeout_s:g} s", elapsed_ms)
-            return Attempt(address, port, elapsed_ms, None, failure)
-        return Attempt(address, port, _handshake_ms(sock, elapsed_ms), _source(sock))
+            return Attempt(address, port, elapsed_ms, source, failure)
+        rtt_ms, lost = _kernel_says(sock)
+        took_ms = _handshake_ms(elapsed_ms, rtt_ms, lost)
+        return Attempt(address, port, took_ms, source, None, rtt_ms, lost)
 
 
 async def _writable(sock: socket.socket, timeout_s: float) -> bool:
@@ -78,12 +82,17 @@ def _source(sock: socket.socket) -> str | None:
         return None
 
 
-def _handshake_ms(sock: socket.socket, elapsed_ms: float) -> float:
-    """The kernel's handshake time; ours where a SYN was lost or the kernel does not tell."""
+def _kernel_says(sock: socket.socket) -> tuple[float | None, int]:
+    """The round-trip time of the handshake in ms, None where it is not told; retransmissions."""
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
         (rtt_us,) = struct.unpack_from("=I", info, _RTT_OFFSET)
         (retransmissions,) = struct.unpack_from("=I", info, _RETRANSMISSIONS_OFFSET)
     except (AttributeError, OSError, struct.error):
-        return elapsed_ms
-    return elapsed_ms if retransmissions or not rtt_us else min(elapsed_ms, rtt_us / 1000)
+        return None, 0
+    return rtt_us / 1000 if rtt_us else None, retransmissions
+
+
+def _handshake_ms(elapsed_ms: float, rtt_ms: float | None, retransmissions: int) -> float:
+    """The kernel's handshake time; ours where a SYN was lost or the kernel does not tell."""
+    return elapsed_ms if retransmissions or rtt_ms is None else min(elapsed_ms, rtt_ms)

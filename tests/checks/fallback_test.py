@@ -156,6 +156,22 @@ def test_slow_beside_dead_is_called_slow() -> None:
     assert found[0].message.startswith("IPv6 works but loses the race: 400 ms")
 
 
+def test_an_aaaa_that_comes_too_late_is_told_by_aaaa() -> None:
+    """IPv4 was connected before an IPv6 attempt could begin: nothing is wrong with the path."""
+    race = Outcome(443, V4, 62.0, (Entrant(V4, "first", 52.0, 62.0, "connected"),))
+    found = fallback(race, attempt(V6), attempt(V4))
+    assert kept(found) == [("skip", None)]
+    assert found[0].message == "no race: IPv4 is connected before AAAA comes, see aaaa"
+
+
+def test_what_comes_before_the_race_is_not_its_price() -> None:
+    """The DNS is not part of what browsers wait for IPv6."""
+    entrants = (entrant(V6, 40.0, "cancelled"), entrant(V4, 290.0))
+    race = Outcome(443, V4, 300.0, entrants)
+    found = fallback(race, attempt(V6, failure=Kind.TIMEOUT), attempt(V4))
+    assert "+250 ms for browsers" in found[0].message
+
+
 def test_an_unresolved_name_skips() -> None:
     """A Failure of the race's inputs is told by aaaa."""
     failure = Failure(Kind.SERVFAIL, "why")

@@ -122,6 +122,10 @@ _BEHAVIOURS = (
     Behaviour("slow-300", 23, "RTT 300 ms", rtt_ms=300),
     Behaviour("slow-600", 24, "RTT 600 ms", rtt_ms=600),
     Behaviour("slow-1200", 25, "RTT 1200 ms", rtt_ms=1200),
+    # Between the connection attempt delays of real clients: 200, 250, 300 and 500 ms.
+    Behaviour("slow-220", 26, "RTT 220 ms", rtt_ms=220),
+    Behaviour("slow-275", 27, "RTT 275 ms", rtt_ms=275),
+    Behaviour("slow-400", 28, "RTT 400 ms", rtt_ms=400),
 )
 BEHAVIOURS = {behaviour.name: behaviour for behaviour in _BEHAVIOURS}
 

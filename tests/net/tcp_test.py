@@ -101,6 +101,9 @@ def test_connected(host: str) -> None:
     assert (host, port, host) == (attempt.address, attempt.port, attempt.source)
     assert attempt.connected
     assert 0 < attempt.elapsed_ms < 100
+    assert attempt.rtt_ms is not None
+    assert 0 < attempt.rtt_ms < 100
+    assert attempt.retransmissions == 0
 
 
 @pytest.mark.parametrize("host", LOOPBACK)
@@ -208,9 +211,12 @@ def test_times(lab: Lab, from_dual: dict[str, Any], behaviour: str) -> None:
 def test_failures(from_dual: dict[str, Any], behaviour: str) -> None:
     """Each way to say no is told from the others, and so is who said it."""
     *expected, somebody_says = FAILING[behaviour]
+    client = plan.CLIENTS["dual"]
     for address, kind in zip(both(behaviour), expected, strict=True):
         attempt = from_dual[address]
         assert kind == outcome(attempt)
+        sources = {str(client.network4[2]), str(client.network6[2])}
+        assert attempt["source"] in sources, "it is known, though nothing came of it"
         failure = attempt["failure"]
         assert somebody_says is (failure["source"] is not None)
         if somebody_says:
@@ -230,6 +236,7 @@ def test_a_lost_syn(lab: Lab) -> None:
     for attempt in attempts.values():
         assert outcome(attempt) == "connected"
         assert 1000 <= attempt["elapsed_ms"] < 1200
+        assert attempt["retransmissions"] == 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""How fast a survey may go: as one client would at most, and not as a scan."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+AT_ONCE = 6
+# The least delay between two attempts of RFC 8305 section 5.
+APART_S = 0.01
+
+
+async def politely(
+    calls: Sequence[Callable[[], Awaitable[Value]]],
+    at_once: int = AT_ONCE,
+    apart_s: float = APART_S,
+) -> list[Value]:
+    """What the calls return, in their order; so many at once, and no two starts closer than that.
+
+    Whatever one of them raises comes out, and none is left behind.
+    """
+    loop = asyncio.get_running_loop()
+    places = asyncio.Semaphore(at_once)
+    running: list[asyncio.Task[Value]] = []
+    next_s = loop.time()
+
+    async def occupy(call: Callable[[], Awaitable[Value]]) -> Value:
+        try:
+            return await call()
+        finally:
+            places.release()
+
+    try:
+        for call in calls:
+            await places.acquire()
+            if (wait_s := next_s - loop.time()) > 0:
+                await asyncio.sleep(wait_s)
+            next_s = loop.time() + apart_s
+            running.append(loop.create_task(occupy(call)))
+        return list(await asyncio.gather(*running))
+    finally:
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

@@ -1,0 +1,313 @@
+"""What a client would feel, computed from what was observed once. No packet is sent.
+
+The client's policy runs in the core with a virtual clock, in a world that is the survey: each
+address does again what it did, and the DNS takes as long as it took. Times are milliseconds from
+the first DNS query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from heapq import heappop, heappush
+from math import inf
+from typing import Literal, NamedTuple
+
+from ipv6check.eyeballs.clients import Client
+from ipv6check.eyeballs.core import (
+    Action,
+    Actions,
+    Connect,
+    Done,
+    Query,
+    Race,
+    Resolved,
+    WaitUntil,
+)
+from ipv6check.eyeballs.order import family
+from ipv6check.eyeballs.policy import Policy
+
+# Nearer to a boundary than this, a client may end up on either side of it.
+BOUNDARY_MS = 10.0
+# How long Linux sends SYNs, by net.ipv4.tcp_syn_retries: measured with 6.18 (6.5 and later).
+SYN_TIMEOUTS_MS = {1: 3100.0, 2: 7120.0, 3: 19_500.0, 4: 35_600.0, 5: 68_100.0, 6: 133_600.0}
+SYN_TIMEOUT_MS = SYN_TIMEOUTS_MS[6]
+
+
+def syn_timeout_ms(retries: int | None) -> float:
+    """How long a host that repeats so many SYNs waits for an answer; None is the usual number."""
+    if retries is None:
+        return SYN_TIMEOUT_MS
+    # Without a measurement: the last wait doubles with each.
+    return SYN_TIMEOUTS_MS.get(retries) or SYN_TIMEOUT_MS * 2.0 ** (retries - 6)
+
+
+Tcp = Literal["connected", "failed", "silent"]
+Tls = Literal["ok", "failed", "silent"]
+# What an address that was not surveyed may do besides failing at once.
+_UNSEEN: tuple[Tcp, ...] = ("connected", "silent")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one address did: with a SYN after ``tcp_ms``, then with a ClientHello after ``tls_ms``.
+
+    ``failed`` is a reset or an ICMP error. ``tls`` is None where TLS was not tried.
+    """
+
+    tcp: Tcp
+    tcp_ms: float = 0.0
+    tls: Tls | None = None
+    tls_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was observed of one name and port.
+
+    ``dns``: by type, AAAA and A; a type that is missing was not asked for and has no records.
+    ``order``: the addresses as getaddrinfo gives them. ``seen``: what each one did.
+    ``syn_timeout_ms``: when the vantage's kernel gives up on a silent address.
+    """
+
+    dns: Mapping[str, Resolved]
+    order: tuple[str, ...]
+    seen: Mapping[str, Seen]
+    syn_timeout_ms: float = SYN_TIMEOUT_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """How a client ends.
+
+    ``outcome``: connected; failed; or either, where it lies too near to a boundary, or its delay
+    is not known well enough, to tell which. ``family`` and ``address`` are those that it ends on
+    (of a TLS handshake that fails, those that it is stuck with), None where there are none or they
+    may be different ones. ``connect_ms`` is None where it fails, ``failed_ms`` where it does not,
+    and where no timeout ever strikes. ``earliest_ms`` and ``latest_ms`` enclose the end.
+    """
+
+    name: str
+    client: str
+    version: str
+    outcome: Literal["connected", "failed", "either"]
+    family: str | None
+    address: str | None
+    connect_ms: float | None
+    failed_ms: float | None
+    earliest_ms: float
+    latest_ms: float
+
+
+def predict(client: Client, survey: Survey) -> Prediction:
+    """What this client would feel."""
+    return _named(client, _foresee(client.policy, survey))
+
+
+def predict_all(clients: Iterable[Client], survey: Survey) -> tuple[Prediction, ...]:
+    """What each of them would feel; those with one policy feel the same."""
+    known: dict[Policy, list[_End]] = {}
+    for client in clients:
+        if client.policy not in known:
+            known[client.policy] = _foresee(client.policy, survey)
+    return tuple(_named(client, known[client.policy]) for client in clients)
+
+
+# --- worlds ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """The survey, with its times moved a little: of a family's handshakes or a type's answer."""
+
+    survey: Survey
+    moved_ms: Mapping[str, float] = field(default_factory=dict)
+    unseen: Seen = Seen("failed")
+
+    def answer(self, rdtype: str) -> Resolved:
+        found = self.survey.dns.get(rdtype, Resolved())
+        moved_ms = self.moved_ms.get(rdtype, 0.0)
+        return Resolved(found.addresses, max(0.0, found.after_ms + moved_ms)) if moved_ms else found
+
+    def handshake(self, policy: Policy, address: str) -> tuple[Tcp, float]:
+        """How an attempt ends, and after how long."""
+        seen = self.survey.seen.get(address, self.unseen)
+        if seen.tcp == "silent":
+            return "failed", _or(policy.syn_timeout_ms, self.survey.syn_timeout_ms)
+        after_ms = max(0.0, seen.tcp_ms + self.moved_ms.get(family(address), 0.0))
+        if seen.tcp == "failed" or policy.success == "tcp" or seen.tls is None:
+            return seen.tcp, after_ms
+        if seen.tls == "silent":
+            return "failed", inf
+        return ("connected" if seen.tls == "ok" else "failed"), after_ms + seen.tls_ms
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def _neighbours(survey: Survey) -> Iterator[_World]:
+    """The worlds at the ends of what may as well have been measured."""
+    for name in ("ipv6", "ipv4", "AAAA", "A"):
+        for moved_ms in (-BOUNDARY_MS, BOUNDARY_MS):
+            yield _World(survey, {name: moved_ms})
+
+
+# --- one run of a client in one world --------------------------------------------------------
+
+
+class _Event(NamedTuple):
+    """What will happen, in order of time; ``since_ms`` is when it was set off."""
+
+    at_ms: float
+    number: int
+    since_ms: float
+    happen: Callable[[float], Actions]
+    connects: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How one run ended, on ``address`` if any.
+
+    ``near``: another end was near. ``unseen``: it tried an address that was not surveyed.
+    """
+
+    connected: bool
+    address: str | None
+    at_ms: float
+    near: bool
+    unseen: bool
+
+
+def _foresee(policy: Policy, survey: Survey) -> list[_End]:
+    """The end in the world as surveyed, then those in worlds that cannot be told from it."""
+    world = _World(survey)
+    ends = [_Run(each, world).end() for each in policy.extremes()]
+    if ends[0].near:
+        ends += [_Run(policy, each).end() for each in _neighbours(survey)]
+    if any(end.unseen for end in ends):
+        unseen = (_World(survey, unseen=Seen(tcp)) for tcp in _UNSEEN)
+        ends += [_Run(policy, each).end() for each in unseen]
+    return ends
+
+
+class _Run:
+    """One client in one world, to the end."""
+
+    def __init__(self, policy: Policy, world: _World) -> None:
+        self._policy = policy
+        self._world = world
+        self._race = Race(policy, {each: n for n, each in enumerate(world.survey.order)})
+        self._addresses: list[str] = []
+        self._due: list[_Event] = []
+        self._past: list[_Event] = []
+        self._timers: list[float] = []
+
+    def end(self) -> _End:
+        """Let everything happen in its time."""
+        now_ms, wake_ms = 0.0, inf
+        actions = self._race.start(now_ms)
+        while True:
+            for action in actions:
+                if type(action) is WaitUntil:
+                    wake_ms = action.at_ms
+                    self._timers.append(wake_ms)
+                elif type(action) is Done:
+                    return self._ended(action.winner, now_ms)
+                else:
+                    self._do(action, now_ms)
+            if self._due and self._due[0].at_ms <= wake_ms:
+                event = heappop(self._due)
+                self._past.append(event)
+                now_ms = event.at_ms
+                actions = event.happen(now_ms)
+            elif wake_ms < inf:
+                now_ms, wake_ms = wake_ms, inf
+                actions = self._race.tick(now_ms)
+            else:
+                return self._ended(None, inf)
+
+    def _do(self, action: Action, now_ms: float) -> None:
+        if type(action) is Query:
+            answer = self._world.answer(action.rdtype)
+            happen = partial(self._race.answered, action.rdtype, answer.addresses)
+            self._plan(answer.after_ms, now_ms, happen)
+        elif type(action) is Connect:
+            self._addresses.append(action.address)
+            outcome, after_ms = self._world.handshake(self._policy, action.address)
+            connects = outcome == "connected"
+            handshake = self._race.succeeded if connects else self._race.failed
+            self._plan(after_ms, now_ms, partial(handshake, action.attempt), connects=connects)
+
+    def _plan(
+        self,
+        after_ms: float,
+        now_ms: float,
+        happen: Callable[[float], Actions],
+        *,
+        connects: bool = False,
+    ) -> None:
+        if after_ms < inf:
+            number = len(self._due) + len(self._past)
+            heappush(self._due, _Event(now_ms + after_ms, number, now_ms, happen, connects))
+
+    def _ended(self, winner: int | None, now_ms: float) -> _End:
+        seen = self._world.survey.seen
+        unseen = any(address not in seen for address in self._addresses)
+        address, connected, at_ms = None, False, now_ms
+        if winner is not None:
+            address = self._addresses[winner]
+            connected, at_ms = self._secured(seen.get(address), now_ms)
+        return _End(connected, address, at_ms, self._near(now_ms), unseen)
+
+    def _secured(self, seen: Seen | None, now_ms: float) -> tuple[bool, float]:
+        """What TLS makes of a connection that TCP has won: nobody goes back to the others."""
+        if seen is None or self._policy.success == "tls" or seen.tls in {None, "ok"}:
+            return True, now_ms
+        return False, now_ms + (
+            seen.tls_ms if seen.tls == "failed" else self._policy.tls_timeout_ms
+        )
+
+    def _near(self, ended_ms: float) -> bool:
+        """Whether anything happened close to a time at which the client would do something.
+
+        What was set off by that time or later cannot come before it.
+        """
+        soon_ms = ended_ms + BOUNDARY_MS
+        timers = [at_ms for at_ms in self._timers if at_ms <= soon_ms]
+        crosses = any(
+            abs(event.at_ms - timer) <= BOUNDARY_MS and timer > event.since_ms
+            for event in (*self._past, *self._due)
+            for timer in timers
+        )
+        # Another one that came in at the same time could have won.
+        return crosses or any(event.connects and event.at_ms <= soon_ms for event in self._due)
+
+
+# --- one prediction out of them --------------------------------------------------------------
+
+
+def _named(client: Client, ends: list[_End]) -> Prediction:
+    first = ends[0]
+    times = sorted(end.at_ms for end in ends)
+    outcome: Literal["connected", "failed", "either"] = "connected" if first.connected else "failed"
+    if len({(end.connected, end.address) for end in ends}) > 1:
+        outcome = "either"
+    return Prediction(
+        client.name,
+        client.client,
+        client.version,
+        outcome,
+        _same([family(end.address) if end.address else None for end in ends]),
+        _same([end.address for end in ends]),
+        first.at_ms if first.connected else None,
+        first.at_ms if not first.connected and first.at_ms < inf else None,
+        times[0],
+        times[-1],
+    )
+
+
+def _same(values: list[str | None]) -> str | None:
+    return values[0] if len(set(values)) == 1 else None

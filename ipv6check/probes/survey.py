@@ -1,0 +1,74 @@
+"""What each client's prediction is computed from: every address's own verdict, and the DNS times.
+
+It tries no address that was tried already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from itertools import product
+from math import inf
+from pathlib import Path
+
+from ipv6check.eyeballs.core import Resolved
+from ipv6check.eyeballs.order import GLIBC_TABLE, is_mapped
+from ipv6check.eyeballs.pace import politely
+from ipv6check.eyeballs.predict import Seen, Survey, syn_timeout_ms
+from ipv6check.model import Answer, Attempt, Failure, Kind
+from ipv6check.net import Net
+from ipv6check.probes.addresses import Addresses
+from ipv6check.probes.connections import Connections
+from ipv6check.probes.race import system_order
+
+# How many SYNs this host repeats before it gives up (tcp(7)).
+_SYN_RETRIES = Path("/proc/sys/net/ipv4/tcp_syn_retries")
+_SILENT = frozenset({Kind.TIMEOUT, Kind.RESOLVER_UNREACHABLE})
+
+
+async def survey(addresses: Addresses, connections: Connections, net: Net) -> Mapping[int, Survey]:
+    """By port: what a client finds there."""
+    dns = {
+        "AAAA": _resolved(addresses.aaaa, addresses.ipv6),
+        "A": _resolved(addresses.a, addresses.ipv4),
+    }
+    order = tuple(system_order(addresses, connections, net.vantage().source_ipv6, GLIBC_TABLE))
+    patience_ms = syn_timeout_ms(_syn_retries())
+    # Without a usable AAAA nothing was tried: IPv4 is what clients end on then.
+    missing = () if connections.attempts else product(addresses.ipv4, connections.ports)
+    more = await politely([partial(net.connect, *each) for each in missing])
+    attempts = (*connections.attempts, *more)
+    return {
+        port: Survey(dns, order, _seen(attempts, port, order), patience_ms)
+        for port in connections.ports
+    }
+
+
+def _resolved(answer: Answer | Failure | None, usable: tuple[str, ...]) -> Resolved:
+    """What a client hears, addresses included that no packet of ours goes to."""
+    if answer is None:
+        return Resolved(usable)
+    if isinstance(answer, Answer):
+        return Resolved(answer.records, answer.elapsed_ms)
+    return Resolved((), inf if answer.kind in _SILENT else answer.elapsed_ms)
+
+
+def _seen(attempts: Iterable[Attempt], port: int, order: Iterable[str]) -> dict[str, Seen]:
+    seen = {each.address: _verdict(each) for each in attempts if each.port == port}
+    # Packets for ::ffff:192.0.2.1 go to 192.0.2.1.
+    mapped = {each: seen.get(each.rpartition(":")[2]) for each in order if is_mapped(each)}
+    return seen | {address: verdict for address, verdict in mapped.items() if verdict}
+
+
+def _verdict(attempt: Attempt) -> Seen:
+    if attempt.failure is None:
+        return Seen("connected", attempt.elapsed_ms)
+    silent = attempt.failure.kind is Kind.TIMEOUT
+    return Seen("silent" if silent else "failed", attempt.elapsed_ms)
+
+
+def _syn_retries() -> int | None:
+    try:
+        return int(_SYN_RETRIES.read_text("ascii"))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,61 @@
+"""The real clients from a terminal: `python -m tests.clients install DIRECTORY`.
+
+With IPV6CHECK_CLIENTS set to that directory, `matrix` prints what was predicted beside what was
+measured, of all or of the clients and scenarios that are named; `document` prints docs/clients.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from math import inf
+from pathlib import Path
+
+from tests.clients.document import page
+from tests.clients.measure import Cell, Row, bench, scenarios
+from tests.clients.programs import install, programs
+
+
+def main() -> int:
+    """Do what the command line says; its exit code."""
+    match sys.argv[1:]:
+        case ["install", directory]:
+            install(Path(directory))
+        case ["matrix", *names]:
+            _matrix(names)
+        case ["document"]:
+            with bench() as running:
+                installed = [each for each in programs() if each.installed]
+                print(page(running.matrix(installed, scenarios())), end="")
+        case _:
+            print(__doc__, file=sys.stderr)
+            return 2
+    return 0
+
+
+def _matrix(names: list[str]) -> None:
+    """Print predicted beside measured: of all, or of what these words are in the names of."""
+    chosen = [each for each in programs() if each.installed and _named(each.label, names)]
+    rows = [each for each in scenarios() if _named(each.name, names)] or list(scenarios())
+    chosen = chosen or [each for each in programs() if each.installed]
+    with bench() as running:
+        for row in running.matrix(chosen, rows):
+            for cell in row.cells:
+                print(_line(row, cell), flush=True)
+
+
+def _line(row: Row, cell: Cell) -> str:
+    predicted, measured = cell.predicted, cell.measured
+    at_ms = predicted["connect_ms"] or predicted["failed_ms"] or inf
+    return (
+        f"{row.scenario.name:28} {cell.program.label:18} "
+        f"{predicted['outcome']:9} {predicted['family'] or '-':4} {at_ms:8.0f}  "
+        f"{measured.outcome:9} {measured.family or '-':4} {measured.ms:8.0f}  {cell.wrong}"
+    )
+
+
+def _named(name: str, words: list[str]) -> bool:
+    return not words or any(word == name for word in words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

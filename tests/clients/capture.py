@@ -1,0 +1,80 @@
+"""What leaves and enters a namespace, by the kernel's clock: `python -m tests.clients.capture`.
+
+One JSON line a packet: [ms, "query", name] or [ms, "syn" | "syn-ack" | "data", address, our port].
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import sys
+
+import dns.exception
+import dns.message
+
+_ETH_P_ALL = 0x0003
+_SO_TIMESTAMPNS = 35
+_OUTGOING = 4
+_IPV4, _IPV6 = 0x0800, 0x86DD
+_TCP, _UDP = 6, 17
+_SYN, _ACK = 0x02, 0x10
+
+
+def main(interface: str) -> None:
+    """Report until killed; the first line says that it listens."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_ALL)) as packets:
+        packets.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        packets.bind((interface, _ETH_P_ALL))
+        print("[]", flush=True)
+        while True:
+            data, ancillary, _, (_, protocol, kind, *_) = packets.recvmsg(65536, 64)
+            seconds, nanoseconds = struct.unpack("=qq", ancillary[0][2])
+            event = _event(data, protocol, outgoing=kind == _OUTGOING)
+            if event:
+                at_ms = seconds * 1000 + nanoseconds / 1e6
+                print(json.dumps([at_ms, *event]), flush=True)
+
+
+def _event(packet: bytes, protocol: int, *, outgoing: bool) -> list[object] | None:
+    if protocol == _IPV4:
+        start, transport = (packet[0] & 0xF) * 4, packet[9]
+        source, destination = (
+            socket.inet_ntop(socket.AF_INET, packet[a : a + 4]) for a in (12, 16)
+        )
+        end = int.from_bytes(packet[2:4], "big")
+    elif protocol == _IPV6:
+        start, transport = 40, packet[6]
+        source, destination = (
+            socket.inet_ntop(socket.AF_INET6, packet[a : a + 16]) for a in (8, 24)
+        )
+        end = 40 + int.from_bytes(packet[4:6], "big")
+    else:
+        return None
+    payload = packet[start:end]
+    if transport == _UDP and outgoing and payload[2:4] == b"\x00\x35":
+        return _query(payload[8:])
+    if transport != _TCP:
+        return None
+    ours, peer = (payload[0:2], destination) if outgoing else (payload[2:4], source)
+    what = _segment(payload, outgoing=outgoing)
+    return [what, peer, int.from_bytes(ours, "big")] if what else None
+
+
+def _query(message: bytes) -> list[object] | None:
+    try:
+        return ["query", dns.message.from_wire(message).question[0].name.to_text()]
+    except (dns.exception.DNSException, IndexError):
+        return None
+
+
+def _segment(segment: bytes, *, outgoing: bool) -> str | None:
+    flags, header = segment[13], (segment[12] >> 4) * 4
+    if flags & _SYN:
+        return "syn-ack" if flags & _ACK else "syn"
+    return "data" if outgoing and len(segment) > header else None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,61 @@
+"""The matrix as a page: `python -m tests.clients document > docs/clients.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import inf
+
+from tests.clients.measure import SYN_RETRIES, Cell, Row
+
+_COLUMNS = 6
+_HEAD = f"""# What real clients do, and what is predicted of them
+
+Made by `python -m tests.clients document` in the lab: each client asked once for a small page by
+plain HTTP. A cell has what was predicted, then what was measured from the client's packets: the
+family (4 or 6, F where it fails, ? where it may be either) and the milliseconds from the first DNS
+query to the request, or to the end of a client that fails. The kernel gave up on a SYN after 7 s
+(`tcp_syn_retries` {SYN_RETRIES}); by default it takes 133 s. **!** marks another end, or more than
+25 ms and 5 % between the two. The scenarios are those of `tests/clients/scenarios.toml`.
+"""
+
+
+def page(rows: Sequence[Row]) -> str:
+    """All of it, as Markdown."""
+    return "\n".join([_HEAD, *_summary(rows), "", *_tables(rows)])
+
+
+def _summary(rows: Sequence[Row]) -> Iterator[str]:
+    cells = [cell for row in rows for cell in row.cells]
+    ends = sum(cell.wrong == "another end" for cell in cells)
+    late = sum(bool(cell.wrong) for cell in cells) - ends
+    either = sum(cell.predicted["outcome"] == "either" for cell in cells)
+    yield (
+        f"{len(cells)} cells: {ends} with another end, {late} that are too far apart, "
+        f"{either} predicted as either."
+    )
+
+
+def _tables(rows: Sequence[Row]) -> Iterator[str]:
+    """A few clients at a time, for the width of a page."""
+    labels = [cell.program.label for cell in rows[0].cells]
+    for start in range(0, len(labels), _COLUMNS):
+        chosen = slice(start, start + _COLUMNS)
+        yield f"| scenario | {' | '.join(labels[chosen])} |"
+        yield f"|---|{'---|' * len(labels[chosen])}"
+        for row in rows:
+            yield f"| {row.scenario.name} | {' | '.join(map(_cell, row.cells[chosen]))} |"
+        yield ""
+
+
+def _cell(cell: Cell) -> str:
+    predicted, measured = cell.predicted, cell.measured
+    known = (predicted["connect_ms"], predicted["failed_ms"], inf)
+    at_ms = next(each for each in known if each is not None)
+    told = _end(predicted["outcome"], predicted["family"], at_ms)
+    seen = _end(measured.outcome, measured.family, measured.ms)
+    return f"{told} · {seen}{' **!**' if cell.wrong else ''}"
+
+
+def _end(outcome: str, family: str | None, at_ms: float) -> str:
+    end = {"failed": "F", "either": "?"}.get(outcome) or str(family).removeprefix("ipv")
+    return f"{end} {at_ms:.0f}"

@@ -1,0 +1,239 @@
+"""Runs real clients in the lab, and tells by its packets what each of them did."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ipv6check.eyeballs.order import family, is_mapped
+from tests.clients.programs import Program
+from tests.lab import Lab, plan
+
+SCENARIOS = Path(__file__).with_name("scenarios.toml")
+CLIENT = "dual"
+# tcp_syn_retries: the kernel gives up after 7 s, so that a whole matrix takes minutes.
+SYN_RETRIES = 2
+PATIENCE_S = 45.0
+# Few enough for each of them to have a processor when it starts.
+AT_ONCE = 3
+REPEATS = 2
+_SETTLE_S = 0.05
+# /etc/resolv.conf may be a link; it is another one for this process alone.
+_WITH_NAMESERVER = 'mount --bind "$1" "$(readlink -f /etc/resolv.conf)" && shift && exec "$@"'
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A name that clients are put before; ``faulty``: the faulty DNS server answers directly."""
+
+    name: str
+    host: str
+    faulty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a client did: ms from the first DNS query to the request, or to its end in a failure."""
+
+    outcome: str
+    family: str | None
+    address: str | None
+    ms: float
+    syns: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A client before a scenario: what was predicted of it, and what it did."""
+
+    program: Program
+    predicted: dict[str, Any]
+    measured: Measured
+
+    @property
+    def wrong(self) -> str:
+        """How the prediction misses, nothing where it holds."""
+        predicted, measured = self.predicted, self.measured
+        if predicted["outcome"] == "either":
+            return ""
+        if (predicted["outcome"], predicted["family"]) != (measured.outcome, measured.family):
+            return "another end"
+        if measured.outcome == "failed":
+            return ""
+        late_ms = abs(measured.ms - predicted["connect_ms"])
+        return "" if late_ms <= max(25.0, 0.05 * measured.ms) else f"{late_ms:.0f} ms apart"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A scenario: its addresses in the order of ours and of getaddrinfo, None where that fails."""
+
+    scenario: Scenario
+    order: tuple[str, ...]
+    getaddrinfo: list[str] | None
+    cells: tuple[Cell, ...]
+
+
+def scenarios() -> tuple[Scenario, ...]:
+    """All of them, in the order of the file."""
+    return tuple(
+        Scenario(table["name"], table.get("dns", f"{table['name']}.test"), "dns" in table)
+        for table in tomllib.loads(SCENARIOS.read_text())["scenario"]
+    )
+
+
+def truth(directory: Path) -> Path:
+    """The names of ``test.`` as a truth table for the lab."""
+    tables = SCENARIOS.read_text().split("[[scenario]]")
+    kept = [table for table in tables if "\ndns =" not in table]
+    path = directory / "truth.toml"
+    path.write_text("[[scenario]]".join(kept))
+    return path
+
+
+@contextmanager
+def bench() -> Iterator[Bench]:
+    """A lab with these names, in which clients can be run."""
+    with tempfile.TemporaryDirectory() as directory, Lab(truth=truth(Path(directory))) as lab:
+        running = Bench(lab, Path(directory))
+        try:
+            yield running
+        finally:
+            running.close()
+
+
+class Bench:
+    """Runs commands in one client of the lab, and listens."""
+
+    def __init__(self, lab: Lab, directory: Path) -> None:
+        self._lab = lab
+        self._faulty = directory / "resolv.conf"
+        self._faulty.write_text(f"nameserver {plan.HOSTILE.ipv4}\n")
+        self._events: list[list[Any]] = []
+        retries = f"echo {SYN_RETRIES} >/proc/sys/net/ipv4/tcp_syn_retries"
+        assert lab.run(CLIENT, ["sh", "-c", retries]).returncode == 0
+        command = [sys.executable, "-m", "tests.clients.capture", "eth0"]
+        self._capture = lab.popen(CLIENT, command, stdout=subprocess.PIPE, text=True)
+        assert self._capture.stdout is not None
+        self._capture.stdout.readline()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def close(self) -> None:
+        """End the capture; the rest goes with the lab."""
+        os.killpg(self._capture.pid, signal.SIGKILL)
+        self._capture.wait()
+
+    def predict(self, scenario: Scenario) -> dict[str, Any]:
+        """What our own probes see, and what they predict of every client, by name."""
+        server = [plan.HOSTILE.ipv4] if scenario.faulty else []
+        command = [sys.executable, "-m", "tests.clients.observe", scenario.host, *server]
+        run = self._lab.run(CLIENT, self._inside(scenario, command), timeout=PATIENCE_S)
+        if run.returncode:
+            raise RuntimeError(run.stderr)
+        said: dict[str, Any] = json.loads(run.stdout)
+        return said | {"by_name": {each["name"]: each for each in said["predictions"]}}
+
+    def measure(self, program: Program, scenario: Scenario, addresses: Iterable[str]) -> Measured:
+        """Run one client once; packets to other addresses than the scenario's are others'."""
+        command = self._inside(scenario, [*program.command, f"http://{scenario.host}/"])
+        began_ms = time.time() * 1000
+        try:
+            failed = self._lab.run(CLIENT, command, timeout=PATIENCE_S).returncode != 0
+        except subprocess.TimeoutExpired:
+            failed = True
+        ended_ms = time.time() * 1000
+        time.sleep(_SETTLE_S)
+        peers = {
+            address.rpartition(":")[2] if is_mapped(address) else address for address in addresses
+        }
+        events = [
+            (at, what, rest[0], rest[-1])
+            for at, what, *rest in list(self._events)
+            if began_ms <= at <= ended_ms and rest[0] in {f"{scenario.host}.", *peers}
+        ]
+        return _told(events, ended_ms, failed=failed)
+
+    def matrix(self, programs: Iterable[Program], of: Iterable[Scenario]) -> list[Row]:
+        """Every program before every scenario, in their order; several scenarios at once."""
+        programs, of = tuple(programs), tuple(of)
+        # Those of the faulty server share their addresses: one after the other.
+        groups: defaultdict[str, list[Scenario]] = defaultdict(list)
+        for scenario in of:
+            groups["faulty" if scenario.faulty else scenario.name].append(scenario)
+
+        def play(group: list[Scenario]) -> list[Row]:
+            return [self.row(programs, scenario) for scenario in group]
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            played = pool.map(play, sorted(groups.values(), key=len, reverse=True))
+        rows = {row.scenario.name: row for group in played for row in group}
+        return [self.calm(rows[scenario.name]) for scenario in of]
+
+    def row(self, programs: Iterable[Program], scenario: Scenario) -> Row:
+        """Every program before one scenario."""
+        said = self.predict(scenario)
+        order: list[str] = said["order"]
+        cells = tuple(
+            Cell(
+                program,
+                said["by_name"][program.name],
+                self.measure(program, scenario, order),
+            )
+            for program in programs
+        )
+        return Row(scenario, tuple(order), said["getaddrinfo"], cells)
+
+    def calm(self, row: Row) -> Row:
+        """What missed while others ran is measured again, alone: a busy machine is no evidence."""
+        return replace(row, cells=tuple(self._again(row, cell) for cell in row.cells))
+
+    def _again(self, row: Row, cell: Cell) -> Cell:
+        for _ in range(REPEATS):
+            if cell.wrong:
+                measured = self.measure(cell.program, row.scenario, row.order)
+                cell = replace(cell, measured=measured)
+        return cell
+
+    def _inside(self, scenario: Scenario, command: list[str]) -> list[str]:
+        if not scenario.faulty:
+            return command
+        return [
+            "unshare",
+            "--mount",
+            "sh",
+            "-c",
+            _WITH_NAMESERVER,
+            "sh",
+            str(self._faulty),
+            *command,
+        ]
+
+    def _listen(self) -> None:
+        assert self._capture.stdout is not None
+        for line in self._capture.stdout:
+            self._events.append(json.loads(line))
+
+
+def _told(events: list[tuple[float, str, str, int]], ended_ms: float, *, failed: bool) -> Measured:
+    """What the packets of one run say."""
+    asked_ms = min(at for at, what, *_ in events if what == "query")
+    syns = tuple((peer, at - asked_ms) for at, what, peer, _ in events if what == "syn")
+    requests = [(at, peer) for at, what, peer, _ in events if what == "data"]
+    if failed or not requests:
+        return Measured("failed", None, None, ended_ms - asked_ms, syns)
+    at, peer = min(requests)
+    return Measured("connected", family(peer), peer, at - asked_ms, syns)

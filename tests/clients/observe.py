@@ -1,0 +1,54 @@
+"""What our own probes make of a name, as JSON: `python -m tests.clients.observe NAME [SERVER]`."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import socket
+import sys
+
+from ipv6check.eyeballs.clients import load
+from ipv6check.eyeballs.predict import predict_all
+from ipv6check.model import Failure
+from ipv6check.net.local import LocalNet
+from ipv6check.net.resolver import Server
+from ipv6check.probes.addresses import addresses
+from ipv6check.probes.connections import connections
+from ipv6check.probes.survey import survey
+from ipv6check.target import parse
+from ipv6check.testing import SETTINGS
+
+PORT = 80
+
+
+async def main(name: str, servers: list[Server]) -> None:
+    """Observe, predict, and say what the system's own order is."""
+    net = LocalNet(nameservers=servers)
+    target = parse(f"{name}:{PORT}")
+    try:
+        found = await addresses(target, SETTINGS, net)
+        assert not isinstance(found, Failure), found
+        attempts = await connections(found, target, SETTINGS, net)
+        surveyed = (await survey(found, attempts, net))[PORT]
+    finally:
+        net.close()
+    said = {
+        "order": surveyed.order,
+        "getaddrinfo": _getaddrinfo(name),
+        "predictions": [dataclasses.asdict(each) for each in predict_all(load(), surveyed)],
+    }
+    print(json.dumps(said))
+
+
+def _getaddrinfo(name: str) -> list[str] | None:
+    """The system's order, None where it fails."""
+    try:
+        found = socket.getaddrinfo(name, PORT, type=socket.SOCK_STREAM)
+    except OSError:
+        return None
+    return [str(address[0]) for *_, address in found]
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], [(server, 53) for server in sys.argv[2:]]))

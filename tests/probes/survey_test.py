@@ -1,0 +1,108 @@
+"""What the clients' predictions are computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import inf
+
+import pytest
+
+from ipv6check.eyeballs.core import Resolved
+from ipv6check.eyeballs.predict import SYN_TIMEOUT_MS, Seen, Survey, syn_timeout_ms
+from ipv6check.model import Answer, Attempt, Failure, Kind, Vantage
+from ipv6check.probes.connections import Connections
+from ipv6check.probes.survey import survey
+from ipv6check.testing import FakeNet, answer, attempt
+from tests.probes.observing import V4, V6, V6B, observed, published
+
+NAME = "www.example"
+
+
+def surveyed(
+    *attempts: Attempt,
+    aaaa: Answer | Failure | None = None,
+    a: Answer | Failure | None = None,
+    net: FakeNet | None = None,
+) -> Mapping[int, Survey]:
+    """The survey of these attempts; the network is not asked for any of them again."""
+    found = published(*dict.fromkeys(each.address for each in attempts))
+    ports = tuple(dict.fromkeys(each.port for each in attempts))
+    seen = Connections(ports, named=False, attempts=attempts)
+    network = net or FakeNet()
+    surveys = observed(survey(replace(found, aaaa=aaaa, a=a), seen, network))
+    assert network.calls == []
+    return surveys
+
+
+def test_each_address_has_its_verdict() -> None:
+    """It connects, says no or is silent, on each port."""
+    attempts = (
+        attempt(V6, 443, elapsed_ms=40.0),
+        attempt(V6B, 443, Kind.TIMEOUT, elapsed_ms=3000.0),
+        attempt(V4, 443, Kind.PROHIBITED, elapsed_ms=7.0),
+        attempt(V6, 80, Kind.REFUSED, elapsed_ms=41.0),
+    )
+    surveys = surveyed(*attempts)
+    assert {443, 80} == surveys.keys()
+    assert surveys[443].seen == {
+        V6: Seen("connected", 40.0),
+        V6B: Seen("silent", 3000.0),
+        V4: Seen("failed", 7.0),
+    }
+    assert surveys[80].seen == {V6: Seen("failed", 41.0)}
+
+
+def test_when_the_answers_came() -> None:
+    """Each type has its time; an error is an answer, silence has no end."""
+    aaaa = answer(NAME, "AAAA", V6, elapsed_ms=70.0)
+    servfail = Failure(Kind.SERVFAIL, "it says so", 5.0)
+    dns = surveyed(attempt(V6), aaaa=aaaa, a=servfail)[443].dns
+    assert dns == {"AAAA": Resolved((V6,), 70.0), "A": Resolved((), 5.0)}
+    silence = Failure(Kind.TIMEOUT, "no answer", 3000.0)
+    assert surveyed(attempt(V6), a=silence)[443].dns["A"] == Resolved((), inf)
+    assert surveyed(attempt(V6))[443].dns["AAAA"] == Resolved((V6,), 0.0)
+
+
+def test_clients_also_try_what_we_do_not() -> None:
+    """An address that no packet of ours goes to is in the answer all the same, unseen."""
+    aaaa = answer(NAME, "AAAA", "fd00::1", V6)
+    found = surveyed(attempt(V6), attempt(V4), aaaa=aaaa)[443]
+    assert found.dns["AAAA"].addresses == ("fd00::1", V6)
+    assert set(found.order) == {"fd00::1", V6, V4}
+    assert found.seen.keys() == {V6, V4}
+
+
+def test_a_mapped_address_does_what_its_ipv4_does() -> None:
+    """Packets for ::ffff:192.0.2.1 go to 192.0.2.1."""
+    mapped = f"::ffff:{V4}"
+    found = surveyed(attempt(V4, elapsed_ms=4.0), aaaa=answer(NAME, "AAAA", mapped))[443]
+    assert found.seen[mapped] == found.seen[V4] == Seen("connected", 4.0)
+
+
+def test_ipv4_alone_is_surveyed_too() -> None:
+    """Where no AAAA is usable nothing was tried, and clients end on IPv4 all the same."""
+    net = FakeNet(attempt(V4, 443), attempt(V4, 80, Kind.REFUSED))
+    found = replace(published(V4), aaaa=Failure(Kind.SERVFAIL, "it says so", 5.0))
+    surveys = observed(survey(found, Connections((443, 80), named=False, attempts=()), net))
+    assert net.calls == [("connect", V4, 443), ("connect", V4, 80)]
+    assert [each.seen[V4].tcp for each in surveys.values()] == ["connected", "failed"]
+
+
+def test_the_order_is_the_system_s() -> None:
+    """IPv6 first where this host has a source for it; in the resolver's order else."""
+    aaaa = answer(NAME, "AAAA", V6B, V6)
+    attempts = (attempt(V6), attempt(V6B), attempt(V4))
+    here = FakeNet(vantage=Vantage(source_ipv6="2d00:6ab:c::2"))
+    assert surveyed(*attempts, aaaa=aaaa, net=here)[443].order == (V6B, V6, V4)
+    blind = FakeNet(vantage=Vantage(ipv6="no", source_ipv6=None))
+    assert surveyed(*attempts, aaaa=aaaa, net=blind)[443].order == (V4, V6B, V6)
+
+
+@pytest.mark.parametrize(
+    ("retries", "expected"), [(None, 133_600), (6, 133_600), (2, 7120), (7, 267_200)]
+)
+def test_how_long_a_kernel_waits(retries: int | None, expected: float) -> None:
+    """As measured; twice as long with each more SYN."""
+    assert expected == syn_timeout_ms(retries)
+    assert syn_timeout_ms(None) == SYN_TIMEOUT_MS
