@@ -16,6 +16,7 @@ import pytest
 from ipv6check import schema
 from ipv6check.model import Verdict
 from ipv6check.ruleset import EXIT_CODES
+from tests.lab import Lab
 
 STRICT6 = """*filter
 :INPUT DROP [0:0]
@@ -280,3 +281,27 @@ def test_every_verdict_has_its_exit_code() -> None:
         Verdict.NOT_READY: 1,
         Verdict.UNKNOWN: 3,
     }
+
+
+@pytest.mark.parametrize(
+    ("rules", "code", "status"), [(STRICT6, 1, "fail"), (STRICT6.replace("22", "443"), 0, "pass")]
+)
+def test_a_deployment_is_judged_before_it_is_made(
+    lab: Lab, tmp_path: Path, rules: str, code: int, status: str
+) -> None:
+    """A service that is well today, by the rules of tomorrow; and a name that is not there yet."""
+    (tmp_path / "rules.v6").write_text(rules)
+    option = ["--firewall", str(tmp_path / "rules.v6"), "--timeout", "1", "-f", "json"]
+    command = [str(Path(sys.executable).with_name("ipv6check"))]
+    done = lab.run("dual", [*command, "healthy.test:443", *option])
+    (target,) = json.loads(done.stdout)["targets"]
+    said = [(each["check"], each["status"]) for each in target["results"]]
+    assert done.returncode == code
+    assert {("firewall", status), ("tcp", "pass")} <= set(said)
+    done = lab.run("dual", [*command, "not-there-yet.test:443", *option, "--only", "firewall"])
+    (target,) = json.loads(done.stdout)["targets"]
+    assert status in {each["status"] for each in target["results"]}
+    (tmp_path / "rules.v6").write_text("*filter\n-A INPUT -p tcp --dport\n")
+    done = lab.run("dual", [*command, "healthy.test:443", *option])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "rules.v6:2" in done.stderr
