@@ -429,7 +429,7 @@ class _Walk:
     def _chain(self, frame: _Frame, way: _Way) -> list[_Way]:
         """The ways that reach the chain's end, or return from it."""
         ways = [way]
-        for rule in frame.chain.rules:
+        for rule in self._possible(frame.chain):
             self._steps += len(ways)
             if self._steps > MAX_STEPS:
                 raise _TooMuchError
@@ -437,6 +437,14 @@ class _Walk:
             if not ways:
                 break
         return _rejoined(ways + frame.returned, way)
+
+    def _possible(self, chain: Chain) -> list[Rule]:
+        """The rules that are not for another family or protocol, which no rule ever changes."""
+        kind = self.packet.family, self.packet.protocol
+        if kind not in chain.possible:
+            values = {Field.FAMILY: _one(kind[0]), Field.PROTOCOL: _one(kind[1])}
+            chain.possible[kind] = [rule for rule in chain.rules if _is_possible(rule, values)]
+        return chain.possible[kind]
 
     def _rule(self, rule: Rule, frame: _Frame, way: _Way, start: int = 0) -> list[_Way]:
         """The ways that go on to the next rule."""
@@ -554,6 +562,15 @@ class _Walk:
         if packet.icmp_error:
             return None
         return f"{'icmpv6' if packet.family == IPV6 else 'icmp'} {message[0]}/{message[1]}"
+
+
+def _is_possible(rule: Rule, values: Values) -> bool:
+    for step in rule.steps:
+        if not isinstance(step, CONDITIONS):
+            break
+        if isinstance(step, Among) and step.field in values and not _among(step, values):
+            return False
+    return True
 
 
 CONDITIONS = (Among, Named, Unmodelled, AllOf, AnyOf, Not)

@@ -315,12 +315,18 @@ class Base:
 
 @dataclass(slots=True)
 class Chain:
-    """A chain; without ``base`` it runs only when jumped to. Parsers append to ``rules``."""
+    """A chain; without ``base`` it runs only when jumped to. Parsers append to ``rules``.
+
+    ``possible``: what the evaluator has found out, by family and protocol.
+    """
 
     name: str
     base: Base | None = None
     rules: list[Rule] = field(default_factory=list)
     place: Place = Place()
+    possible: dict[tuple[int, int], list[Rule]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
 
 @dataclass(slots=True)
