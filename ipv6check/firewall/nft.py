@@ -1,23 +1,26 @@
 """nftables' JSON (libnftables-json(5)) to rules.
 
 What an expression reads is an entry of `SELECTORS`, under the name it has in nft's own syntax; what
-a statement does is an entry of `STATEMENTS`. What has no entry is not modelled, and says so.
+a statement does is an entry of `STATEMENTS`. What has no entry, or says more than is known here,
+raises `_UnknownError`: the match is then Unmodelled, the statement Unclear.
 
 nft adds conditions that a listing does not show: ``tcp dport 22`` is for TCP alone, ``ip saddr``
-for IPv4 alone, negated or not. They are the ``needs`` of what is read.
+for IPv4 alone, negated or not. They are the `NEEDS` of what is read.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
 from ipaddress import IPv4Address, IPv6Address
+from operator import index, or_
 from types import MappingProxyType
 from typing import Any
 
+from ipv6check.firewall import nft_words as words
 from ipv6check.firewall.model import (
     ALWAYS,
     BITS,
@@ -26,7 +29,6 @@ from ipv6check.firewall.model import (
     NEVER,
     Accept,
     Action,
-    AddressType,
     AllOf,
     Among,
     AnyOf,
@@ -53,7 +55,6 @@ from ipv6check.firewall.model import (
     Rule,
     RuleError,
     RuleSet,
-    State,
     Status,
     Step,
     Table,
@@ -63,21 +64,14 @@ from ipv6check.firewall.model import (
     prefix,
 )
 from ipv6check.firewall.names import ICMP, ICMPV6, PROTOCOLS, SERVICES, TCP
+from ipv6check.firewall.nft_words import only, read, written
 
+BOTH = frozenset({IPV4, IPV6})
 FAMILIES: Mapping[str, frozenset[int]] = MappingProxyType(
-    {
-        "ip": frozenset({IPV4}),
-        "ip6": frozenset({IPV6}),
-        "inet": frozenset({IPV4, IPV6}),
-        "netdev": frozenset({IPV4, IPV6}),
-    }
+    {"ip": frozenset({IPV4}), "ip6": frozenset({IPV6}), "inet": BOTH, "netdev": BOTH}
 )
 # Frames between the ports of a bridge, and ARP: nothing that comes to this host over IP.
 ELSEWHERE = frozenset({"bridge", "arp"})
-PRIORITIES = MappingProxyType(
-    {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
-)
-_PRIORITY = re.compile(r"([a-z]*)\s*([+-]?)\s*([0-9]*)")
 HARMLESS_OBJECTS = frozenset(
     {"counter", "quota", "limit", "flowtable", "secmark", "synproxy", "tunnel"}
     | {"ct helper", "ct timeout", "ct expectation"}
@@ -86,159 +80,15 @@ HARMLESS_OBJECTS = frozenset(
 SET_FLAGS = frozenset({"constant", "interval"})
 TABLE_FLAGS = frozenset({"dormant", "owner", "persist"})
 _CHANGES = re.compile(r"\b(add|update|delete)\s+@([^\s{]+)")
-# After every other chain, which is where egress is.
-LAST = 1 << 30
-MAX_SHOWN = 8
+# nft 1.0.6 leaves out of its JSON where a chain of the hook ingress is.
+NOT_TOLD = Unmodelled("if the chain is on its interface, which this listing does not name")
+NO_POLICY = Unclear("if its policy lets it through")
+POLICIES: Mapping[str, Accept | Drop] = MappingProxyType({"accept": Accept(), "drop": Drop()})
 MAX_ERROR = 60
 
 
-class _UnknownError(Exception):
-    """Nobody can tell from here what this means."""
-
-
-# --- nft's own syntax, for people, and as the key of SELECTORS
-
-
-def _only(value: Any) -> tuple[str, Any]:
-    """The kind of an expression or statement, and what it consists of."""
-    ((kind, body),) = value.items()
-    return kind, body
-
-
-def describe(value: Any, mark: str = "") -> str:
-    """An expression in nft's syntax; ``mark`` is put around words, for names of interfaces."""
-    if isinstance(value, bool):
-        return "exists" if value else "missing"
-    if isinstance(value, str):
-        return value if value.startswith("@") else f"{mark}{value}{mark}"
-    if not isinstance(value, dict) or len(value) != 1:
-        parts = value if isinstance(value, list) else [str(value)]
-        return ",".join(describe(each, mark) for each in parts)
-    kind, body = _only(value)
-    if kind in _OPERATORS:
-        return f" {kind} ".join(describe(each, mark) for each in body)
-    if kind in _EXPRESSIONS:
-        return _EXPRESSIONS[kind](body, mark)
-    return f"{kind} {_plainly(body)}"
-
-
-def _plainly(body: Any) -> str:
-    return " ".join(map(str, body.values())) if isinstance(body, dict) else str(body)
-
-
-def _describe_set(body: Any, mark: str) -> str:
-    if not isinstance(body, list):
-        return describe(body, mark)
-    shown = [
-        f"{describe(each[0], mark)} : {_describe_statement(each[1])}"
-        if isinstance(each, list)
-        else describe(each, mark)
-        for each in body[:MAX_SHOWN]
-    ]
-    return f"{{ {', '.join(shown + ['…'] * (len(body) > MAX_SHOWN))} }}"
-
-
-def _describe_meta(body: Any, _: str) -> str:
-    key = str(body["key"])
-    return key if key.startswith(("iif", "oif")) else f"meta {key}"
-
-
-def _describe_payload(body: Any, _: str) -> str:
-    raw = "base" in body
-    return f"@{body['base']},{body['offset']},{body['len']}" if raw else _plainly(body)
-
-
-def _describe_fib(body: Any, _: str) -> str:
-    flags = sorted(body["flags"], key="saddr daddr mark iif oif".find)
-    return f"fib {' . '.join(flags)} {body['result']}"
-
-
-_OPERATORS = frozenset({"&", "|", "^", "<<", ">>"})
-_EXPRESSIONS: Mapping[str, Callable[[Any, str], str]] = MappingProxyType(
-    {
-        "payload": _describe_payload,
-        "meta": _describe_meta,
-        "ct": lambda body, _: " ".join(
-            ["ct", *([body["dir"]] if "dir" in body else []), body["key"]]
-        ),
-        "fib": _describe_fib,
-        "prefix": lambda body, _: f"{body['addr']}/{body['len']}",
-        "range": lambda body, mark: "-".join(describe(each, mark) for each in body),
-        "concat": lambda body, mark: " . ".join(describe(each, mark) for each in body),
-        "elem": lambda body, mark: describe(body["val"], mark),
-        "set": _describe_set,
-        "map": lambda body, mark: f"{describe(body['key'])} map {describe(body['data'], mark)}",
-    }
-)
-
-
-def _describe_match(body: Any) -> str:
-    left = describe(body["left"])
-    mark = '"' if left.startswith(("iif", "oif")) else ""
-    operator = "" if body["op"] in {"==", "in"} else f"{body['op']} "
-    return f"{left} {operator}{describe(body['right'], mark)}"
-
-
-def _describe_nat(kind: str, body: Any) -> str:
-    if not body:
-        return kind
-    family = f" {body['family']}" if "family" in body else ""
-    port = f":{describe(body['port'])}" if "port" in body else ""
-    return f"{kind}{family} to {describe(body.get('addr', ''))}{port}"
-
-
-def _rate(body: Any) -> str:
-    if not isinstance(body, dict):
-        return str(body)
-    unit = f" {body['rate_unit']}" if "rate_unit" in body else ""
-    return f"{body['rate']}{unit}/{body.get('per', 'second')}"
-
-
-def _describe_reject(body: Any) -> str:
-    kind = (body or {}).get("type")
-    code = f" {describe(body['expr'])}" if kind and "expr" in body else ""
-    return f"reject with {kind}{code}" if kind else "reject"
-
-
-_SAID: Mapping[str, Callable[[Any], str]] = MappingProxyType(
-    {
-        "match": _describe_match,
-        "jump": lambda body: f"jump {body['target']}",
-        "goto": lambda body: f"goto {body['target']}",
-        "vmap": lambda body: f"{describe(body['key'])} vmap {describe(body['data'])}",
-        "mangle": lambda body: f"{describe(body['key'])} set {describe(body['value'])}",
-        "reject": _describe_reject,
-        "counter": lambda _: "counter",
-        "log": lambda body: (
-            f'log prefix "{body["prefix"]}"' if body and "prefix" in body else "log"
-        ),
-        "limit": lambda body: f"limit rate {'over ' * _inverted(body)}{_rate(body)}",
-        "ct count": lambda body: f"ct count {'over ' * _inverted(body)}{body['val']}",
-        "set": lambda body: f"{body['op']} {body['set']} {{ {describe(body['elem'])} }}",
-        "map": lambda body: f"{body['op']} {body['map']} {{ {describe(body['elem'])} : … }}",
-        **{
-            kind: lambda body, kind=kind: _describe_nat(kind, body)  # type: ignore[misc]
-            for kind in ("dnat", "snat", "redirect", "masquerade")
-        },
-        "unparsed": str,
-    }
-)
-
-
-def _inverted(body: Any) -> bool:
-    return isinstance(body, dict) and bool(body.get("inv"))
-
-
-def _describe_statement(statement: Any) -> str:
-    """A statement, or what a map has for a key, in nft's syntax as far as that is known here."""
-    if isinstance(statement, str):
-        return " ".join(statement.split())
-    if not isinstance(statement, dict):
-        return describe(statement)
-    kind, body = _only(statement)
-    if kind in _SAID:
-        return _SAID[kind](body)
-    return kind if body is None else describe(statement)
+class _UnknownError(ValueError):
+    """Nobody can tell from here what this means; nor what a value that is none means."""
 
 
 # --- what can be read of a packet
@@ -248,121 +98,105 @@ def _is(key: Field, *numbers: int) -> Among:
     return Among(key, merged((number, number) for number in numbers))
 
 
-NUMBERS: Ranges = ((0, (1 << 128) - 1),)
+TOP = (1 << 128) - 1
 V4, V6 = _is(Field.FAMILY, IPV4), _is(Field.FAMILY, IPV6)
 TRANSPORTS = MappingProxyType({"tcp": TCP, "udp": 17, "dccp": 33, "sctp": 132, "udplite": 136})
-PORTED = _is(Field.PROTOCOL, *TRANSPORTS.values())
 # What nft makes sure of before it reads any field of this header.
 NEEDS: Mapping[str, tuple[Among, ...]] = MappingProxyType(
     {
-        "ip": (V4,),
-        "ip6": (V6,),
+        **dict.fromkeys(("ip", "ip option", "ct original ip daddr"), (V4,)),
+        **dict.fromkeys(("ip6", "exthdr", "ct original ip6 daddr"), (V6,)),
         "icmp": (V4, _is(Field.PROTOCOL, ICMP)),
         "icmpv6": (V6, _is(Field.PROTOCOL, ICMPV6)),
         **{name: (_is(Field.PROTOCOL, number),) for name, number in TRANSPORTS.items()},
     }
 )
-COMPARED: Mapping[str, Callable[[int], Range]] = MappingProxyType(
-    {
-        "<": lambda number: (0, number - 1),
-        "<=": lambda number: (0, number),
-        ">": lambda number: (number + 1, NUMBERS[0][1]),
-        ">=": lambda number: (number, NUMBERS[0][1]),
-    }
-)
 # The bytes where a port would be, of a packet that has none.
 NO_PORT = AllOf(
     (
-        Among(Field.PROTOCOL, PORTED.ranges, negated=True),
+        Among(Field.PROTOCOL, _is(Field.PROTOCOL, *TRANSPORTS.values()).ranges, negated=True),
         Unmodelled("if the bytes match in which other packets have a port", steady=False),
     )
 )
+INTERFACES = frozenset({Field.IIF, Field.OIF})
+_ADDRESSES = frozenset({Field.SADDR, Field.DADDR, Field.ORIGINAL_DADDR})
+_NUMBER = re.compile("[0-9]{1,10}|0x[0-9a-f]{1,8}")
 
 
 @dataclass(frozen=True, slots=True)
 class Selector:
     """What the left side of a match reads: the field, and how the values of it are written.
 
-    ``bits`` is the width of its numbers, 0 for names of interfaces. ``flags``: several names are
-    one number. ``symbolic``: numbers mean something else. ``raw``: it reads a port unconditionally.
+    ``bits`` is the width of its numbers, 0 where it has only names. ``flags``: several names are
+    one number. ``raw``: it reads a port unconditionally.
     """
 
     key: Field
     bits: int = 32
-    names: Mapping[str, int] = field(default_factory=dict)
-    needs: tuple[Among, ...] = ()
+    names: Mapping[Any, int] = field(default_factory=dict)
     flags: bool = False
-    symbolic: bool = False
     raw: bool = False
 
-    def test(
-        self, elements: Iterable[Any], mask: int | None = None, *, negated: bool = False
-    ) -> Condition:
-        """The value is one of these. What the packet does not have is not, negated or not."""
-        if not self.bits:
+    def test(self, elements: Sequence[Any], mask: int | None = None) -> Condition:
+        """The value is one of these."""
+        if self.key in INTERFACES:
             names = tuple(dict.fromkeys(map(_interface, elements)))
-            return Named(self.key, names, negated) if names else (NEVER, ALWAYS)[negated]
+            return Named(self.key, names) if names else NEVER
         ranges = [self.range(element) for element in elements]
         if self.key is Field.STATE and mask is None and all(low == high for low, high in ranges):
             # A packet has one state: any of these bits is the same, and reads better.
-            bits = {low for low, _ in ranges if low.bit_count() == 1}
-            return self.test_bits(sum(bits), negated=negated)
-        return self._among(merged(ranges), mask, negated=negated)
+            return self.test_bits(sum({low for low, _ in ranges if low.bit_count() == 1}))
+        return self._among(merged(ranges), mask)
 
-    def test_bits(self, value: Any, mask: int | None = None, *, negated: bool = False) -> Condition:
+    def test_bits(self, value: Any, mask: int = -1) -> Condition:
         """Any of these bits is set."""
-        bits = self.number(value) & (-1 if mask is None else mask)
-        return self._among(((1, max(bits, 1)),), bits, negated=negated)
+        bits = self.number(value) & mask
+        return self._among(((1, max(bits, 1)),), bits)
 
     def compared(self, operator: str, value: Any, mask: int | None) -> Condition:
         """The value is less, or greater."""
-        if self.symbolic or operator not in COMPARED:
+        number = self.number(value)
+        bounds = {
+            "<": (0, number - 1),
+            "<=": (0, number),
+            ">": (number + 1, TOP),
+            ">=": (number, TOP),
+        }
+        if not self.bits or operator not in bounds:
             raise _UnknownError
-        low, high = COMPARED[operator](self.number(value))
-        return self._among(((low, high),) if low <= high else (), mask)
+        return self._among(tuple(each for each in [bounds[operator]] if each[0] <= each[1]), mask)
 
     def present(self) -> Condition:
         """The packet has it."""
-        return self._among(NUMBERS) if self.bits else ALWAYS
+        return ALWAYS if self.key in INTERFACES else self._among(((0, TOP),))
 
     def number(self, value: Any) -> int:
         """One value, as written in a rule."""
         if isinstance(value, dict | list):
-            return self._united(value)
-        if isinstance(value, str):
-            if self.bits in BITS.values() and self.key in _ADDRESSES:
-                return _address(value, self.bits)
-            number = self.names.get(value)
-            if number is not None:
-                return number
-            if not re.fullmatch("[0-9]{1,10}|0x[0-9a-f]{1,8}", value):
+            parts = value.get("|") if isinstance(value, dict) else value if self.flags else None
+            if parts is None:
                 raise _UnknownError
-            value = int(value, 0 if "x" in value else 10)
-        if not isinstance(value, int) or (isinstance(value, bool) and self.bits != 1):
+            return reduce(or_, map(self.number, parts), 0)
+        if self.key in _ADDRESSES and isinstance(value, str) and "%" not in value:
+            return int(IPv4Address(value) if self.bits == BITS[IPV4] else IPv6Address(value))
+        if value in self.names:
+            return self.names[value]
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            value = int(value, 16 if "x" in value else 10)
+        if type(value) is not int or not self.bits or not 0 <= value < 1 << self.bits:
             raise _UnknownError
-        if self.symbolic or not 0 <= value < 1 << self.bits:
-            raise _UnknownError
-        return int(value)
-
-    def _united(self, value: Any) -> int:
-        kind, parts = _only(value) if isinstance(value, dict) else ("|", value)
-        if kind != "|" or not (self.flags or isinstance(value, dict)):
-            raise _UnknownError
-        number = 0
-        for part in parts:
-            number |= self.number(part)
-        return number
+        return value
 
     def range(self, value: Any) -> Range:
         """The values that an element of a set stands for."""
         if value == "*":
-            return NUMBERS[0]
-        kind, body = _only(value) if isinstance(value, dict) else ("", value)
+            return 0, TOP
+        kind, body = only(value) if isinstance(value, dict) else ("", value)
         if kind == "elem":
             return self.range(body["val"])
         if kind == "range":
             low, high = map(self.number, body)
-            if low > high or self.symbolic:
+            if low > high or not self.bits:
                 raise _UnknownError
             return low, high
         if kind == "prefix" and 0 <= body["len"] <= self.bits:
@@ -370,145 +204,107 @@ class Selector:
         number = self.number(value)
         return number, number
 
-    def _among(
-        self, ranges: Ranges, mask: int | None = None, *, negated: bool = False
-    ) -> Condition:
+    def _among(self, ranges: Ranges, mask: int | None = None) -> Condition:
         of_status = self.key is Field.STATUS
-        if not self.bits or (of_status and (mask is None or mask >= 1 << len(Status))):
+        if self.key in INTERFACES or (of_status and (mask is None or mask >= 1 << len(Status))):
             # In the status the kernel has bits of its own, of which nothing is known here.
             raise _UnknownError
-        found = Among(self.key, ranges, negated, mask)
+        found = Among(self.key, ranges, mask=mask)
         return AnyOf((found, NO_PORT)) if self.raw else found
 
 
-_ADDRESSES = frozenset({Field.SADDR, Field.DADDR, Field.ORIGINAL_DADDR})
-
-
-def _address(text: str, bits: int) -> int:
-    try:
-        if "%" not in text:
-            return int(IPv4Address(text) if bits == BITS[IPV4] else IPv6Address(text))
-    except ValueError:
-        pass
-    raise _UnknownError
-
-
 def _interface(value: Any) -> str:
-    if isinstance(value, dict) and "elem" in value:
-        return _interface(value["elem"]["val"])
+    name = _bare(value)
     # A number is an index, of an interface that is not there; "eth\*" is a name with a star in it.
-    if not isinstance(value, str) or not value or value.isdecimal() or "\\" in value:
+    if not isinstance(name, str) or not 0 < len(name) < 16 or name.isdecimal() or "\\" in name:
         raise _UnknownError
-    return value
+    return name
 
 
-def _numbered(text: str) -> Mapping[str, int]:
-    """Names and their numbers, as ``nft describe`` lists them."""
-    pairs = (word.split(":") for word in text.split())
-    return MappingProxyType({name: int(number) for name, number in pairs})
+def _bare(element: Any) -> Any:
+    """An element without its timeout, its counter and its comment."""
+    return element["elem"]["val"] if isinstance(element, dict) and "elem" in element else element
 
-
-def _lower(names: type[State | Status | AddressType]) -> dict[str, int]:
-    return {str(each.name).lower().replace("_", "-"): int(each) for each in names}
-
-
-_ICMP_TYPES = _numbered(
-    "echo-reply:0 destination-unreachable:3 source-quench:4 redirect:5 echo-request:8 "
-    "router-advertisement:9 router-solicitation:10 time-exceeded:11 parameter-problem:12 "
-    "timestamp-request:13 timestamp-reply:14 info-request:15 info-reply:16 "
-    "address-mask-request:17 address-mask-reply:18"
-)
-_ICMPV6_TYPES = _numbered(
-    "destination-unreachable:1 packet-too-big:2 time-exceeded:3 parameter-problem:4 "
-    "echo-request:128 echo-reply:129 mld-listener-query:130 mld-listener-report:131 "
-    "mld-listener-done:132 mld-listener-reduction:132 nd-router-solicit:133 "
-    "nd-router-advert:134 nd-neighbor-solicit:135 nd-neighbor-advert:136 nd-redirect:137 "
-    "router-renumbering:138 ind-neighbor-solicit:141 ind-neighbor-advert:142 "
-    "mld2-listener-report:143"
-)
-_ICMP_CODES = _numbered(
-    "net-unreachable:0 host-unreachable:1 prot-unreachable:2 port-unreachable:3 "
-    "frag-needed:4 net-prohibited:9 host-prohibited:10 admin-prohibited:13"
-)
-_ICMPV6_CODES = _numbered(
-    "no-route:0 admin-prohibited:1 addr-unreachable:3 port-unreachable:4 policy-fail:5 "
-    "reject-route:6"
-)
-_TCP_FLAGS = _numbered("fin:1 syn:2 rst:4 psh:8 ack:16 urg:32 ecn:64 ece:64 cwr:128")
-_PACKET_TYPES = _numbered("host:0 unicast:0 broadcast:1 multicast:2 other:3")
-_PRESENCE = _numbered("missing:0 exists:1")
-_PORT_FIELDS = {"sport": Field.SPORT, "dport": Field.DPORT}
 
 SELECTORS: Mapping[str, Selector] = MappingProxyType(
     {
+        "ip saddr": Selector(Field.SADDR, 32),
+        "ip daddr": Selector(Field.DADDR, 32),
+        "ip6 saddr": Selector(Field.SADDR, 128),
+        "ip6 daddr": Selector(Field.DADDR, 128),
+        "ip protocol": Selector(Field.NEXT_HEADER, 8, PROTOCOLS),
+        "ip6 nexthdr": Selector(Field.NEXT_HEADER, 8, PROTOCOLS),
+        "ip version": Selector(Field.FAMILY, 4),
+        "ip6 version": Selector(Field.FAMILY, 4),
+        "ip ttl": Selector(Field.HOP_LIMIT, 8),
+        "ip6 hoplimit": Selector(Field.HOP_LIMIT, 8),
         **{
-            f"{name} {key}": Selector(Field(key), BITS[family], needs=NEEDS[name])
-            for name, family in (("ip", IPV4), ("ip6", IPV6))
-            for key in ("saddr", "daddr")
-        },
-        "ip protocol": Selector(Field.NEXT_HEADER, 8, PROTOCOLS, (V4,)),
-        "ip6 nexthdr": Selector(Field.NEXT_HEADER, 8, PROTOCOLS, (V6,)),
-        "ip ttl": Selector(Field.HOP_LIMIT, 8, needs=(V4,)),
-        "ip6 hoplimit": Selector(Field.HOP_LIMIT, 8, needs=(V6,)),
-        "ip version": Selector(Field.FAMILY, 4, needs=(V4,)),
-        "ip6 version": Selector(Field.FAMILY, 4, needs=(V6,)),
-        **{
-            f"{name} {port}": Selector(key, 16, SERVICES, NEEDS[name])
+            f"{name} {port}": Selector(Field(port), 16, SERVICES)
             for name in TRANSPORTS
-            for port, key in _PORT_FIELDS.items()
+            for port in ("sport", "dport")
         },
-        **{
-            name: Selector(_PORT_FIELDS[port], 16, SERVICES, raw=True)
-            for port, names in (
-                ("sport", ("th sport", "@th,0,16")),
-                ("dport", ("th dport", "@th,16,16")),
-            )
-            for name in names
-        },
-        "tcp flags": Selector(Field.FLAGS, 8, _TCP_FLAGS, NEEDS["tcp"], flags=True),
-        "icmp type": Selector(Field.TYPE, 8, _ICMP_TYPES, NEEDS["icmp"]),
-        "icmp code": Selector(Field.CODE, 8, _ICMP_CODES, NEEDS["icmp"]),
-        "icmpv6 type": Selector(Field.TYPE, 8, _ICMPV6_TYPES, NEEDS["icmpv6"]),
-        "icmpv6 code": Selector(Field.CODE, 8, _ICMPV6_CODES, NEEDS["icmpv6"]),
-        "meta nfproto": Selector(Field.FAMILY, 8, {"ipv4": IPV4, "ipv6": IPV6}, symbolic=True),
-        "meta protocol": Selector(
-            Field.FAMILY, 16, {"ip": IPV4, "ip6": IPV6, "arp": 0}, symbolic=True
-        ),
+        "th sport": (_RAW_SPORT := Selector(Field.SPORT, 16, SERVICES, raw=True)),
+        "th dport": (_RAW_DPORT := Selector(Field.DPORT, 16, SERVICES, raw=True)),
+        "@th,0,16": _RAW_SPORT,
+        "@th,16,16": _RAW_DPORT,
+        "tcp flags": Selector(Field.FLAGS, 8, words.TCP_FLAGS, flags=True),
+        "icmp type": Selector(Field.TYPE, 8, words.ICMP_TYPES),
+        "icmp code": Selector(Field.CODE, 8, words.ICMP_CODES),
+        "icmpv6 type": Selector(Field.TYPE, 8, words.ICMPV6_TYPES),
+        "icmpv6 code": Selector(Field.CODE, 8, words.ICMPV6_CODES),
+        "meta nfproto": Selector(Field.FAMILY, 0, {"ipv4": IPV4, "ipv6": IPV6}),
+        "meta protocol": Selector(Field.FAMILY, 0, {"ip": IPV4, "ip6": IPV6, "arp": 0}),
         "meta l4proto": Selector(Field.PROTOCOL, 8, PROTOCOLS),
         "meta mark": Selector(Field.MARK),
-        "meta pkttype": Selector(Field.PACKET_TYPE, 8, _PACKET_TYPES),
-        "iif": Selector(Field.IIF, 0),
-        "iifname": Selector(Field.IIF, 0),
-        "oif": Selector(Field.OIF, 0),
-        "oifname": Selector(Field.OIF, 0),
-        "ct state": Selector(Field.STATE, 32, _lower(State), flags=True),
-        "ct status": Selector(Field.STATUS, 32, _lower(Status), flags=True),
-        "ct direction": Selector(Field.DIRECTION, 8, {"original": 0, "reply": 1}),
+        "meta pkttype": Selector(Field.PACKET_TYPE, 8, words.PACKET_TYPES),
+        **dict.fromkeys(("iif", "iifname"), Selector(Field.IIF, 0)),
+        **dict.fromkeys(("oif", "oifname"), Selector(Field.OIF, 0)),
+        "ct state": Selector(Field.STATE, 32, words.STATES, flags=True),
+        "ct status": Selector(Field.STATUS, 32, words.STATUSES, flags=True),
+        "ct direction": Selector(Field.DIRECTION, 8, words.DIRECTIONS),
         "ct mark": Selector(Field.CT_MARK),
         "ct original proto-dst": Selector(Field.ORIGINAL_DPORT, 16, SERVICES, raw=True),
-        "ct original ip daddr": Selector(Field.ORIGINAL_DADDR, 32, needs=(V4,)),
-        "ct original ip6 daddr": Selector(Field.ORIGINAL_DADDR, 128, needs=(V6,)),
+        "ct original ip daddr": Selector(Field.ORIGINAL_DADDR, 32),
+        "ct original ip6 daddr": Selector(Field.ORIGINAL_DADDR, 128),
         **{
-            f"fib {flags} type": Selector(key, 32, _lower(AddressType))
-            for end, key in (("saddr", Field.SADDR_TYPE), ("daddr", Field.DADDR_TYPE))
-            for flags in (end, f"{end} . iif")
+            f"fib {end}{iif} type": Selector(Field(f"{end} type"), 32, words.ADDRESS_TYPES)
+            for end in ("saddr", "daddr")
+            for iif in ("", " . iif")
         },
-        "exthdr hbh": Selector(Field.HOP_BY_HOP, 1, _PRESENCE, (V6,)),
-        "exthdr rt": Selector(Field.ROUTING, 1, _PRESENCE, (V6,)),
-        "exthdr frag": Selector(Field.FRAGMENT, 1, _PRESENCE, (V6,)),
-        "exthdr dst": Selector(Field.DESTINATION_OPTIONS, 1, _PRESENCE, (V6,)),
-        "exthdr rt type": Selector(Field.ROUTING_TYPE, 8, needs=(V6,)),
+        "exthdr hbh": Selector(Field.HOP_BY_HOP, 0, words.PRESENCE),
+        "exthdr rt": Selector(Field.ROUTING, 0, words.PRESENCE),
+        "exthdr frag": Selector(Field.FRAGMENT, 0, words.PRESENCE),
+        "exthdr dst": Selector(Field.DESTINATION_OPTIONS, 0, words.PRESENCE),
+        "exthdr rt type": Selector(Field.ROUTING_TYPE, 8),
     }
 )
 # Is the source routed back over where the packet came in: that it is, is assumed of any packet.
 ROUTED_BACK = frozenset(
     f"fib saddr .{mark} iif {result}" for mark in ("", " mark .") for result in ("oif", "oifname")
 )
+ROUTES = MappingProxyType({"True": 1, "exists": 1, "False": 0, "missing": 0, "0": 0})
 
 
-ROUTES = MappingProxyType(
-    {"True": True, "exists": True, "False": False, "missing": False, "0": False}
-)
+def _selectors(expression: Any) -> list[Selector]:
+    """How to read an expression, or each part of a concatenation. Raises _UnknownError."""
+    found = [SELECTORS.get(read(each)) for each in expression.get("concat", [expression])]
+    if None in found:
+        raise _UnknownError
+    return [each for each in found if each]
+
+
+def _needs(expression: Any) -> Iterator[Among]:
+    """What nft makes sure of before it reads this."""
+    expression = _bare(expression)
+    if isinstance(expression, list):
+        for each in expression:
+            yield from _needs(each)
+    elif isinstance(expression, dict):
+        kind, body = only(expression)
+        if name := read(expression):
+            yield from NEEDS.get(name) or NEEDS.get(name.partition(" ")[0], ())
+        else:
+            yield from NEEDS.get(kind) or _needs(body if isinstance(body, list) else None)
 
 
 # --- one table
@@ -516,50 +312,35 @@ ROUTES = MappingProxyType(
 
 @dataclass(slots=True)
 class _Set:
-    """A named set or map. ``fades``: its elements come and go, ``shrinks``: rules delete some."""
+    """A named set or map. ``fades``: elements come and go, ``shrinks``: and those listed may go."""
 
-    name: str
     elements: list[Any] = field(default_factory=list)
     fades: bool = False
-    expires: bool = False
     shrinks: bool = False
 
     def lasting(self) -> list[Any]:
         """The elements that are there to stay."""
-        if self.shrinks or self.expires:
-            return []
-        return [element for element in self.elements if not _expires(element)]
+        return [each for each in self.elements if not (self.shrinks or _expires(each))]
 
 
 def _expires(element: Any) -> bool:
-    if isinstance(element, list):
-        return _expires(element[0])
-    body = element.get("elem") if isinstance(element, dict) else None
-    return body is not None and ("timeout" in body or "expires" in body)
+    options = element.get("elem", ()) if isinstance(element, dict) else ()
+    return "timeout" in options or "expires" in options
 
 
 @dataclass(slots=True)
 class _Scope:
-    """A table that is being read: its sets, and the conditions already made of them.
+    """A table that is being read.
 
-    ``doubts``: of which chains it is not told where they run. ``last``: no statement follows.
+    ``made``: of its sets, ``last``: no statement follows, ``doubtful``: nft may refuse the rule.
     """
 
     table: Table
     refuse: Callable[[str], None]
     sets: dict[str, _Set] = field(default_factory=dict)
-    made: dict[tuple[str, ...], Condition] = field(default_factory=dict)
-    doubts: dict[str, Unmodelled] = field(default_factory=dict)
+    made: dict[tuple[str, str], Condition] = field(default_factory=dict)
     last: bool = True
-
-    def selector(self, expression: Any) -> Selector:
-        """How to read this expression. Raises _UnknownError."""
-        name = describe(expression)
-        if name == "ct original daddr":
-            name = f"ct original {self.table.kind} daddr"
-        if name not in SELECTORS:
-            raise _UnknownError
-        return SELECTORS[name]
+    doubtful: bool = False
 
     def named(self, reference: str) -> _Set:
         """The set that ``@name`` is. Raises _UnknownError."""
@@ -569,132 +350,71 @@ class _Scope:
             raise _UnknownError
         return found
 
-    def needs(self, expression: Any) -> Iterator[Among]:
-        """What nft makes sure of before it reads this."""
-        if isinstance(expression, list):
-            for each in expression:
-                yield from self.needs(each)
-        elif isinstance(expression, dict):
-            kind, body = _only(expression)
-            if kind == "payload":
-                yield from NEEDS.get(body.get("protocol", ""), ())
-            elif kind == "exthdr":
-                yield V6
-            elif kind == "ip option":
-                yield V4
-            elif kind == "ct":
-                yield from getattr(SELECTORS.get(describe(expression)), "needs", ())
-            elif kind in _OPERATORS or kind == "concat":
-                yield from self.needs(body)
-            elif kind == "elem":
-                yield from self.needs(body["val"])
-
     def match(self, body: Any) -> Condition:
         """A match, but for its needs. Raises _UnknownError."""
         operator, left, right = body["op"], body["left"], body["right"]
-        name = describe(left)
-        if name in ROUTED_BACK:
-            exists = ROUTES.get(str(right))
-            if operator not in {"==", "!="} or exists is None:
+        if "fib" in left and read(left) in ROUTED_BACK:
+            if operator not in {"==", "!="} or str(right) not in ROUTES:
                 raise _UnknownError
-            return ALWAYS if exists is (operator == "==") else NEVER
-        kind, parts = _only(left)
-        mask = None
-        if kind == "&":
-            left, bits = parts
-            mask = self.selector(left).number(bits)
-        selectors = [self.selector(each) for each in (parts if kind == "concat" else [left])]
+            return ALWAYS if ROUTES[str(right)] == (operator == "==") else NEVER
+        kind, parts = only(left)
+        selectors = _selectors(parts[0] if kind == "&" else left)
+        mask = selectors[0].number(parts[1]) if kind == "&" else None
         if operator in {"==", "!="}:
-            found = self.among(name, selectors, right, mask, negated=operator == "!=")
-            if operator == "==" and mask is None and _one_flag(selectors, right):
-                reason = f'if "{_describe_match(body)}" is for the bit alone'
-                return _either(found, selectors[0].test_bits(right["set"][0]), reason)
-            return found
-        (selector,) = selectors
-        if operator in {"in", "!"}:
-            return selector.test_bits(right, mask, negated=operator == "!")
-        return selector.compared(operator, right, mask)
+            found = self.among(left, selectors, right, mask)
+        elif len(selectors) > 1:
+            raise _UnknownError
+        elif operator in {"in", "!"}:
+            found = selectors[0].test_bits(right, -1 if mask is None else mask)
+        else:
+            found = selectors[0].compared(operator, right, mask)
+        return _negated(found, selectors) if operator in {"!=", "!"} else found
 
     def among(
-        self,
-        name: str,
-        selectors: Sequence[Selector],
-        right: Any,
-        mask: int | None,
-        *,
-        negated: bool,
+        self, left: Any, selectors: Sequence[Selector], right: Any, mask: int | None
     ) -> Condition:
-        """What ``name`` reads is the value, or is in the set, on the right."""
+        """What is read is the value, or is in the set, on the right. Raises _UnknownError."""
         if not isinstance(right, str) or not right.startswith("@"):
-            return _in(selectors, _elements(right), mask, negated=negated)
-        key = (name, right, str(negated))
+            elements = _elements(right)
+            if len(elements) == 1 and elements != [right] and read(left) == "tcp flags":
+                # To nft 1.0.6 it is the bit alone, to other versions the whole value.
+                raise _UnknownError
+            return _in(selectors, elements, mask)
+        key = (written(left), right)
         if key not in self.made:
             known = self.named(right)
+            found = _in(selectors, known.lasting() if known.fades else known.elements, mask)
             if known.fades:
-                reason = f"if {name} is in the set {known.name}, which changes at run time"
-                found = _in(selectors, known.lasting(), mask, negated=False)
-                found = AnyOf((found, Unmodelled(reason, steady=False)))
-                if negated:
-                    found = AllOf((*(each.present() for each in selectors), Not(found)))
-            else:
-                found = _in(selectors, known.elements, mask, negated=negated)
+                reason = f"if {key[0]} is in the set {right[1:]}, which changes at run time"
+                found = AnyOf((found, _maybe(reason)))
             self.made[key] = found
         return self.made[key]
 
-    def cases(
-        self, key: Any, data: Any, act: Callable[[Any], Action]
-    ) -> tuple[tuple[Condition, Action], ...]:
-        """The cases of a map, those with the same value as one. Raises _UnknownError."""
+    def branch(self, key: Any, data: Any, act: Callable[[Any], Action]) -> Iterator[Step]:
+        """What a map does; keys with the same value are one case. Raises _UnknownError."""
+        yield from _needs(key)
         elements = _elements(data)
         if isinstance(data, str):
             known = self.named(data)
             if known.fades:
                 raise _UnknownError
             elements = known.elements
-        grouped: dict[str, tuple[Any, list[Any]]] = {}
+        grouped: dict[str, tuple[Action, list[Any]]] = {}
         for element, value in elements:
-            bare = (
-                element["elem"]["val"]
-                if isinstance(element, dict) and "elem" in element
-                else element
-            )
-            same = "*" if bare == "*" else json.dumps(value)
-            grouped.setdefault(same, (value, []))[1].append(bare)
+            same = "*" if _bare(element) == "*" else json.dumps(value)
+            if same not in grouped:
+                grouped[same] = act(value), []
+            grouped[same][1].append(element)
+        selectors = _selectors(key)
         rest = grouped.pop("*", None)
-        found = [(self._case(key, keys), act(value)) for value, keys in grouped.values()]
+        cases = [(_in(selectors, keys), act) for act, keys in grouped.values()]
         if rest is not None:
-            found.append((self._case(key, rest[1]), act(rest[0])))
-        return tuple(found)
-
-    def _case(self, key: Any, keys: list[Any]) -> Condition:
-        kind, parts = _only(key)
-        try:
-            selectors = [self.selector(each) for each in (parts if kind == "concat" else [key])]
-            if keys == ["*"]:
-                return AllOf(tuple(each.present() for each in selectors))
-            return _in(selectors, keys, None, negated=False)
-        except _UnknownError:
-            values = _describe_set(keys, "")
-            return Unmodelled(
-                f'if "{describe(key)}" is in {values}, which is not modelled', steady=False
-            )
+            cases.append((AllOf(tuple(each.present() for each in selectors)), rest[0]))
+        yield Branch(tuple(cases))
 
 
-def _either(one: Condition, other: Condition, reason: str) -> Condition:
-    """Either of two readings, of which nft 1.0.6 has one and other versions the other."""
-    which = Unmodelled(reason, steady=False)
-    return AllOf((AnyOf((one, other)), AnyOf((AllOf((one, other)), which))))
-
-
-def _one_flag(selectors: Sequence[Selector], right: Any) -> bool:
-    return (
-        len(selectors) == 1
-        and selectors[0].flags
-        and selectors[0].key is not Field.STATE
-        and isinstance(right, dict)
-        and isinstance(right.get("set"), list)
-        and len(right["set"]) == 1
-    )
+def _maybe(reason: str) -> Unmodelled:
+    return Unmodelled(reason, steady=False)
 
 
 def _elements(right: Any) -> list[Any]:
@@ -704,123 +424,125 @@ def _elements(right: Any) -> list[Any]:
 
 
 def _in(
-    selectors: Sequence[Selector], elements: Sequence[Any], mask: int | None, *, negated: bool
+    selectors: Sequence[Selector], elements: Sequence[Any], mask: int | None = None
 ) -> Condition:
     if len(selectors) == 1:
-        return selectors[0].test(elements, mask, negated=negated)
-    found = AnyOf(tuple(_joined(selectors, element) for element in elements))
-    if not negated:
-        return found
+        return selectors[0].test(elements, mask)
+    return AnyOf(tuple(_joined(selectors, _bare(element)) for element in elements))
+
+
+def _negated(found: Condition, selectors: Sequence[Selector]) -> Condition:
+    """The opposite, for a packet that has what is read."""
+    match found:
+        case Among() | Named():
+            return replace(found, negated=True)
+        case AnyOf((Among() as known, no_port)) if no_port is NO_PORT:
+            return AnyOf((replace(known, negated=True), NO_PORT))
     return AllOf((*(each.present() for each in selectors), Not(found)))
 
 
 def _joined(selectors: Sequence[Selector], element: Any) -> Condition:
-    kind, body = _only(element) if isinstance(element, dict) else ("", element)
-    if kind == "elem":
-        return _joined(selectors, body["val"])
     if element == "*":
         return ALWAYS
-    if kind != "concat":
+    if not isinstance(element, dict) or "concat" not in element:
         raise _UnknownError
-    return AllOf(tuple(each.test([part]) for each, part in zip(selectors, body, strict=True)))
+    parts = zip(selectors, element["concat"], strict=True)
+    return AllOf(tuple(each.test([part]) for each, part in parts))
 
 
 # --- statements
 
-
 Steps = Iterator[Step]
+Handler = Callable[[_Scope, str, Any], Steps]
 
 
-def _not_modelled(kind: str, body: Any) -> str:
-    return f'if "{_describe_statement({kind: body})}" lets it through, which is not modelled'
-
-
-def _match(scope: _Scope, body: Any) -> Steps:
-    yield from scope.needs(body["left"])
+def _match(scope: _Scope, kind: str, body: Any) -> Steps:
+    yield from _needs(body["left"])
     try:
         yield scope.match(body)
-    except _UnknownError:
-        reason = f'if "{_describe_match(body)}" matches, which is not modelled'
-        yield Unmodelled(reason, steady=False)
+    except ValueError:
+        scope.doubtful |= _is_strange(body["left"])
+        yield _maybe(f'if "{written({kind: body})}" matches, which is not modelled')
 
 
-def _jump(scope: _Scope, name: Any, *, goto: bool = False) -> Jump:
-    target = scope.table.chains.get(name)
+def _is_strange(left: Any) -> bool:
+    """Whether nft reads no such thing, or reads it and knows other values than this one."""
+    if only(left)[0] in {"&", "concat"}:
+        return any(_is_strange(each) for each in only(left)[1] if isinstance(each, dict))
+    name = read(left)
+    header, _, key = name.partition(" ")
+    if name in SELECTORS:
+        return SELECTORS[name].key is not Field.STATUS
+    return header in words.FIELDS and key not in words.FIELDS[header]
+
+
+def _not_modelled(statement: Any) -> str:
+    return f'if "{written(statement)}" lets it through, which is not modelled'
+
+
+VERDICTS: Mapping[str, Action] = MappingProxyType(
+    {"accept": Accept(), "drop": Drop(), "return": Return()}
+)
+
+
+def _verdict(scope: _Scope, kind: str, body: Any) -> Action:
+    if kind in VERDICTS:
+        return VERDICTS[kind]
+    if kind == "continue" and scope.last:
+        return Branch(())
+    if kind not in {"jump", "goto"}:
+        return Unclear(_not_modelled({kind: body}))
+    target = scope.table.chains.get(body["target"])
     if target is None or target.base is not None:
-        scope.refuse(f"there is no chain {name} to jump to")
-    return Jump(name, goto)
+        scope.refuse(f"there is no chain {body['target']} to jump to")
+    return Jump(body["target"], kind == "goto")
 
 
-VERDICTS: Mapping[str, Callable[[_Scope, Any], Action]] = MappingProxyType(
+def _ending(scope: _Scope, kind: str, body: Any) -> Steps:
+    yield _verdict(scope, kind, body)
+
+
+def _vmap(scope: _Scope, _: str, body: Any) -> Steps:
+    return scope.branch(body["key"], body["data"], lambda value: _verdict(scope, *only(value)))
+
+
+def _harmless(_: _Scope, kind: str, body: Any) -> Steps:
+    if isinstance(body, dict) and "map" in body:
+        # Where the map has no such key, the rule ends.
+        yield _maybe(f'if "{written({kind: body})}" has such a key')
+
+
+# How it is said until the bound is reached, and from there on.
+BOUNDS = MappingProxyType(
     {
-        "accept": lambda _, __: Accept(),
-        "drop": lambda _, __: Drop(),
-        "return": lambda _, __: Return(),
-        "jump": lambda scope, body: _jump(scope, body["target"]),
-        "goto": lambda scope, body: _jump(scope, body["target"], goto=True),
+        "limit": ("{} a rate limit ({rate}/{per})", "under", "over"),
+        "quota": ("{} a quota", "within", "over"),
+        "ct count": ("while there are {} {val} connections", "at most", "more than"),
     }
 )
 
 
-def _vmap(scope: _Scope, body: Any) -> Steps:
-    def act(value: Any) -> Action:
-        kind, verdict = _only(value)
-        if kind == "continue" and scope.last:
-            return Branch(())
-        if kind not in VERDICTS:
-            return Unclear(_not_modelled(kind, verdict))
-        return VERDICTS[kind](scope, verdict)
-
-    yield from scope.needs(body["key"])
-    try:
-        yield Branch(scope.cases(body["key"], body["data"], act))
-    except _UnknownError:
-        yield Unclear(_not_modelled("vmap", body))
+def _bounded(_: _Scope, kind: str, body: Any) -> Steps:
+    if not isinstance(body, dict) or "map" in body:
+        yield _maybe(f"as the {kind} {written(body)} allows")
+        return
+    said, *reach = BOUNDS[kind]
+    unit = f" {body['rate_unit']}" if "rate_unit" in body else ""
+    parts = {"per": "second", **body, "rate": f"{body.get('rate')}{unit}"}
+    yield _maybe(said.format(reach[bool(body.get("inv"))], **parts))
 
 
-def _harmless(_: _Scope, body: Any) -> Steps:
-    if isinstance(body, dict) and "map" in body:
-        # Where the map has no such key, the rule ends.
-        yield Unmodelled(f'if "{describe(body)}" has such a key', steady=False)
-
-
-def _limit(_: _Scope, body: Any) -> Steps:
-    if isinstance(body, str):
-        yield Unmodelled(f"as the limit {body} allows", steady=False)
-    else:
-        reach = "over" if _inverted(body) else "under"
-        yield Unmodelled(f"{reach} a rate limit ({_rate(body)})", steady=False)
-
-
-def _quota(_: _Scope, body: Any) -> Steps:
-    if isinstance(body, dict) and "val" in body:
-        yield Unmodelled("over a quota" if _inverted(body) else "within a quota", steady=False)
-    else:
-        yield Unmodelled(f"as the quota {describe(body)} allows", steady=False)
-
-
-def _ct_count(_: _Scope, body: Any) -> Steps:
-    reach = "more than" if _inverted(body) else "at most"
-    yield Unmodelled(f"while there are {reach} {body['val']} connections", steady=False)
-
-
-def _tracked(scope: _Scope, body: Any) -> Steps:
+def _tracked(scope: _Scope, _: str, body: Any) -> Steps:
     """A statement with a key into a set: it ends the rule where the packet has no such key."""
-    key = body["key"] if "key" in body else body["elem"]
-    key = key["elem"]["val"] if "elem" in key else key
-    yield from scope.needs(key)
-    kind, parts = _only(key)
+    key = _bare(body["key"] if "key" in body else body["elem"])
+    yield from _needs(key)
     try:
-        for each in parts if kind == "concat" else [key]:
-            yield scope.selector(each).present()
-    except _UnknownError:
-        yield Unmodelled(f'if it has "{describe(key)}", which is not modelled', steady=False)
+        yield from [each.present() for each in _selectors(key)]
+    except ValueError:
+        yield _maybe(f'if it has "{written(key)}", which is not modelled')
     if isinstance(body.get("data"), dict):
-        yield Unmodelled(
-            f'if it has "{describe(body["data"])}", which is not modelled', steady=False
-        )
-    inner = body.get("stmt", [])
-    for statement in inner if isinstance(inner, list) else [inner]:
+        yield _maybe(f'if it has "{written(body["data"])}", which is not modelled')
+    for statement in _list(body.get("stmt", [])):
         yield from _statement(scope, statement)
 
 
@@ -832,132 +554,101 @@ SET_HARMLESSLY = frozenset(
 )
 
 
-def _mangle(scope: _Scope, body: Any) -> Steps:
+def _mangle(_: _Scope, kind: str, body: Any) -> Steps:
     key, value = body["key"], body["value"]
-    name = describe(key)
-    yield from scope.needs(key)
-    yield from scope.needs(value)
-    text = f"{name} set {describe(value)}"
+    name = read(key)
+    yield from _needs([key, value])
     # What cannot be read ends the rule.
-    readable = Unmodelled(f'if "{text}" can be done, which is not modelled', steady=False)
+    readable = _maybe(f'if "{written({kind: body})}" can be done, which is not modelled')
     if name in MARKS:
         try:
-            source, keep, flip = _computed(scope, value)
-        except _UnknownError:
+            yield Assign(MARKS[name], *_computed(value))
+        except ValueError:
             yield readable
             yield Assign(MARKS[name], known=False)
-        else:
-            yield Assign(MARKS[name], flip, keep, source)
-    elif "tcp option" in key:
-        yield AnyOf((*NEEDS["tcp"], readable))
-        if isinstance(value, dict) and "rt" not in value:
-            yield readable
-    elif name not in SET_HARMLESSLY:
-        yield Unclear(f'if it still passes after "{text}", which is not modelled')
-    elif isinstance(value, dict):
+    elif "tcp option" in key or (name in SET_HARMLESSLY and isinstance(value, dict)):
         yield readable
+    elif name not in SET_HARMLESSLY:
+        raise _UnknownError
 
 
-def _computed(scope: _Scope, value: Any) -> tuple[Field | None, int, int]:
-    """A mark as (value of the field & keep) ^ flip."""
+def _computed(value: Any) -> tuple[int, int, Field | None]:
+    """A mark: flip, keep and source of Assign."""
     if not isinstance(value, dict):
-        return None, 0, SELECTORS["meta mark"].number(value)
-    kind, body = _only(value)
+        return SELECTORS["meta mark"].number(value), 0, None
+    kind, body = only(value)
     if kind not in {"&", "|", "^"}:
-        name = describe(value)
-        if name not in MARKS:
+        if read(value) not in MARKS:
             raise _UnknownError
-        return MARKS[name], 0xFFFFFFFF, 0
-    source, keep, flip = _computed(scope, body[0])
+        return 0, 0xFFFFFFFF, MARKS[read(value)]
+    flip, keep, source = _computed(body[0])
     bits = SELECTORS["meta mark"].number(body[1])
     if kind == "&":
-        return source, keep & bits, flip & bits
+        return flip & bits, keep & bits, source
     if kind == "|":
-        return source, keep & ~bits, flip & ~bits | bits
-    return source, keep, flip ^ bits
+        return flip & ~bits | bits, keep & ~bits, source
+    return flip ^ bits, keep, source
 
 
 # (type, code) over IPv4 and over IPv6 (nft_reject_icmp_code and nft_reject_icmpv6_code).
-ICMPX: Mapping[Any, tuple[tuple[int, int], tuple[int, int]]] = MappingProxyType(
+ICMPX: Mapping[Any, Reject] = MappingProxyType(
     {
-        "no-route": ((3, 0), (1, 0)),
-        "port-unreachable": ((3, 3), (1, 4)),
-        "host-unreachable": ((3, 1), (1, 3)),
-        "admin-prohibited": ((3, 13), (1, 1)),
+        "no-route": Reject((3, 0), (1, 0)),
+        "port-unreachable": Reject((3, 3), (1, 4)),
+        "host-unreachable": Reject((3, 1), (1, 3)),
+        "admin-prohibited": Reject((3, 13), (1, 1)),
     }
 )
 
 
-def _reject(_: _Scope, body: Any) -> Steps:
-    kind = (body or {}).get("type")
+def _reject(_: _Scope, __: str, body: Any) -> Steps:
+    kind = (body or {}).get("type", "icmpx")
     code = (body or {}).get("expr", "port-unreachable")
     if kind == "tcp reset":
         yield from NEEDS["tcp"]
         yield Reject(None, None)
     elif kind in {"icmp", "icmpv6"}:
-        yield V4 if kind == "icmp" else V6
-        try:
-            number = SELECTORS[f"{kind} code"].number(code)
-        except _UnknownError:
-            yield Unclear(_not_modelled("reject", body))
-        else:
-            yield Reject(icmp=(3, number)) if kind == "icmp" else Reject(icmpv6=(1, number))
-    elif kind in {"icmpx", None} and code in ICMPX:
-        yield Reject(*ICMPX[code])
+        yield NEEDS[kind][0]
+        number = SELECTORS[f"{kind} code"].number(code)
+        yield Reject(icmp=(3, number)) if kind == "icmp" else Reject(icmpv6=(1, number))
+    elif kind == "icmpx" and code in ICMPX:
+        yield ICMPX[code]
     else:
-        yield Unclear(_not_modelled("reject", body))
+        raise _UnknownError
 
 
-def _nat(scope: _Scope, body: Any, *, local: bool) -> Steps:
+def _nat(scope: _Scope, kind: str, body: Any) -> Steps:
+    """What changes a packet's ends; where from decides nothing here."""
     body = body or {}
-    family = body.get("family", scope.table.kind)
-    yield from {"ip": (V4,), "ip6": (V6,)}.get(family, ())
-    address, port = body.get("addr"), body.get("port")
-    six = family == "ip6" or (family != "ip" and ":" in describe(address))
-    bits = BITS[IPV6 if six else IPV4]
-    if not (_is_map(address) or _is_map(port)):
-        yield _redirect(address, port, bits, local=local)
-        return
-
-    def act(value: Any) -> Action:
-        if _is_map(address):
-            return _redirect(value, port, bits, local=local)
-        return _redirect(address, value, bits, local=local)
-
-    mapped = (address if _is_map(address) else port)["map"]
-    yield from scope.needs(mapped["key"])
-    try:
-        yield Branch(scope.cases(mapped["key"], mapped["data"], act))
-    except _UnknownError:
-        yield Unclear(_not_modelled("dnat", body))
+    yield from NEEDS.get(body.get("family", scope.table.kind), ())
+    ends = {"address": body.get("addr"), "port": body.get("port")}
+    maps = [end for end, value in ends.items() if isinstance(value, dict) and "map" in value]
+    if kind in {"snat", "masquerade"}:
+        yield from [_maybe(f'if "{written({kind: body})}" has such a key') for _ in maps]
+        yield Accept()
+    elif maps:
+        mapped = ends[maps[0]]["map"]
+        yield from scope.branch(
+            mapped["key"],
+            mapped["data"],
+            lambda value: _redirect(kind, **(ends | {maps[0]: value})),
+        )
+    else:
+        yield _redirect(kind, **ends)
 
 
-def _is_map(value: Any) -> bool:
-    return isinstance(value, dict) and "map" in value
-
-
-def _redirect(address: Any, port: Any, bits: int, *, local: bool) -> Action:
+def _redirect(kind: str, address: Any, port: Any) -> Redirect:
     if isinstance(address, dict) and "concat" in address:
         address, port = address["concat"]
-    try:
-        return Redirect(
-            None if port is None else SELECTORS["th dport"].range(port),
-            None if address is None else Selector(Field.DADDR, bits).range(address),
-            local,
-        )
-    except _UnknownError:
-        return Unclear(_not_modelled("dnat", {"addr": address, "port": port}))
+    selector = SELECTORS["ip6 daddr" if ":" in written(address) else "ip daddr"]
+    return Redirect(
+        None if port is None else SELECTORS["th dport"].range(port),
+        None if address is None else selector.range(address),
+        kind == "redirect",
+    )
 
 
-def _snat(scope: _Scope, body: Any) -> Steps:
-    body = body or {}
-    yield from {"ip": (V4,), "ip6": (V6,)}.get(body.get("family", scope.table.kind), ())
-    if _is_map(body.get("addr")) or _is_map(body.get("port")):
-        yield Unmodelled(f'if "{_describe_nat("snat", body)}" has such a key', steady=False)
-    yield Accept()
-
-
-def _xt(scope: _Scope, body: Any) -> Steps:
+def _xt(scope: _Scope, _: str, body: Any) -> Steps:
     kind, name = (body or {}).get("type"), (body or {}).get("name", "")
     if kind == "match" and name == "comment":
         return
@@ -965,58 +656,37 @@ def _xt(scope: _Scope, body: Any) -> Steps:
     save = "iptables-save" if scope.table.kind == "ip" else "ip6tables-save"
     hint = f"which this listing does not show: give {save}"
     if kind == "match":
-        yield Unmodelled(f"if xt match {name} matches, {hint}", steady=False)
+        yield _maybe(f"if xt match {name} matches, {hint}")
     else:
         yield Unclear(f"if xt target {name} lets it through, {hint}")
 
 
-def _unclear(reason: str) -> Callable[[_Scope, Any], Steps]:
-    def handler(_: _Scope, __: Any) -> Steps:
-        yield Unclear(reason)
-
-    return handler
+def _unknown(_: _Scope, __: str, ___: Any) -> Steps:
+    raise _UnknownError
 
 
-def _maybe(reason: str) -> Callable[[_Scope, Any], Steps]:
-    def handler(_: _Scope, __: Any) -> Steps:
-        yield Unmodelled(reason, steady=False)
-
-    return handler
+def _then(*steps: Step) -> Handler:
+    return lambda _, __, ___: iter(steps)
 
 
-def _then(*steps: Step) -> Callable[[_Scope, Any], Steps]:
-    return lambda _, __: iter(steps)
-
-
-def _verdict(kind: str) -> Callable[[_Scope, Any], Steps]:
-    return lambda scope, body: iter((VERDICTS[kind](scope, body),))
-
-
-STATEMENTS: Mapping[str, Callable[[_Scope, Any], Steps]] = MappingProxyType(
+STATEMENTS: Mapping[str, Handler] = MappingProxyType(
     {
         "match": _match,
-        **{kind: _verdict(kind) for kind in VERDICTS},
-        "continue": _harmless,
+        **dict.fromkeys((*VERDICTS, "jump", "goto"), _ending),
         "vmap": _vmap,
         "reject": _reject,
-        **dict.fromkeys(("counter", "log", "last", "dup", "secmark"), _harmless),
+        **dict.fromkeys(("continue", "counter", "log", "last", "dup", "secmark"), _harmless),
         **dict.fromkeys(("ct helper", "ct timeout"), _harmless),
-        "ct expectation": _maybe("if it has a connection to expect another of"),
-        "limit": _limit,
-        "quota": _quota,
-        "ct count": _ct_count,
+        **dict.fromkeys(BOUNDS, _bounded),
         **dict.fromkeys(("set", "map", "meter"), _tracked),
-        "flow": _maybe("if its flow can be offloaded"),
         "mangle": _mangle,
         "notrack": _then(NoTrack()),
-        "dnat": lambda scope, body: _nat(scope, body, local=False),
-        "redirect": lambda scope, body: _nat(scope, body, local=True),
-        "snat": _snat,
-        "masquerade": _snat,
+        **dict.fromkeys(("dnat", "redirect", "snat", "masquerade"), _nat),
+        "ct expectation": _then(_maybe("if it has a connection to expect another of")),
+        "flow": _then(_maybe("if its flow can be offloaded")),
         # Without a socket of such a proxy the rule ends there (nft_tproxy.c).
-        "tproxy": _maybe("if a transparent proxy takes it"),
-        "queue": _unclear("if the program that reads its queue lets it through"),
-        "fwd": _unclear("if the interface that it is sent out of lets it through"),
+        "tproxy": _then(_maybe("if a transparent proxy takes it")),
+        "queue": _then(Unclear("if the program that reads its queue lets it through")),
         "synproxy": _then(*NEEDS["tcp"], Unclear("if a SYN proxy completes its connection")),
         "xt": _xt,
     }
@@ -1027,17 +697,22 @@ def _statement(scope: _Scope, statement: Any) -> Steps:
     if isinstance(statement, str):
         # nft 1.0.6 prints an anonymous chain as text.
         hint = "which nft -j does not spell out: give nft list ruleset"
-        yield Unclear(f'if "{_describe_statement(statement)}" lets it through, {hint}')
+        yield Unclear(f'if "{" ".join(statement.split())}" lets it through, {hint}')
         return
-    kind, body = _only(statement)
-    if kind in STATEMENTS:
-        yield from STATEMENTS[kind](scope, body)
-    else:
-        yield Unclear(_not_modelled(kind, body))
+    kind, body = only(statement)
+    try:
+        yield from STATEMENTS.get(kind, _unknown)(scope, kind, body)
+    except ValueError:
+        # Of headers and marks nft can write more than is modelled here.
+        scope.doubtful |= kind != "mangle"
+        yield Unclear(_not_modelled(statement))
 
 
+EACH_PROTOCOL = frozenset(_is(Field.PROTOCOL, number) for number in range(256))
 FIXED = frozenset({Field.FAMILY, Field.PROTOCOL})
-ENDS = (Accept, Drop, Reject, Return, Jump, Redirect, Branch, Unclear)
+# Behind these nft takes nothing more, and what ends a rule for the kernel.
+FINAL = (Accept, Drop, Reject, Return, Jump)
+ENDS = (*FINAL, Redirect, Branch, Unclear)
 
 
 def _steps(scope: _Scope, statements: Sequence[Any]) -> tuple[Step, ...]:
@@ -1045,11 +720,11 @@ def _steps(scope: _Scope, statements: Sequence[Any]) -> tuple[Step, ...]:
     for at, statement in enumerate(statements, 1):
         scope.last = at == len(statements)
         for step in _statement(scope, statement):
-            if isinstance(step, Among) and step.field in FIXED and step in steps:
-                continue
-            if step != ALWAYS:
+            fixed = isinstance(step, Among) and step.field in FIXED
+            if step is not ALWAYS and not (fixed and step in steps):
                 steps.append(step)
         if steps and isinstance(steps[-1], ENDS):
+            scope.doubtful |= not scope.last and isinstance(steps[-1], FINAL)
             break
     # Conditions on nothing: such a rule only counts.
     while steps and isinstance(steps[-1], Condition):
@@ -1061,79 +736,74 @@ def _steps(scope: _Scope, statements: Sequence[Any]) -> tuple[Step, ...]:
 
 
 class _Reader:
-    """Objects of one file, put into a rule set kind after kind."""
+    """Objects of one file, put into a rule set; ``now`` and ``place`` are of the present one."""
 
     def __init__(self, file: str) -> None:
-        self.file = file
-        self.rules = RuleSet(covers=frozenset({IPV4, IPV6}))
+        self.rules = RuleSet(covers=BOTH)
+        self.now: tuple[int, Any] = (0, None)
+        self._file = file
         self._scopes: dict[tuple[str, str], _Scope] = {}
-        self._egress: list[Chain] = []
-        self._place = Place(file)
+        self.place = Place(file)
 
     def read(self, objects: Sequence[Any]) -> None:
-        """Read them all, first what others refer to. Raises RuleError."""
-        kinds: Sequence[tuple[str, Callable[[Any], None]]] = (
-            ("metainfo", self._metainfo),
-            ("table", self._table),
-            ("chain", self._chain),
-            ("set", self._set),
-            ("map", self._set),
-            ("element", self._element),
-            ("rule", self._changes),
-            ("rule", self._rule),
-            ("refused", lambda body: self._refuse(str(body["reason"]), self._at(body))),
-            ("gap", lambda body: self._gap(str(body["reason"]))),
-            ("unparsed_object", self._unparsed),
-        )
-        known = {kind for kind, _ in kinds} | HARMLESS_OBJECTS
-        found: dict[str, list[tuple[int, Any]]] = {}
-        with _as_printed(self.file, now := _Now()):
-            for now.number, now.thing in enumerate(objects, 1):
-                kind, body = _only(now.thing)
-                if kind not in known:
-                    self._gap(f"{kind} objects are not modelled")
-                elif body.get("family") not in ELSEWHERE:
-                    found.setdefault(kind, []).append((now.number, now.thing))
-            for kind, put in kinds:
-                for now.number, now.thing in found.get(kind, ()):
-                    put(now.thing[kind])
-        for chain in self._egress:
-            self._narrow(chain)
-
-    def _gap(self, reason: str, families: frozenset[int] = FAMILIES["inet"]) -> None:
-        gap = Gap(reason, families)
-        if gap not in self.rules.gaps:
-            self.rules.gaps.append(gap)
-
-    def _refuse(self, reason: str, place: Place | None = None) -> None:
-        refusal = Refusal(reason, place or self._place)
-        if refusal not in self.rules.refusals:
-            self.rules.refusals.append(refusal)
-
-    def _at(self, body: Any) -> Place:
-        line, handle = body.get("line"), body.get("handle")
-        return Place(
-            self.file,
-            line if isinstance(line, int) else None,
-            handle if isinstance(handle, int) else None,
-        )
+        """Read them all, first what others refer to."""
+        alone: Mapping[str, Callable[[Any], None]] = {
+            "metainfo": self._metainfo,
+            "table": self._table,
+            "gap": lambda body: self._gap(str(body["reason"])),
+            "refused": lambda body: self._refuse(str(body["reason"])),
+            "unparsed_object": self._unparsed,
+        }
+        inside: Mapping[str, Callable[[_Scope, Any], None]] = {
+            "chain": self._chain,
+            **dict.fromkeys(("set", "map"), self._set),
+            "element": self._element,
+            "rule": self._changes,
+        }
+        todo: dict[str, list[tuple[int, Any, Place]]] = {kind: [] for kind in inside}
+        for self.now in enumerate(objects, 1):
+            kind, body = only(self.now[1])
+            if body.get("family") in ELSEWHERE:
+                continue
+            line, handle = (body.get(key) and index(body[key]) for key in ("line", "handle"))
+            self.place = Place(str(body.get("file", self._file)), line, handle)
+            if kind in alone:
+                alone[kind](body)
+            elif kind in todo:
+                todo[kind].append((*self.now, self.place))
+            elif kind not in HARMLESS_OBJECTS:
+                self._gap(f"{kind} objects are not modelled")
+        for kind, put in (*inside.items(), ("rule", self._rule)):
+            for number, thing, self.place in todo[kind]:
+                self.now = number, thing
+                if scope := self._scope(thing[kind]):
+                    put(scope, thing[kind])
+        self.rules.gaps = list(dict.fromkeys(self.rules.gaps))
+        self.rules.refusals = list(dict.fromkeys(self.rules.refusals))
 
     def _scope(self, body: Any) -> _Scope | None:
         """The table that an object is in."""
-        self._place = self._at(body)
-        found = self._scopes.get((body["family"], body["table"]))
-        if found is None and body["family"] not in FAMILIES:
-            self._gap(f"tables of the family {body['family']} are not modelled")
+        family, name = body["family"], body["table"]
+        found = self._scopes.get((family, name))
+        if found is None and family not in FAMILIES:
+            self._gap(f"tables of the family {family} are not modelled")
         elif found is None:
-            self._refuse(f"there is no table {body['family']} {body['table']}")
+            self._refuse(f"there is no table {family} {name}")
         return found
+
+    def _gap(self, reason: str, families: frozenset[int] = BOTH) -> None:
+        self.rules.gaps.append(Gap(reason, families))
+
+    def _refuse(self, reason: str) -> None:
+        self.rules.refusals.append(Refusal(reason, self.place))
 
     def _metainfo(self, body: Any) -> None:
         version = body.get("json_schema_version", 1)
         if version != 1:
-            self._gap(f"version {describe(version)} of nft's JSON is not known")
+            self._gap(f"version {written(version)} of nft's JSON is not known")
 
     def _unparsed(self, body: Any) -> None:
+        """A block of a table that the grammar of the text does not know."""
         text = str(body["text"])
         if not text.startswith(tuple(f"{kind} " for kind in HARMLESS_OBJECTS)):
             self._gap(f'"{text}" is not modelled')
@@ -1143,142 +813,80 @@ class _Reader:
         if kind not in FAMILIES:
             self._gap(f"tables of the family {kind} are not modelled")
             return
-        scope = self._scopes.get((kind, name))
-        if scope is None:
-            scope = _Scope(Table(kind, str(name), FAMILIES[kind]), self._refuse)
-            self._scopes[kind, name] = scope
-            self.rules.tables.append(scope.table)
+        if (kind, name) not in self._scopes:
+            table = Table(kind, str(name), FAMILIES[kind])
+            self._scopes[kind, name] = _Scope(table, self._refuse)
+            self.rules.tables.append(table)
         flags = body.get("flags", [])
         # nft 1.0.6 prints the name of some table in the place of flags.
-        if (isinstance(flags, str) and flags == name) or not TABLE_FLAGS.issuperset(_list(flags)):
+        if flags == name or not TABLE_FLAGS.issuperset(_list(flags)):
             reason = f"it is not told whether the table {kind} {name} is dormant: give nft's text"
             self._gap(reason, FAMILIES[kind])
         elif "dormant" in _list(flags):
-            scope.table.dormant = True
+            self._scopes[kind, name].table.dormant = True
 
-    def _chain(self, body: Any) -> None:
-        scope = self._scope(body)
-        if scope is None:
-            return
-        name = body["name"]
-        known = scope.table.chains.get(name)
-        based = not {"hook", "type", "prio"}.isdisjoint(body)
-        base = self._base(scope, body) if based else None
-        if known is None:
-            scope.table.chains[name] = Chain(str(name), base, [], self._place)
-            if body.get("hook") == "egress":
-                self._egress.append(scope.table.chains[name])
-        elif base is not None:
-            old = known.base
-            if old is None or (old.hook, old.priority, old.nat) != (
-                base.hook,
-                base.priority,
-                base.nat,
-            ):
-                self._refuse(f"the chain {name} is declared twice, and differently")
-            elif "policy" in body:
-                known.base = base
+    def _chain(self, scope: _Scope, body: Any) -> None:
+        name, based = body["name"], not {"hook", "type", "prio"}.isdisjoint(body)
+        if name in scope.table.chains:
+            self._refuse(f"the chain {name} is declared twice")
+        base = self._base(body) if based else None
+        scope.table.chains[name] = Chain(str(name), base, [], self.place)
 
-    def _base(self, scope: _Scope, body: Any) -> Base | None:
-        hook, kind, name = body["hook"], body["type"], body["name"]
-        devices = tuple(_list(body.get("dev", body.get("devices", []))))
-        policy: Accept | Drop | Unclear = {"accept": Accept(), "drop": Drop()}.get(
-            body.get("policy", "accept"), Unclear("if its policy lets it through")
-        )  # type: ignore[assignment]
-        priority = self._priority(body["prio"])
-        if kind not in {"filter", "nat", "route"} or hook not in {*map(str, Hook), "egress"}:
+    def _base(self, body: Any) -> Base | None:
+        hook, kind = body["hook"], body["type"]
+        if kind not in {"filter", "nat", "route"} or hook not in {*Hook}:
             self._gap(f"chains of type {kind} at the hook {hook} are not modelled")
             return None
-        if hook == "egress":
-            return Base(Hook.POSTROUTING, LAST, policy, devices=tuple(map(_interface, devices)))
-        if hook == "ingress" and not devices:
-            # nft 1.0.6 leaves them out of its JSON.
-            reason = f"if the chain {name} is on its interface, which this listing does not name"
-            scope.doubts[name] = Unmodelled(reason)
-            policy = policy if policy == Accept() else Unclear(reason)
-        return Base(Hook(hook), priority, policy, kind == "nat", tuple(map(_interface, devices)))
+        devices = tuple(map(_interface, _list(body.get("dev", body.get("devices", [])))))
+        policy = POLICIES.get(body.get("policy", "accept"), NO_POLICY)
+        if hook == "ingress" and not devices and policy != Accept():
+            policy = Unclear(NOT_TOLD.reason)
+        return Base(Hook(hook), index(body["prio"]), policy, kind == "nat", devices)
 
-    def _priority(self, value: Any) -> int:
-        if isinstance(value, int):
-            return int(value)
-        found = _PRIORITY.fullmatch(value.strip())
-        name, sign, digits = found.groups() if found else ("?", "", "")
-        if (
-            (name and name not in PRIORITIES)
-            or not (name or digits)
-            or (digits and len(digits) > 9)
-        ):
-            self._refuse(f"there is no priority {value}")
-            return 0
-        return PRIORITIES.get(name, 0) + int(f"{sign}{digits or 0}")
+    def _set(self, scope: _Scope, body: Any) -> None:
+        known = scope.sets.setdefault(body["name"], _Set())
+        known.elements += _list(body.get("elem", []))
+        known.shrinks = known.shrinks or "timeout" in body
+        steady = SET_FLAGS.issuperset(_list(body.get("flags", [])))
+        known.fades = known.fades or known.shrinks or not steady
 
-    def _narrow(self, chain: Chain) -> None:
-        """Egress comes after what the evaluator knows: what a chain does there is open."""
-        base = chain.base
-        if base is None or (not chain.rules and base.policy == Accept()):
-            return
-        named = (Named(Field.OIF, base.devices),) if base.devices else ()
-        unclear = Unclear(f"if the chain {chain.name} lets it through at egress")
-        chain.rules = [Rule((*named, unclear), f"chain {chain.name}", chain.place)]
-        chain.base = Base(base.hook, base.priority)
-
-    def _set(self, body: Any) -> None:
-        scope = self._scope(body)
-        if scope is not None:
-            known = scope.sets.setdefault(body["name"], _Set(str(body["name"])))
-            known.elements += _list(body.get("elem", []))
-            known.expires = known.expires or "timeout" in body
-            steady = SET_FLAGS.issuperset(_list(body.get("flags", [])))
-            known.fades = known.fades or known.expires or not steady
-
-    def _element(self, body: Any) -> None:
-        scope = self._scope(body)
-        if scope is not None and body["name"] in scope.sets:
+    def _element(self, scope: _Scope, body: Any) -> None:
+        if body["name"] in scope.sets:
             scope.sets[body["name"]].elements += _list(body["elem"])
-        elif scope is not None:
+        else:
             self._refuse(f"there is no set {body['name']}")
 
-    def _changes(self, body: Any) -> None:
+    def _changes(self, scope: _Scope, body: Any) -> None:
         """Which sets a rule changes."""
-        scope = self._scope(body)
         for operation, name in _changed(body["expr"]):
-            if scope is not None and (known := scope.sets.get(name)) is not None:
+            if known := scope.sets.get(name):
                 known.fades = True
                 known.shrinks = known.shrinks or operation == "delete"
 
-    def _rule(self, body: Any) -> None:
-        scope = self._scope(body)
-        if scope is None:
-            return
+    def _rule(self, scope: _Scope, body: Any) -> None:
         chain = scope.table.chains.get(body["chain"])
         if chain is None:
             self._refuse(f"there is no chain {body['chain']}")
             return
+        scope.doubtful = False
         steps = _steps(scope, body["expr"])
-        if _conflicting(steps):
+        if scope.doubtful and "handle" not in body:
+            # One with a handle has been loaded.
+            self._gap(f"whether {self._file} loads is open: line {body.get('line')} is strange")
+        if len(set(steps) & EACH_PROTOCOL) > 1:
             self._refuse("a rule for two protocols at once")
-        if steps and chain.name in scope.doubts:
-            steps = (scope.doubts[chain.name], *steps)
+        if steps and chain.base and chain.base.hook is Hook.INGRESS and not chain.base.devices:
+            steps = (NOT_TOLD, *steps)
         text = body.get("text")
         if text is None:
-            text = " ".join(map(_describe_statement, body["expr"]))
-            text += f' comment "{body["comment"]}"' if "comment" in body else ""
-        chain.rules.append(Rule(steps, str(text), self._place))
-
-
-def _conflicting(steps: Iterable[Step]) -> bool:
-    """Whether a rule names two upper-layer protocols, of which a packet has one."""
-    named = {
-        step.ranges
-        for step in steps
-        if isinstance(step, Among) and step.field is Field.PROTOCOL and not step.negated
-    }
-    return len([ranges for ranges in named if len(ranges) == 1 and len(set(ranges[0])) == 1]) > 1
+            comment = [{"comment": body["comment"]}] if "comment" in body else []
+            text = " ".join(" ".join(map(written, [*body["expr"], *comment])).split())
+        chain.rules.append(Rule(steps, str(text), self.place))
 
 
 def _changed(statements: Sequence[Any]) -> Iterator[tuple[str, str]]:
     for statement in statements:
-        kind, body = ("", statement) if isinstance(statement, str) else _only(statement)
+        kind, body = ("", statement) if isinstance(statement, str) else only(statement)
         if isinstance(body, str):
             yield from _CHANGES.findall(body)
         elif kind in {"set", "map"}:
@@ -1287,33 +895,6 @@ def _changed(statements: Sequence[Any]) -> Iterator[tuple[str, str]]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-_NOT_PRINTED = (
-    *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
-    _UnknownError,
-)
-
-
-@dataclass(slots=True)
-class _Now:
-    """The object that is being read."""
-
-    number: int = 0
-    thing: Any = None
-
-
-@contextmanager
-def _as_printed(file: str, now: _Now) -> Iterator[None]:
-    """Make an error about the object of whatever a value of the wrong type leads to."""
-    try:
-        yield
-    except _NOT_PRINTED:
-        body = next(iter(now.thing.values()), None) if isinstance(now.thing, dict) else None
-        line = body.get("line") if isinstance(body, dict) else None
-        where = line if isinstance(line, int) else f"object {now.number}"
-        shown = ascii(now.thing)[:MAX_ERROR]
-        raise RuleError(f"{file}:{where}: not as nft prints it: {shown}") from None
 
 
 def recognised(text: str) -> bool:
@@ -1343,5 +924,11 @@ def build(objects: list[dict[str, Any]], file: str) -> RuleSet:
     gap, unparsed_object, and in a rule the statement unparsed. Raises RuleError.
     """
     reader = _Reader(file)
-    reader.read(objects)
+    try:
+        reader.read(objects)
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        # The one check that an object has the parts that it should have, each of its type.
+        number, thing = reader.now
+        where, shown = reader.place.line or f"object {number}", ascii(thing)[:MAX_ERROR]
+        raise RuleError(f"{file}:{where}: not as nft prints it: {shown}") from None
     return reader.rules

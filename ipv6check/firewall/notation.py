@@ -7,9 +7,8 @@ listing of the tables that iptables-nft made is worth nothing beside ip6tables-s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePath
-from typing import Any
 
 from ipv6check.firewall import iptables, nft, nft_text
 from ipv6check.firewall.model import (
@@ -78,23 +77,11 @@ def _one(name: str, text: str, include: Include | None) -> tuple[RuleSet, str]:
         raise RuleError(
             f"{name}: neither ip6tables-save, ip6tables -S, nft nor nft -j: {first[:60]!a}"
         )
-    objects = nft_text.parse(text, name, include)
-    rules = nft.build(objects, name)
-    rules.gaps += _doubts(objects, name)
+    rules = nft.build(nft_text.parse(text, name, include), name)
     lines = text.splitlines()
     for table in rules.tables:
         table.opaque = table.opaque or _hides_matches(table, name, lines)
     return rules, "nft"
-
-
-def _doubts(objects: Sequence[Mapping[str, Any]], name: str) -> list[Gap]:
-    """What nft may refuse: a rule that is not understood. One with a handle has been loaded."""
-    return [
-        Gap(f"whether {name} loads is open: line {rule.get('line')} is not understood")
-        for rule in (each["rule"] for each in objects if "rule" in each)
-        if "handle" not in rule
-        and any(isinstance(each, dict) and "unparsed" in each for each in rule["expr"])
-    ][:1]
 
 
 def _hides_matches(table: Table, name: str, lines: Sequence[str]) -> bool:
