@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import inf
 
-from tests.clients.measure import SYN_RETRIES, Cell, Row
+from tests.clients.measure import ANOTHER_END, SYN_RETRIES, Cell, Row
 
 _COLUMNS = 6
 _HEAD = f"""# What real clients do, and what is predicted of them
@@ -26,12 +26,14 @@ def page(rows: Sequence[Row]) -> str:
 
 def _summary(rows: Sequence[Row]) -> Iterator[str]:
     cells = [cell for row in rows for cell in row.cells]
-    ends = sum(cell.wrong == "another end" for cell in cells)
+    ends = sum(cell.wrong == ANOTHER_END for cell in cells)
     late = sum(bool(cell.wrong) for cell in cells) - ends
     either = sum(cell.predicted["outcome"] == "either" for cell in cells)
+    again = sum(bool(cell.repeated) for cell in cells)
     yield (
         f"{len(cells)} cells: {ends} with another end, {late} that are too far apart, "
-        f"{either} predicted as either."
+        f"{either} predicted as either. {again} were measured again, alone, because their time was "
+        "too far apart while others ran."
     )
 
 
