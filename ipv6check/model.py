@@ -265,6 +265,14 @@ class NameServer:
     failure: Failure | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RuleTexts:
+    """Firewall rules in force: (command, what it prints) each, and what could not be asked, why."""
+
+    texts: tuple[tuple[str, str], ...] = ()
+    missing: tuple[str, ...] = ()
+
+
 # --- judgement -------------------------------------------------------------------------------
 
 

@@ -6,8 +6,8 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
-from ipv6check.firewall.model import IPV4, IPV6, RuleError, RuleSet
-from ipv6check.firewall.notation import read
+from ipv6check.firewall.model import RuleError, RuleSet
+from ipv6check.firewall.notation import live, read
 from ipv6check.model import Failure
 from ipv6check.net.rules import live_rules
 
@@ -15,19 +15,19 @@ MAX_FILE = 32 << 20  # bytes
 MAX_INCLUDED = 256
 
 
-def texts(paths: Sequence[str]) -> list[tuple[str, str]]:
-    """The files' names and texts; without any, the live rules of this host.
+def read_rules(paths: Sequence[str]) -> tuple[tuple[str, ...], RuleSet]:
+    """The names of what was read, and the rules: of these files, else those in force here.
 
     Raises RuleError with one line.
     """
     if paths:
-        return [(path, text_of(Path(path))) for path in paths]
-    live = live_rules()
-    if isinstance(live, Failure):
+        return tuple(paths), rules_of([(path, text_of(Path(path))) for path in paths])
+    found = live_rules()
+    if isinstance(found, Failure):
         raise RuleError(
-            f"the rules of this host cannot be read: {live.detail}; name a file of them"
+            f"the rules of this host cannot be read: {found.detail}; name a file of them"
         )
-    return list(live)
+    return tuple(name for name, _ in found.texts), live(found.texts, found.missing)
 
 
 def text_of(path: Path) -> str:
@@ -44,9 +44,6 @@ def text_of(path: Path) -> str:
 
 def rules_of(files: Sequence[tuple[str, str]]) -> RuleSet:
     """The rule set that these texts are; what nftables files include is read beside them."""
-    if not files:
-        # A kernel without a single table.
-        return RuleSet(covers=frozenset({IPV4, IPV6}))
     empty: list[str] = []
     beside = [Path(name).parent for name, _ in files if Path(name).is_file()]
 

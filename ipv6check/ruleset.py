@@ -34,7 +34,7 @@ from ipv6check.model import (
 )
 from ipv6check.output import terminal
 from ipv6check.reporters import Style
-from ipv6check.rulefiles import rules_of, text_of, texts
+from ipv6check.rulefiles import read_rules, text_of
 from ipv6check.wording import count
 
 EXIT_CODES = {
@@ -119,8 +119,7 @@ def examine(
 ) -> Reading:
     """Read the rules, ask about the packets, judge the answers. Raises RuleError."""
     began, started_at = time.perf_counter(), dt.datetime.now(dt.UTC)
-    files = texts(paths)
-    rules = rules_of(files)
+    names, rules = read_rules(paths)
     asked: list[Mapping[str, Any]] = [probe for text in named for probe in _named(text, question)]
     if probes_path is not None:
         asked += [_numbered(probe, at) for at, probe in enumerate(probes(probes_path), 1)]
@@ -155,7 +154,6 @@ def examine(
     verdict = verdict_of(results, frozenset())
     started = started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     took = (time.perf_counter() - began) * 1000
-    names = tuple(name for name, _ in files)
     return Reading(
         names, bool(asked), tuple(answers), seen, verdict, counts, results, started, took
     )

@@ -104,8 +104,8 @@ def _with_rules(options: Options) -> Settings:
         return options.settings
     from ipv6check import rulefiles  # noqa: PLC0415 - few runs have rules
 
-    texts = rulefiles.texts([str(path) for path in options.firewall])
-    return replace(options.settings, rules=rulefiles.rules_of(texts))
+    _, rules = rulefiles.read_rules([str(path) for path in options.firewall])
+    return replace(options.settings, rules=rules)
 
 
 def exit_code(summary: Summary, options: Options, *, bad_lines: int, lost: int) -> int:

@@ -37,6 +37,7 @@ from ipv6check.model import (
     Kind,
     Listener,
     NameServer,
+    RuleTexts,
     Settings,
     TargetReport,
     Vantage,
@@ -130,7 +131,7 @@ class FakeNet(Net):
         host: HostState | Failure | None = None,
         name_servers: Sequence[NameServer] = (),
         preference: Sequence[str] = ("::1", "127.0.0.1"),
-        rules: Sequence[tuple[str, str]] | Failure = (),
+        rules: RuleTexts | Failure = RuleTexts(),  # noqa: B008 - frozen
         vantage: Vantage | None = None,
         real_time: bool = False,
     ) -> None:
@@ -149,7 +150,7 @@ class FakeNet(Net):
             host: what its kernel says of itself; nothing but loopback if None.
             name_servers: those that it is configured with, and how they answer.
             preference: the addresses of a name with both families, as getaddrinfo sorts them.
-            rules: what each command that shows firewall rules prints, (command, text).
+            rules: what the commands that show firewall rules print.
             vantage: where the packets leave from.
             real_time: take as long for each call as its observation says, instead of no time.
         """
@@ -169,7 +170,7 @@ class FakeNet(Net):
         self._host = host or HostState((), None, None)
         self._name_servers = tuple(name_servers)
         self._preference = tuple(preference)
-        self._rules = rules if isinstance(rules, Failure) else tuple(rules)
+        self._rules = rules
         self._vantage = vantage or Vantage(source_ipv6="2001:db8:ffff::1")
         self._real_time = real_time
 
@@ -222,7 +223,7 @@ class FakeNet(Net):
         self.calls.append(("host",))
         return self._host
 
-    async def rules(self) -> tuple[tuple[str, str], ...] | Failure:
+    async def rules(self) -> RuleTexts | Failure:
         """As planned."""
         self.calls.append(("rules",))
         return self._rules

@@ -77,6 +77,8 @@ HARMLESS_OBJECTS = frozenset(
     | {"ct helper", "ct timeout", "ct expectation"}
 )
 # Those of a set that stays as it is.
+# What an element has that does not make it come and go, or match less than always.
+STEADY = frozenset({"val", "counter", "comment"})
 SET_FLAGS = frozenset({"constant", "interval"})
 TABLE_FLAGS = frozenset({"dormant", "owner", "persist"})
 _CHANGES = re.compile(r"\b(add|update|delete)\s+@([^\s{]+)")
@@ -325,7 +327,11 @@ class _Set:
 
 def _expires(element: Any) -> bool:
     options = element.get("elem", ()) if isinstance(element, dict) else ()
-    return "timeout" in options or "expires" in options
+    return not STEADY.issuperset(options)
+
+
+def _acts(statements: Any) -> bool:
+    return any(not isinstance(each, dict) or set(each) != {"counter"} for each in statements or ())
 
 
 @dataclass(slots=True)
@@ -724,7 +730,9 @@ def _steps(scope: _Scope, statements: Sequence[Any]) -> tuple[Step, ...]:
             if step is not ALWAYS and not (fixed and step in steps):
                 steps.append(step)
         if steps and isinstance(steps[-1], ENDS):
-            scope.doubtful |= not scope.last and isinstance(steps[-1], FINAL)
+            rest = statements[at:]
+            final = isinstance(steps[-1], FINAL) or any("unparsed" in each for each in rest)
+            scope.doubtful |= bool(rest) and final
             break
     # Conditions on nothing: such a rule only counts.
     while steps and isinstance(steps[-1], Condition):
@@ -846,7 +854,8 @@ class _Reader:
     def _set(self, scope: _Scope, body: Any) -> None:
         known = scope.sets.setdefault(body["name"], _Set())
         known.elements += _list(body.get("elem", []))
-        known.shrinks = known.shrinks or "timeout" in body
+        # What is done at each lookup may end it, a limit's for one.
+        known.shrinks = known.shrinks or "timeout" in body or _acts(body.get("stmt"))
         steady = SET_FLAGS.issuperset(_list(body.get("flags", [])))
         known.fades = known.fades or known.shrinks or not steady
 

@@ -58,6 +58,17 @@ def read(files: Sequence[tuple[str, str]], include: Include | None = None) -> Ru
     return found
 
 
+def live(texts: Sequence[tuple[str, str]], missing: Sequence[str]) -> RuleSet:
+    """The rule set of a host whose own commands have printed these texts, but for what is missing.
+
+    Raises RuleError.
+    """
+    found = read(texts)
+    found.covers = frozenset({IPV4, IPV6})
+    found.gaps += [Gap(reason) for reason in missing]
+    return found
+
+
 def _one(name: str, text: str, include: Include | None) -> tuple[RuleSet, str]:
     if not text.strip():
         raise RuleError(f"{name}: empty")

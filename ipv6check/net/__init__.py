@@ -12,6 +12,7 @@ from ipv6check.model import (
     HostState,
     Listener,
     NameServer,
+    RuleTexts,
     Vantage,
 )
 
@@ -79,8 +80,8 @@ class Net(Protocol):
         """
         ...
 
-    async def rules(self) -> tuple[tuple[str, str], ...] | Failure:
-        """The firewall rules in force on the vantage, (command, what it prints). Sends nothing.
+    async def rules(self) -> RuleTexts | Failure:
+        """The firewall rules in force on the vantage. Sends nothing.
 
         A Failure, kind ``permission``, where they may not be read.
         """

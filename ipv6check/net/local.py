@@ -19,6 +19,7 @@ from ipv6check.model import (
     Kind,
     Listener,
     NameServer,
+    RuleTexts,
     Vantage,
 )
 from ipv6check.net import host, icmp, listening, nat64, rules, tcp
@@ -119,10 +120,10 @@ class LocalNet:
         """What the kernel says of interfaces, routes to the Internet, and switches."""
         return await asyncio.to_thread(host.state, *_ROUTE_PROBE.values())
 
-    async def rules(self) -> tuple[tuple[str, str], ...] | Failure:
+    async def rules(self) -> RuleTexts | Failure:
         """What nft and ip6tables-save print here, asked once."""
         found = await asyncio.shield(self._ask_once(self._read_rules))
-        assert isinstance(found, tuple | Failure)
+        assert isinstance(found, RuleTexts | Failure)
         return found
 
     async def name_servers(self) -> tuple[NameServer, ...]:
@@ -189,7 +190,7 @@ class LocalNet:
     async def _read_listeners(self) -> tuple[Listener, ...] | Failure:
         return await asyncio.to_thread(listening.listening)
 
-    async def _read_rules(self) -> tuple[tuple[str, str], ...] | Failure:
+    async def _read_rules(self) -> RuleTexts | Failure:
         return await asyncio.to_thread(rules.live_rules)
 
     async def _ask_server(self, server: Server) -> NameServer:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ipv6check.model import Failure, Kind
+from ipv6check.model import Failure, Kind, RuleTexts
 
 WAIT_S = 10.0
 MAX_OUTPUT = 32 << 20  # bytes
@@ -22,29 +22,30 @@ SAVES = ("ip6tables-save", "iptables-save")
 SEARCHED = "/usr/sbin:/sbin:/usr/local/sbin:/usr/bin:/bin"
 
 
-def live_rules() -> tuple[tuple[str, str], ...] | Failure:
-    """What each command prints, (command, text). A Failure where one may not, or is missing.
+def live_rules() -> RuleTexts | Failure:
+    """What each command prints that is there and permitted. A Failure where none of them is.
 
     ``nft list ruleset`` is asked as text, which shows more of iptables-nft's tables than JSON does.
     The legacy commands are run only where the kernel has such tables: running them would make it
-    load them.
+    load them. What has printed nothing has no rules.
     """
-    found: list[tuple[str, str]] = []
-    wanted = [LISTING, *SAVES]
-    wanted += [command for command, names in LEGACY_TABLES.items() if _has_tables(names)]
-    for command in wanted:
-        program, *arguments = command.split()
-        path = shutil.which(program) or shutil.which(program, path=SEARCHED)
-        if path is not None:
-            text = _output([path, *arguments], command)
-            if isinstance(text, Failure):
-                return text
-            if text.strip():
-                found.append((command, text))
-        elif command == LISTING or command in LEGACY_TABLES:
-            # Without it there may be tables that nobody here can see.
-            return Failure(Kind.OTHER, f"{program} is not installed here")
-    return tuple(found)
+    texts: list[tuple[str, str]] = []
+    failures: list[Failure] = []
+    answered = False
+    legacy = [command for command, names in LEGACY_TABLES.items() if _has_tables(names)]
+    for command in (LISTING, *SAVES, *legacy):
+        text = _output(command)
+        if isinstance(text, Failure):
+            # iptables adds nothing to what nft tells, where it is not there to have made tables.
+            if command not in SAVES or text.kind is not Kind.OTHER:
+                failures.append(text)
+            continue
+        answered = True
+        if text.strip():
+            texts.append((command, text))
+    if not answered:
+        return failures[0]
+    return RuleTexts(tuple(texts), tuple(failure.detail for failure in failures))
 
 
 def _has_tables(names: Path) -> bool:
@@ -54,10 +55,18 @@ def _has_tables(names: Path) -> bool:
         return False
 
 
-def _output(arguments: list[str], command: str) -> str | Failure:
+def _output(command: str) -> str | Failure:
+    program, *arguments = command.split()
+    path = shutil.which(program) or shutil.which(program, path=SEARCHED)
+    if path is None:
+        return Failure(Kind.OTHER, f"{program} is not installed here")
     try:
         done = subprocess.run(  # noqa: S603 - a fixed command, found on the system's path
-            arguments, stdin=subprocess.DEVNULL, capture_output=True, timeout=WAIT_S, check=False
+            [path, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=WAIT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return Failure(Kind.TIMEOUT, f"{command} took more than {WAIT_S:.0f} s")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ipv6check.model import Failure, Finding, Kind, Settings
+from ipv6check.model import Failure, Finding, Kind, RuleTexts, Settings
 from ipv6check.net import Net
 from ipv6check.probes.here import Here
 
@@ -40,15 +40,15 @@ async def rules(here: Here | Failure, settings: Settings, net: Net) -> Rules | F
         return Rules(settings.rules)  # type: ignore[arg-type]
     if isinstance(here, Failure) or not here.addresses:
         return Rules(None)
-    texts = await net.rules()
-    return texts if isinstance(texts, Failure) else await asyncio.to_thread(_read, texts)
+    found = await net.rules()
+    return found if isinstance(found, Failure) else await asyncio.to_thread(_read, found)
 
 
-def _read(texts: tuple[tuple[str, str], ...]) -> Rules | Failure:
+def _read(found: RuleTexts) -> Rules | Failure:
     from ipv6check.firewall.model import RuleError  # noqa: PLC0415
-    from ipv6check.firewall.notation import read  # noqa: PLC0415
+    from ipv6check.firewall.notation import live  # noqa: PLC0415
 
     try:
-        return Rules(read(texts))
+        return Rules(live(found.texts, found.missing))
     except RuleError as error:
         return Failure(Kind.OTHER, str(error))

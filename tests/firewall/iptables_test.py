@@ -581,6 +581,7 @@ REFUSED = {
     "a port of a log": table("-A INPUT -j LOG --dport 22"),
     "multiport without -p": table("-A INPUT -m multiport --dports 22 -j DROP"),
     "sixteen ports": table(f"-A INPUT -p tcp -m multiport --dports {','.join('1' * 16)} -j DROP"),
+    "two lists of ports": table("-A INPUT -p tcp -m multiport --dports 22 --sports 22 -j DROP"),
     "a reset of any protocol": table("-A INPUT -j REJECT --reject-with tcp-reset"),
     "an unknown reject": table("-A INPUT -j REJECT --reject-with icmp-port-unreachable"),
     "-p twice": table("-A INPUT -p tcp -p udp -j DROP"),
@@ -622,6 +623,7 @@ def test_the_real_tool_refuses_it(text: str, request: pytest.FixtureRequest) -> 
 LOADS = {
     "a user chain's interface": table(":x - [0:0]", "-A OUTPUT -j x", "-A x -i eth0 -j DROP"),
     "-p icmp": table("-A INPUT -p icmp -j DROP"),
+    "an option of two matches": table("-A INPUT -m mark --mark 1 -m connmark --mark 2 -j DROP"),
     "a short option": table("-A INPUT -p tcp --dpo 22 -j LOG"),
     "an option before its rule's end": table("-A INPUT -p tcp -j DROP --dport 22"),
     "fifteen jumps": table(

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from ipv6check.firewall.model import RuleSet
-from ipv6check.model import Failure, Kind
+from ipv6check.model import Failure, Kind, RuleTexts
 from ipv6check.probes.here import Here
 from ipv6check.probes.rules import Rules, rules
 from ipv6check.testing import SETTINGS, FakeNet
@@ -37,7 +37,7 @@ def test_another_host_has_none() -> None:
 
 def test_those_in_force_are_read() -> None:
     """A target on this host is behind this host's rules."""
-    found = observed(FakeNet(rules=[("ip6tables-save", SAVED)]))
+    found = observed(FakeNet(rules=RuleTexts((("ip6tables-save", SAVED),))))
     assert isinstance(found, Rules)
     assert found.ruleset is not None
     assert [table.name for table in found.ruleset.tables] == ["filter"]
@@ -47,6 +47,16 @@ def test_what_may_not_be_read_is_a_failure() -> None:
     """Without the right to look there is nothing to judge, and a text that is broken is no rule."""
     denied = Failure(Kind.PERMISSION, "nft list ruleset: Operation not permitted")
     assert observed(FakeNet(rules=denied)) == denied
-    torn = observed(FakeNet(rules=[("nft list ruleset", "table inet filter {")]))
+    torn = observed(FakeNet(rules=RuleTexts((("nft list ruleset", "table inet filter {"),))))
     assert isinstance(torn, Failure)
     assert "nft list ruleset:1" in torn.detail
+
+
+def test_what_could_not_be_asked_is_a_gap() -> None:
+    """Without nft there may be tables that nobody here can see, so nothing is certain."""
+    texts = RuleTexts((("ip6tables-save", SAVED),), ("nft is not installed here",))
+    found = observed(FakeNet(rules=texts))
+    assert isinstance(found, Rules)
+    (finding,) = found.review((443,), ())
+    assert finding.status == "unknown"
+    assert "nft is not installed here" in finding.message
