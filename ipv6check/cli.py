@@ -33,8 +33,8 @@ Each option can also stand in ipv6check.toml (table [check]) or in the environme
 FIREWALL_HELP = """Tell what firewall rules let IPv6 do. Nothing is sent; no root, no network.
 
 RULES are files of one host together: ip6tables-save, iptables-save, ip6tables -S,
-nft list ruleset, nft -j list ruleset, nftables.conf; recognised by their content.
-Without any, the rules in force on this host.
+nft list ruleset, nft -j list ruleset, nftables.conf; recognised by their content. - is
+standard input. Without any, the rules in force on this host.
 
 \b
   ipv6check firewall rules.v4 rules.v6

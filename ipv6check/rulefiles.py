@@ -13,15 +13,19 @@ from ipv6check.net.rules import live_rules
 
 MAX_FILE = 32 << 20  # bytes
 MAX_INCLUDED = 256
+STDIN = "/dev/stdin"
 
 
 def read_rules(paths: Sequence[str]) -> tuple[tuple[str, ...], RuleSet]:
     """The names of what was read, and the rules: of these files, else those in force here.
 
+    The path ``-`` is standard input.
+
     Raises RuleError with one line.
     """
     if paths:
-        return tuple(paths), rules_of([(path, text_of(Path(path))) for path in paths])
+        names = tuple(STDIN if path == "-" else path for path in paths)
+        return names, rules_of([(name, text_of(Path(name))) for name in names])
     found = live_rules()
     if isinstance(found, Failure):
         raise RuleError(

@@ -273,6 +273,18 @@ def test_ten_thousand_rules_are_answered_in_time(command: Callable[..., Any]) ->
     assert len(told(done)["packets"]) > 30
 
 
+def test_rules_come_through_a_pipe() -> None:
+    """``ip6tables-save | ipv6check firewall -``, and what is no rule set there is said of it."""
+    command = [sys.executable, "-m", "ipv6check", "firewall", "-", "-f", "json"]
+    ended = [
+        subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
+        for text in (STRICT6, "hello\n")
+    ]
+    assert [done.returncode for done in ended] == [0, 2]
+    assert told(ended[0])["files"] == ["/dev/stdin"]
+    assert "/dev/stdin: neither" in ended[1].stderr
+
+
 def test_every_verdict_has_its_exit_code() -> None:
     """The contract of the whole tool."""
     assert EXIT_CODES == {
