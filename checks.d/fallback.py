@@ -1,23 +1,35 @@
 """Clients that have both families end up on IPv6, without waiting.
 
-Happy Eyeballs hides a broken IPv6 from browsers, at a price, and from nobody else. The race of RFC
-8305 is run for real; it never decides by itself whether IPv6 works, it tells what users feel.
+Happy Eyeballs hides a broken IPv6 from browsers, at a price, and from nobody else. On every port
+that the target offers the race of RFC 8305 is run for real, and what each named client would feel
+is computed from what every address did by itself: ipv6check clients lists them.
+
+The race never decides by itself whether IPv6 works. Where IPv4 masks a broken IPv6, tcp fails, and
+this says what it costs whom; it fails itself only where tcp is left out.
 
 https://www.rfc-editor.org/rfc/rfc8305
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf, isinf
+
 from ipv6check import (
+    Addresses,
     Attempt,
     Cause,
     Connections,
     Failure,
     Finding,
-    Kind,
     Outcome,
     Path,
     Pings,
+    Prediction,
+    Settings,
+    Status,
+    Survey,
     blame,
     check,
     ms,
@@ -27,99 +39,443 @@ from ipv6check import (
     warn,
 )
 
-# How long Linux sends SYNs to an address that is silent (tcp_syn_retries 6, Linux 6.5 and later).
-SYN_TIMEOUT_MS = 133_600.0
+# Less than this nobody feels, and much of it is how a network is on another day.
+FELT_MS = 100.0
+# RFC 8305 section 3: how long a client that has A waits for AAAA.
+RESOLUTION_DELAY_MS = 50.0
+# Whom most readers know; a sentence names these first.
+KNOWN = ("wget", "requests", "curl", "chrome", "firefox", "safari", "go", "node", "java-http")
+ONE_FAMILY = "no race: the target has addresses of one family only"
+
+
+@dataclass(frozen=True, slots=True)
+class _Port:
+    """What is known of one port; ``race`` is None where none was run."""
+
+    number: int
+    race: Outcome | None
+    survey: Survey
+    predictions: Mapping[int, Sequence[Prediction]]
+    connections: Connections
+    pings: Pings | Failure
+    settings: Settings
+
+    @property
+    def clients(self) -> Sequence[Prediction]:
+        """What each client would feel; computed when it is first asked for."""
+        return self.predictions[self.number]
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        return [each for each in self.connections.attempts if each.port == self.number]
+
+    @property
+    def ipv6(self) -> list[Attempt]:
+        return [each for each in self.attempts if ":" in each.address]
+
+    @property
+    def ipv4(self) -> list[Attempt]:
+        return [each for each in self.attempts if ":" not in each.address]
+
+    @property
+    def dead(self) -> list[Attempt]:
+        return [each for each in self.attempts if not each.connected]
+
+    @property
+    def ipv4_wins(self) -> bool:
+        """Whether the race ended on IPv4."""
+        winner = None if self.race is None else self.race.winner
+        return winner is not None and ":" not in winner
+
+    @property
+    def blind(self) -> bool:
+        """Whether this host has no IPv4 itself: nothing can be said of clients that have."""
+        return bool(self.ipv4) and all(
+            each.failure is not None and blame(each) is Cause.VANTAGE for each in self.ipv4
+        )
+
+    def blame(self, attempt: Attempt) -> Cause:
+        """Where the trouble of a failed attempt is."""
+        around = self.connections.attempts
+        others = tuple(each for each in around if each.address == attempt.address)
+        heard = self.pings.to(attempt.address) if isinstance(self.pings, Pings) else None
+        return blame(attempt, others, heard)
+
+    def answered_ms(self, rdtype: str) -> float:
+        """When the resolver answered; ``inf`` for never."""
+        found = self.survey.dns.get(rdtype)
+        return 0.0 if found is None else found.after_ms
+
+    def delay_ms(self, client: Prediction) -> float:
+        """How much later it connects than were nothing wrong; ``inf`` where it fails.
+
+        That is once the first answer with an address was heard, and its address has done what it
+        does.
+        """
+        if client.connect_ms is None:
+            return inf
+        heard = [each.after_ms for each in self.survey.dns.values() if each.addresses]
+        seen = self.survey.seen.get(client.address or "")
+        handshake_ms = 0.0 if seen is None else seen.tcp_ms
+        return max(0.0, client.connect_ms - min(heard, default=0.0) - handshake_ms)
+
+
+# A word for what is so, by which ports are held against each other, and the finding.
+_Judgement = tuple[str, Finding]
 
 
 @check(reference="RFC 8305", cause="network")
 def fallback(
-    race: Outcome | None, connections: Connections, pings: Pings | Failure, path: Path
-) -> Finding:
+    addresses: Addresses,
+    connections: Connections,
+    race: Mapping[int, Outcome],
+    survey: Mapping[int, Survey],
+    predictions: Mapping[int, tuple[Prediction, ...]],
+    pings: Pings | Failure,
+    path: Path,
+    settings: Settings,
+) -> Finding | list[Finding]:
     """Clients that have both families end up on IPv6, without waiting."""
-    if race is None:
-        return skip("no race: the target has addresses of one family only")
+    ports = [
+        _Port(
+            number,
+            race.get(number),
+            seen,
+            predictions,
+            connections,
+            pings,
+            settings,
+        )
+        for number, seen in survey.items()
+        if number in race or any(each.tcp == "connected" for each in seen.seen.values())
+    ]
+    if not addresses.ipv6:
+        return _without_ipv6(addresses, ports)
+    alone = len(addresses.ipv6 + addresses.ipv4) == 1
+    if alone and not isinstance(addresses.a, Failure):
+        return skip(ONE_FAMILY)
     if path.ipv6 != "yes":
         return unknown(path.detail)
-    if race.winner is None:
+    if not ports:
         return skip("no race: nothing accepts a connection, see tcp")
-    ipv6 = [attempt for attempt in connections.ipv6 if attempt.port == race.port]
-    dead = [attempt for attempt in ipv6 if not attempt.connected]
-    evidence = _evidence(race, _sequential_ms(ipv6))
-    if ":" in race.winner:
-        behind = f", {len(dead)} of {len(ipv6)} IPv6 addresses are dead: see tcp" if dead else ""
-        return ok(f"IPv6 wins in {ms(race.elapsed_ms)}{behind}", evidence=evidence)
-    if len(dead) < len(ipv6):
-        return _slow(race, ipv6, connections, evidence)
-    return _masked(race, ipv6, connections, pings, evidence)
+    looks = (_masked, _unsteady, _late, _slow, _ipv4_dead, _stalled, _impatient, _alone, _fine)
+    judged = [(port, next(filter(None, (look(port) for look in looks)))) for port in ports]
+    return _merged(judged)
 
 
-def _masked(
-    race: Outcome,
-    dead: list[Attempt],
-    connections: Connections,
-    pings: Pings | Failure,
-    evidence: dict[str, object],
-) -> Finding:
-    echo = pings.to(dead[0].address) if isinstance(pings, Pings) else None
-    others = tuple(each for each in connections.ipv6 if each.address == dead[0].address)
-    cause = blame(dead[0], others, echo)
+def _merged(judged: list[tuple[_Port, _Judgement]]) -> list[Finding]:
+    """One finding for all ports; one for each that differs, if any does."""
+    kinds: dict[object, list[tuple[_Port, Finding]]] = {}
+    for port, (kind, finding) in judged:
+        # Those on the edge may end either way on each port: that is no difference.
+        failing = []
+        if kind != "fine":
+            failing = [each.name for each in port.clients if each.outcome == "failed"]
+        alike = (kind, finding.status, finding.cause, *failing)
+        kinds.setdefault(alike, []).append((port, finding))
+    found = []
+    for members in kinds.values():
+        first, finding = members[0]
+        subject = f"port {first.number}" if len(kinds) > 1 else finding.subject
+        evidence = dict(finding.evidence)
+        if others := [dict(each.evidence) for _, each in members[1:]]:
+            evidence["also"] = others
+        found.append(replace(finding, subject=subject, evidence=evidence))
+    return found
+
+
+# --- without a usable AAAA -------------------------------------------------------------------
+
+
+def _without_ipv6(addresses: Addresses, ports: list[_Port]) -> Finding:
+    if not ports:
+        return skip(ONE_FAMILY)
+    port = ports[0]
+    mapped = [each.address for each in addresses.unusable if _is_mapped(each.address)]
+    if mapped:
+        message = f"{mapped[0]} connects over IPv4: clients that call it IPv6 use none"
+        hint = "publish a global unicast address (2000::/3), or withdraw the record"
+        return warn(
+            message, hint=hint, cause=Cause.DNS, subject=mapped[0], evidence=_evidence(port)
+        )
+    hurt = _hurt(port)
+    costs = f"; {hurt}" if hurt else ""
+    if isinstance(addresses.aaaa, Failure):
+        message = f"no race: AAAA cannot be resolved, see aaaa{costs}"
+    elif addresses.unusable:
+        message = f"no race: no AAAA can be reached, see aaaa{costs}"
+    else:
+        message = ONE_FAMILY
+    return skip(message, evidence=_evidence(port))
+
+
+def _is_mapped(address: str) -> bool:
+    return address.startswith("::ffff:") and "." in address
+
+
+# --- what can be wrong on a port -------------------------------------------------------------
+
+
+def _masked(port: _Port) -> _Judgement | None:
+    """Nothing of IPv6 works, and IPv4 hides it."""
+    if any(each.connected for each in port.ipv6):
+        return None
+    cause = port.blame(port.ipv6[0])
     if cause is Cause.VANTAGE:
-        return unknown("no race: IPv6 cannot be tried from here, see tcp", evidence=evidence)
-    message = (
-        f"IPv4 hides it: +{ms(_head_start_ms(race))} for browsers, "
-        f"{ms(_sequential_ms(dead))} for one by one clients"
-    )
+        return "blind", unknown("no race: IPv6 cannot be tried from here, see tcp")
+    message = f"IPv4 masks a broken IPv6: {_hurt(port) or 'clients go on with IPv4 at once'}"
     hint = "mend IPv6 (see tcp), or withdraw the AAAA until it works"
-    return warn(message, hint=hint, cause=cause, evidence=evidence)
+    # One cause, one failure: that of tcp, unless nobody asked for it.
+    status = Status.WARN if _judges_tcp(port.settings) else Status.FAIL
+    return "masked", Finding(status, message, hint, "", cause, _evidence(port))
 
 
-def _slow(
-    race: Outcome, ipv6: list[Attempt], connections: Connections, evidence: dict[str, object]
-) -> Finding:
-    if not any(":" in each.address for each in race.entrants):
-        return skip("no race: IPv4 is connected before AAAA comes, see aaaa", evidence=evidence)
-    best6 = min(attempt.elapsed_ms for attempt in ipv6 if attempt.connected)
-    best4 = next(
-        each.elapsed_ms
-        for each in connections.ipv4
-        if (each.address, each.port) == (race.winner, race.port)
+def _judges_tcp(settings: Settings) -> bool:
+    wanted = "tcp" in settings.only if settings.only else settings.profile.runs("tcp")
+    return wanted and "tcp" not in settings.skip
+
+
+def _unsteady(port: _Port) -> _Judgement | None:
+    """The same address answers at one time and not at another."""
+    if port.race is None or port.race.winner is not None:
+        return None
+    message = "no attempt of the race connects, though some did just before: ask again"
+    return "unsteady", unknown(message, cause=Cause.NETWORK, evidence=_evidence(port))
+
+
+def _late(port: _Port) -> _Judgement | None:
+    """An answer of the DNS costs more than the path."""
+    aaaa_ms, a_ms = port.answered_ms("AAAA"), port.answered_ms("A")
+    if aaaa_ms - a_ms > RESOLUTION_DELAY_MS and port.survey.dns["A"].addresses:
+        late = f"AAAA comes {ms(aaaa_ms - a_ms)} after A"
+        moved = f", {_on_ipv4(port)} end on IPv4"
+        costs = _hurt(port, RESOLUTION_DELAY_MS)
+    elif a_ms - aaaa_ms > FELT_MS:
+        late = "A is not answered" if isinf(a_ms) else f"A comes {ms(a_ms - aaaa_ms)} after AAAA"
+        spared = [each for each in port.clients if port.delay_ms(each) < FELT_MS]
+        moved = f", {len(spared)} of {len(port.clients)} clients go on" if spared else ""
+        costs = _hurt(port)
+    else:
+        return None
+    hint = "look at the name's servers: A and AAAA should be answered alike"
+    message = f"{late}: {costs or 'nobody waits'}{moved}"
+    return "late", warn(message, hint=hint, cause=Cause.DNS, evidence=_evidence(port))
+
+
+def _slow(port: _Port) -> _Judgement | None:
+    """IPv6 works, and most use IPv4."""
+    if port.race is None or not port.ipv4_wins:
+        return None
+    started = {each.address: each.started_ms for each in port.race.entrants}
+    raced = [each for each in port.ipv6 if each.connected and each.address in started]
+    if not raced and any(":" in address for address in started):
+        return None  # a dead one had its turn, and IPv4 was faster than the next
+    if not raced:
+        return "order", skip("no race: IPv4 goes first here (RFC 6724)", evidence=_evidence(port))
+    ends = [(started[each.address] + each.elapsed_ms, each) for each in raced]
+    ended_ms, best6 = min(ends, key=lambda end: end[0])
+    won_ms = [each.elapsed_ms for each in port.ipv4 if each.address == port.race.winner]
+    message = (
+        f"IPv6 works but loses the race by {ms(max(0.0, ended_ms - port.race.elapsed_ms))}: "
+        f"{ms(best6.elapsed_ms)}, IPv4 {ms(min(won_ms))}; {_on_ipv4(port)} use IPv4"
     )
-    message = f"IPv6 works but loses the race: {ms(best6)}, IPv4 {ms(best4)}"
-    hint = "Happy Eyeballs clients use IPv4: shorten the IPv6 path (peering, tunnel, far replica)"
-    return warn(message, hint=hint, evidence=evidence)
+    hint = "shorten the IPv6 path: peering, tunnel, far replica"
+    if best6.retransmissions:
+        hint = "its first SYN was lost: look for loss on the IPv6 path"
+    return "slow", warn(message, hint=hint, evidence=_evidence(port))
 
 
-def _head_start_ms(race: Outcome) -> float:
-    """How long the winner had to wait for its turn."""
-    started_ms = next(each.started_ms for each in race.entrants if each.address == race.winner)
-    return started_ms - race.entrants[0].started_ms
+def _ipv4_dead(port: _Port) -> _Judgement | None:
+    """Clients that know IPv4 alone, or first, have nowhere to go."""
+    ipv6_works = all(each.connected for each in port.ipv6)
+    if not ipv6_works or not port.ipv4 or any(each.connected for each in port.ipv4) or port.blind:
+        return None
+    hurt = _hurt(port)
+    if hurt is None:
+        return None
+    hint = "let IPv4 accept the port too, or withdraw the A record"
+    cause = port.blame(port.ipv4[0])
+    message = f"IPv4 is dead: {hurt}"
+    return "ipv4-dead", warn(message, hint=hint, cause=cause, evidence=_evidence(port))
 
 
-def _sequential_ms(ipv6: list[Attempt]) -> float:
-    """What a client waits that tries each IPv6 address to its end before IPv4."""
-    waits = (
-        SYN_TIMEOUT_MS
-        if each.failure is not None and each.failure.kind is Kind.TIMEOUT
-        else each.elapsed_ms
-        for each in ipv6
+def _stalled(port: _Port) -> _Judgement | None:
+    """A dead address beside those that work."""
+    if not port.dead or port.blind:
+        return None
+    hurt = _hurt(port) or ("IPv4 wins the race" if port.ipv4_wins else None)
+    if hurt is None:
+        return None
+    hint = "mend each dead address, or withdraw its record: see tcp"
+    cause = port.blame(port.dead[0])
+    return "stalled", warn(
+        f"{_dead(port)}: {hurt}", hint=hint, cause=cause, evidence=_evidence(port)
     )
-    return sum(waits)
 
 
-def _evidence(race: Outcome, sequential_ms: float) -> dict[str, object]:
-    return {
-        "winner": race.winner,
-        "elapsed_ms": race.elapsed_ms,
-        "port": race.port,
-        "sequential_ms": sequential_ms,
-        "attempts": [
+def _impatient(port: _Port) -> _Judgement | None:
+    """Every address works, and some client gives all of them up."""
+    at_once = port.race is not None and port.race.elapsed_ms < FELT_MS
+    if at_once or port.blind or not any(each.outcome == "failed" for each in port.clients):
+        return None
+    hint = "they give up too early for this path: shorten it, or give them more time"
+    return "impatient", warn(f"IPv6 works: {_hurt(port)}", hint=hint, evidence=_evidence(port))
+
+
+def _alone(port: _Port) -> _Judgement | None:
+    if port.ipv6 and port.ipv4:
+        return None
+    return "alone", skip(ONE_FAMILY, evidence=_evidence(port))
+
+
+def _fine(port: _Port) -> _Judgement:
+    assert port.race is not None
+    behind = f", {_dead(port)}: see tcp" if any(not e.connected for e in port.ipv6) else ""
+    message = f"IPv6 wins in {ms(port.race.elapsed_ms)}{behind}"
+    # Of a long list nobody reads 32 times that all is well.
+    calm = port.settings.brief and not port.dead and port.race.elapsed_ms < FELT_MS
+    return "fine", ok(message, evidence=_evidence(port, clients=not calm))
+
+
+def _dead(port: _Port) -> str:
+    """``1 of 2 IPv6 addresses is dead``, or of both families."""
+    told = []
+    for family, addresses in (("IPv6", port.ipv6), ("IPv4", port.ipv4)):
+        if number := sum(not each.connected for each in addresses):
+            told.append(f"{number} of {len(addresses)} {family}")
+    return f"{' and '.join(told)} addresses {'is' if len(port.dead) == 1 else 'are'} dead"
+
+
+def _on_ipv4(port: _Port) -> str:
+    number = sum(each.family == "ipv4" for each in port.clients)
+    return f"{number} of {len(port.clients)} clients"
+
+
+# --- who loses what --------------------------------------------------------------------------
+
+
+def _hurt(port: _Port, least_ms: float = FELT_MS) -> str | None:
+    """Who loses most: those that fail, those that wait longest, and what Chrome feels."""
+    failing = [each for each in port.clients if each.outcome == "failed"]
+    delays = {each.name: port.delay_ms(each) for each in port.clients}
+    waiting = [each for each in port.clients if least_ms <= delays[each.name] < inf]
+    said = []
+    if failing:
+        said.append(f"{_names(failing)} {'fails' if len(failing) == 1 else 'fail'}")
+    if waiting:
+        most_ms = max(delays[each.name] for each in waiting)
+        slowest = [each for each in waiting if delays[each.name] >= 0.75 * most_ms]
+        least_of_them_ms = min(delays[each.name] for each in slowest)
+        span = "" if least_of_them_ms > 0.95 * most_ms else f"{_time(least_of_them_ms)} to "
+        verb = "waits" if len(slowest) == 1 else "wait"
+        said.append(f"{_names(slowest)} {verb} {span}{_time(most_ms)}")
+        chrome = next((each for each in waiting if each.client == "chrome"), None)
+        if chrome is not None and chrome not in slowest:
+            said.append(f"{chrome.name} {ms(delays[chrome.name])}")
+    return ", ".join(said) or None
+
+
+def _time(delay_ms: float) -> str:
+    """A wait; a long one without the milliseconds that the path took from it."""
+    return ms(round(delay_ms, -2) if delay_ms >= 1000 else delay_ms)
+
+
+def _names(clients: Iterable[Prediction], most: int = 2) -> str:
+    """``wget and requests``, ``wget, requests and 9 more``: the best known ones first."""
+    places = {client: place for place, client in enumerate(KNOWN)}
+    ranked = sorted(clients, key=lambda each: places.get(each.client, len(KNOWN)))
+    names = [each.name for each in ranked]
+    if len(names) == most + 1:
+        most += 1
+    shown, more = names[:most], len(names) - most
+    if more > 0:
+        return f"{', '.join(shown)} and {more} more"
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
+
+
+# --- evidence --------------------------------------------------------------------------------
+
+
+def _evidence(port: _Port, *, clients: bool = True) -> dict[str, object]:
+    """The whole trace of the race, what each address did by itself, and what each client feels."""
+    race, survey = port.race, port.survey
+    tried = {each.address: each for each in port.attempts}
+    told: dict[str, object] = {
+        "port": port.number,
+        "winner": race.winner if race else None,
+        "elapsed_ms": race.elapsed_ms if race else None,
+        "algorithm": port.settings.happy_eyeballs,
+        "order": {"rfc6724": race.order if race else (), "glibc": survey.order},
+        "dns": {
+            rdtype.lower(): {"addresses": heard.addresses, "after_ms": heard.after_ms}
+            for rdtype, heard in survey.dns.items()
+        },
+        "sequential_ms": _sequential_ms(survey),
+        "attempts": _attempts(race) if race else [],
+        "survey": [
             {
-                "address": each.address,
-                "why": each.why,
-                "started_ms": each.started_ms,
-                "ended_ms": each.ended_ms,
-                "outcome": each.outcome,
+                "address": address,
+                "family": _family(address),
+                "tcp": seen.tcp,
+                "tcp_ms": seen.tcp_ms,
+                **_kernel(tried.get(address)),
             }
-            for each in race.entrants
+            for address, seen in survey.seen.items()
         ],
     }
+    if race is not None:
+        told["constants"] = {
+            "resolution_delay_ms": race.policy.resolution_delay_ms,
+            "connection_attempt_delay_ms": _delay_ms(race),
+            "first_address_family_count": race.policy.first_address_family_count,
+        }
+    if clients and not port.blind:
+        told["clients"] = [client.told() for client in port.clients]
+    return told
+
+
+def _delay_ms(race: Outcome) -> float:
+    """Between two attempts; RFC 6555 knows it between the families alone."""
+    own_ms = race.policy.fallback_delay_ms
+    return race.policy.connection_attempt_delay_ms if own_ms is None else own_ms
+
+
+def _attempts(race: Outcome) -> list[dict[str, object]]:
+    return [
+        {
+            "address": each.address,
+            "family": _family(each.address),
+            "source": each.source,
+            "why": each.why,
+            "started_ms": each.started_ms,
+            "ended_ms": each.ended_ms,
+            "outcome": each.outcome,
+            "rtt_ms": each.rtt_ms,
+            "retransmissions": each.retransmissions,
+        }
+        for each in race.entrants
+    ]
+
+
+def _kernel(attempt: Attempt | None) -> dict[str, object]:
+    if attempt is None:
+        return {}
+    return {
+        "outcome": attempt.outcome,
+        "source": attempt.source,
+        "rtt_ms": attempt.rtt_ms,
+        "retransmissions": attempt.retransmissions,
+    }
+
+
+def _family(address: str) -> str:
+    return "ipv6" if ":" in address and not _is_mapped(address) else "ipv4"
+
+
+def _sequential_ms(survey: Survey) -> float:
+    """What a client waits that tries each IPv6 address to its end before IPv4."""
+    return sum(
+        survey.syn_timeout_ms if seen.tcp == "silent" else seen.tcp_ms
+        for address, seen in survey.seen.items()
+        if _family(address) == "ipv6"
+    )

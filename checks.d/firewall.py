@@ -41,7 +41,7 @@ def firewall(
             hint="run it as root, or give them with --firewall",
         )
     if rules.ruleset is None:
-        return skip("another host: give its rules with --firewall to have them judged")
+        return skip(f"{target.host} is not this host, which alone can be seen from inside")
     return rules.review(target.ports or settings.ports, _destinations(addresses))
 
 

@@ -55,7 +55,7 @@ SPELLINGS = {
 def listeners(listeners: Listeners, target: Target) -> Finding | list[Finding]:
     """What listens on this host listens over IPv6 and IPv4 alike."""
     if not listeners.here.addresses:
-        return skip(f"{target.host} is not this host, whose sockets alone can be seen")
+        return skip(f"{target.host} is not this host, which alone can be seen from inside")
     if not listeners.ports:
         return _host(listeners)
     used = [port for port in listeners.ports if listeners.on(port)]

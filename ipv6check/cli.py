@@ -139,12 +139,14 @@ def _app(wanted: str) -> Any:
     _race.__annotations__ |= {
         "clients_dir": Annotated[list[Path] | None, own],
         "nameserver": Annotated[list[str] | None, typer.Option(help="Ask this one. Repeatable.")],
-        "happy_eyeballs": Annotated[str, typer.Option(help="rfc8305 or rfc6555.")],
+        "happy_eyeballs": Annotated[
+            str | None, typer.Option(metavar="rfc8305|rfc6555", help="How the race is run.")
+        ],
         "connection_attempt_delay": Annotated[
-            float | None, typer.Option(metavar="MS", help="Between attempts, 10 to 2000; RFC: 250.")
+            str | None, typer.Option(metavar="MS", help="Between attempts, 10 to 2000; RFC: 250.")
         ],
         "resolution_delay": Annotated[
-            float | None, typer.Option(metavar="MS", help="For AAAA after A; RFC 8305: 50.")
+            str | None, typer.Option(metavar="MS", help="For AAAA after A; RFC 8305: 50.")
         ],
     }
     for command in (_race, _list, _explain, _clients, _demo, _schema):
@@ -212,35 +214,38 @@ def _race(
     target: str,
     *,
     nameserver: Any = None,
-    happy_eyeballs: str = "rfc8305",
-    connection_attempt_delay: float | None = None,
-    resolution_delay: float | None = None,
+    happy_eyeballs: Any = None,
+    connection_attempt_delay: Any = None,
+    resolution_delay: Any = None,
     internal: bool = False,
     clients_dir: Any = None,
 ) -> None:
     """Show the race of Happy Eyeballs while it runs, and what each named client would feel."""
-    from ipv6check import config, live, session  # noqa: PLC0415
-    from ipv6check.eyeballs import clients, policy  # noqa: PLC0415
+    from ipv6check import config, live, output, session  # noqa: PLC0415
+    from ipv6check.eyeballs import clients  # noqa: PLC0415
+    from ipv6check.probes.race import policy_of  # noqa: PLC0415
     from ipv6check.reporters import formats  # noqa: PLC0415
     from ipv6check.target import parse  # noqa: PLC0415
 
-    if happy_eyeballs not in {"rfc8305", "rfc6555"}:
-        raise config.ConfigError(f"--happy-eyeballs {happy_eyeballs!r}: not rfc8305 or rfc6555")
-    given = {"nameserver": nameserver or None, "internal": internal or None}
+    given = {
+        "nameserver": nameserver,
+        "internal": internal or None,
+        "happy-eyeballs": happy_eyeballs,
+        "connection-attempt-delay": connection_attempt_delay,
+        "resolution-delay": resolution_delay,
+        "clients-dir": clients_dir,
+    }
     settings = config.load(given, os.environ, Path.cwd(), formats()).settings
-    parsed, known = parse(target), clients.load(clients_dir or ())
-    algorithm = policy.tuned(
-        policy.ALGORITHMS[happy_eyeballs],
-        connection_attempt_delay_ms=connection_attempt_delay,
-        resolution_delay_ms=resolution_delay,
-    )
+    parsed, known = parse(target), clients.load(settings.clients_dirs)
+    style = output.terminal(quiet=False, verbose=True)
 
     def say(line: str) -> None:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
     net = session.local_net(settings, 1)
-    sys.exit(live.run(settings, parsed, algorithm, known, net, say))
+    policy, width, unicode = policy_of(settings), style.width, style.unicode
+    sys.exit(live.run(settings, parsed, policy, known, net, say, width, unicode=unicode))
 
 
 def _firewall(rules: Any = None, **given: Any) -> None:

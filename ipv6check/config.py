@@ -88,6 +88,9 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
     }
 )
 
+# Those of which every step is measured: v3 of the draft ends with TLS, and asks for HTTPS records.
+ALGORITHMS = ("rfc8305", "rfc6555")
+
 _DECIMAL = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?", re.IGNORECASE)
 _WHOLE = re.compile("[0-9]{1,9}")
 _CHECK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -179,6 +182,15 @@ def _whole(low: int, high: int) -> Reader:
         if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
             raise ValueError(f"is not a whole number from {low} to {high}")
         return int(text)
+
+    return read
+
+
+def _milliseconds(low: int, high: int) -> Reader:
+    def read(text: str, _place: Place) -> float:
+        if not _DECIMAL.fullmatch(text) or not low <= float(text) <= high:
+            raise ValueError(f"is not a number of milliseconds from {low} to {high}")
+        return float(text)
 
     return read
 
@@ -405,6 +417,47 @@ class Options:
             )
         },
     )
+    happy_eyeballs: str = field(
+        default="rfc8305",
+        metadata={
+            "option": Option(
+                _choice(*ALGORITHMS), "|".join(ALGORITHMS), "How the race of fallback is run."
+            )
+        },
+    )
+    connection_attempt_delay: float | None = field(
+        default=None,
+        metadata={
+            "option": Option(
+                _milliseconds(10, 2000),
+                "MS",
+                "Between two attempts of the race, 10 to 2000; 250 if not given.",
+                "number",
+            )
+        },
+    )
+    resolution_delay: float | None = field(
+        default=None,
+        metadata={
+            "option": Option(
+                _milliseconds(0, 2000),
+                "MS",
+                "How long the race waits for AAAA once it has A; 50 if not given.",
+                "number",
+            )
+        },
+    )
+    clients_dir: tuple[Path, ...] = field(
+        default=(),
+        metadata={
+            "option": Option(
+                _path,
+                "DIR",
+                "Predict the fallback of the clients in DIR too. Repeatable.",
+                join=_distinct,
+            )
+        },
+    )
     checks_dir: tuple[Path, ...] = field(
         default=(),
         metadata={
@@ -482,6 +535,10 @@ class Options:
             self.parallel,
             self.internal,
             self.controls,
+            happy_eyeballs=self.happy_eyeballs,
+            connection_attempt_delay_ms=self.connection_attempt_delay,
+            resolution_delay_ms=self.resolution_delay,
+            clients_dirs=self.clients_dir,
         )
 
 

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import product
-from math import inf, log2
 
+from ipv6check.drawing import bars
 from ipv6check.eyeballs.clients import Client
 from ipv6check.eyeballs.happy import RUNNING, Entrant, Outcome, race
 from ipv6check.eyeballs.pace import politely
 from ipv6check.eyeballs.policy import Policy
-from ipv6check.eyeballs.predict import Prediction, predict_all
+from ipv6check.eyeballs.predict import predict_all
 from ipv6check.model import Failure, Settings, printable
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses, addresses
@@ -23,10 +23,9 @@ from ipv6check.target import Target
 from ipv6check.wording import count, ms
 
 CONNECTED, NOBODY, BLIND = 0, 1, 3
-_FAMILIES = {"ipv6": "IPv6", "ipv4": "IPv4", None: "-"}
-_WIDTH = 24
 
 Say = Callable[[str], None]
+Drawn = Callable[[list[dict[str, object]]], list[str]]
 
 
 def run(
@@ -36,9 +35,19 @@ def run(
     clients: Iterable[Client],
     net: Net,
     say: Say,
+    width: int = 80,
+    *,
+    unicode: bool = False,
 ) -> int:
-    """Race, line by line; 0 where an attempt connects, 1 where none does, 3 without a resolver."""
-    return asyncio.run(_run(settings, target, policy, tuple(clients), net, say))
+    """Race, line by line; 0 where an attempt connects, 1 where none does, 3 without a resolver.
+
+    The clients' bars are so wide at most, and of ASCII characters unless ``unicode``.
+    """
+
+    def drawn(told: list[dict[str, object]]) -> list[str]:
+        return [printable(line) for line in bars(told, width, unicode=unicode)]
+
+    return asyncio.run(_run(settings, target, policy, tuple(clients), net, say, drawn))
 
 
 async def _run(
@@ -48,6 +57,7 @@ async def _run(
     clients: tuple[Client, ...],
     net: Net,
     say: Say,
+    drawn: Drawn,
 ) -> int:
     try:
         found = await addresses(target, settings, net)
@@ -60,7 +70,7 @@ async def _run(
         outcome = await _race(policy, found, port, net, say)
         say(_end(outcome))
         say("")
-        for line in await _clients(clients, found, port, net):
+        for line in drawn(await _clients(clients, found, port, net)):
             say(line)
         return NOBODY if outcome.winner is None else CONNECTED
     finally:
@@ -97,27 +107,10 @@ def _end(outcome: Outcome) -> str:
 
 async def _clients(
     clients: tuple[Client, ...], found: Addresses, port: int, net: Net
-) -> Iterator[str]:
-    """A bar for each client, the worst first."""
+) -> list[dict[str, object]]:
+    """What each client would feel."""
     pairs = product((*found.ipv6, *found.ipv4), (port,))
     attempts = await politely([partial(net.connect, *pair) for pair in pairs])
     seen = Connections((port,), named=True, attempts=tuple(attempts))
     surveyed = (await survey(found, seen, net))[port]
-    return map(_bar, sorted(predict_all(clients, surveyed), key=_badness, reverse=True))
-
-
-def _badness(prediction: Prediction) -> tuple[bool, float]:
-    return prediction.outcome == "failed", _at_ms(prediction)
-
-
-def _at_ms(prediction: Prediction) -> float:
-    known = (prediction.connect_ms, prediction.failed_ms)
-    return next((at_ms for at_ms in known if at_ms is not None), inf)
-
-
-def _bar(prediction: Prediction) -> str:
-    """The longer the worse: one more character for twice as long."""
-    at_ms = _at_ms(prediction)
-    bar = "=" * min(_WIDTH, max(1, round(log2(at_ms + 1)) + 1) if at_ms < inf else _WIDTH)
-    end = f"{prediction.outcome} {_FAMILIES[prediction.family]} {ms(at_ms) if at_ms < inf else ''}"
-    return printable(f"{prediction.name:<20} {bar:<{_WIDTH}} {end}".rstrip())
+    return [prediction.told() for prediction in predict_all(clients, surveyed)]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 SCHEMA_VERSION = "1"
@@ -444,7 +445,10 @@ class Profile:
 class Settings:
     """How targets are observed and judged; the same for a whole run. Times in seconds.
 
-    ``rules``: the RuleSet of ``--firewall``, for every target; None without.
+    ``rules``: the RuleSet of ``--firewall``, for every target; None without. ``happy_eyeballs``
+    names the algorithm of the race; its delays are None where they are those of the RFC.
+    ``brief``: the run is a long list, of which nobody wants to know at length what is well.
+    ``clients_dirs``: where more clients are read from, whose fallback is predicted.
     """
 
     profile: Profile
@@ -460,6 +464,11 @@ class Settings:
     internal: bool = False
     controls: tuple[str, ...] = ()
     rules: object | None = None
+    happy_eyeballs: str = "rfc8305"
+    connection_attempt_delay_ms: float | None = None
+    resolution_delay_ms: float | None = None
+    clients_dirs: tuple[Path, ...] = ()
+    brief: bool = False
 
     def ports_for(self, named: tuple[int, ...]) -> tuple[int, ...]:
         """The ports to try: those named with the target, else ``--port``, else the profile's."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from ipv6check import __version__, plugin, reporters
 from ipv6check.config import Options
+from ipv6check.eyeballs import clients
 from ipv6check.model import RunInfo, Settings, Status, Summary, Verdict
 from ipv6check.net import Net
 from ipv6check.net.local import LocalNet
@@ -79,9 +80,11 @@ def check(
 ) -> int:
     """Run the checks and print the reports; the exit code of design.md.
 
-    Raises PluginError, RuleError, TargetError or OutputError before any packet is sent.
+    Raises ClientsError, PluginError, RuleError, TargetError or OutputError, before any packet is
+    sent.
     """
     settings = _with_rules(options)
+    clients.load(settings.clients_dirs)
     plan = plugin.load(options.checks_dir, settings.only, settings.skip, settings.profile)
     seen = Seen()
     distinct = [target for target in targets if seen.add(target)]
@@ -90,6 +93,7 @@ def check(
         name = "standard input" if input_path == "-" else input_path
         stream = TargetStream(open_input(input_path), name, _complain, seen)
     named = Named(distinct, stream)
+    settings = replace(settings, brief=named.total is None or named.total > FEW_TARGETS)
     live = progress(sys.stderr, named.total, quiet=options.quiet or options.format == "json")
     with live:
         sinks = _sinks(options, live, many=named.total != 1)

@@ -490,3 +490,34 @@ def test_importing_the_options_is_cheap() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_how_the_race_is_run(tmp_path: Path) -> None:
+    """From every source; a directory of clients is data, and may stand in a file that was found."""
+    (tmp_path / "ipv6check.toml").write_text(
+        '[check]\nclients-dir = "mine"\nconnection-attempt-delay = 100\n', "utf-8"
+    )
+    told = load(
+        {"happy-eyeballs": "rfc6555"},
+        {"IPV6CHECK_RESOLUTION_DELAY": "20"},
+        tmp_path,
+        ("table",),
+    ).settings
+    assert told.happy_eyeballs == "rfc6555"
+    assert (told.connection_attempt_delay_ms, told.resolution_delay_ms) == (100.0, 20.0)
+    assert told.clients_dirs == (tmp_path / "mine",)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("happy-eyeballs", "v3"),
+        ("connection-attempt-delay", "9.9"),
+        ("connection-attempt-delay", "2001"),
+        ("resolution-delay", "nan"),
+    ],
+)
+def test_a_race_that_is_not_to_be_run(tmp_path: Path, name: str, text: str) -> None:
+    """RFC 8305 section 5 has bounds, and what is not measured is not offered."""
+    with pytest.raises(ConfigError, match=f"--{name}"):
+        load({name: text}, {}, tmp_path, ("table",))

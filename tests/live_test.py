@@ -41,8 +41,8 @@ def test_the_worst_first() -> None:
     assert code == CONNECTED
     bars = lines[lines.index("") + 1 :]
     assert bars[0].startswith("node 18 ")
-    assert bars[0].endswith("failed - 133 s")
-    assert any(bar.startswith("wget ") and bar.endswith("IPv4 133 s") for bar in bars[1:8])
+    assert bars[0].endswith("fails after 133 s")
+    assert any(bar.startswith("wget ") and bar.endswith("IPv4 after 133 s") for bar in bars[1:8])
     assert "==" in bars[0]
 
 

@@ -42,18 +42,18 @@ def load(directories: Iterable[Path] = ()) -> tuple[Client, ...]:
 
     One of the same name replaces what was there. Raises ClientsError.
     """
-    found = {client.name: client for client in _ours()}
+    return _load(tuple(directories))
+
+
+@cache
+def _load(directories: tuple[Path, ...]) -> tuple[Client, ...]:
+    found = {client.name: client for client in read(OURS)}
     for directory in directories:
         if not directory.is_dir():
             raise ClientsError(f"{directory}: no such directory of clients")
         for path in sorted(directory.glob("*.toml")):
             found |= {client.name: client for client in read(path)}
     return tuple(found.values())
-
-
-@cache
-def _ours() -> tuple[Client, ...]:
-    return read(OURS)
 
 
 def read(path: Path) -> tuple[Client, ...]:

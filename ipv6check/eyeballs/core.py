@@ -208,6 +208,8 @@ class Race:
 
     def _ask(self, now_ms: float) -> list[Query]:
         """The questions whose turn it is."""
+        if not self._unasked:
+            return []
         number = len(self._unasked)
         if self._policy.queries == "sequential":
             number = 0 if self._asked_ms else 1

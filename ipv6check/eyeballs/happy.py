@@ -18,7 +18,7 @@ from ipv6check.eyeballs.core import (
     Resolved,
     WaitUntil,
 )
-from ipv6check.eyeballs.policy import Policy
+from ipv6check.eyeballs.policy import RFC8305, Policy
 from ipv6check.model import Attempt
 
 Connector = Callable[[str, int], Awaitable[Attempt]]
@@ -47,12 +47,17 @@ class Entrant:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The attempts in the order of their start; ``winner`` is None where all failed."""
+    """The attempts in the order of their start; ``winner`` is None where all failed.
+
+    ``policy``: the constants. ``order``: the addresses by RFC 6724, before families alternate.
+    """
 
     port: int
     winner: str | None
     elapsed_ms: float
     entrants: tuple[Entrant, ...]
+    policy: Policy = RFC8305
+    order: tuple[str, ...] = ()
 
 
 async def race(
@@ -91,6 +96,8 @@ class _Contest:
         self._loop = asyncio.get_running_loop()
         self._origin_ms = self._loop.time() * 1000
         self._core = Race(policy, rank)
+        self._policy = policy
+        self._order = tuple(sorted(rank, key=lambda each: rank[each]))
         self._dns = dns
         self._port = port
         self._connect = connect
@@ -126,8 +133,9 @@ class _Contest:
     def outcome(self) -> Outcome:
         """What there is to tell, in the order of the starts."""
         entrants = sorted(self._entrants.items())
+        attempts = tuple(entrant for _, entrant in entrants)
         return Outcome(
-            self._port, self._winner, self._ended_ms, tuple(entrant for _, entrant in entrants)
+            self._port, self._winner, self._ended_ms, attempts, self._policy, self._order
         )
 
     # --- time --------------------------------------------------------------------------------

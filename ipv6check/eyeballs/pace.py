@@ -22,6 +22,8 @@ async def politely(
 
     Whatever one of them raises comes out, and none is left behind.
     """
+    if len(calls) < 2:
+        return [await call() for call in calls]
     loop = asyncio.get_running_loop()
     places = asyncio.Semaphore(at_once)
     running: list[asyncio.Task[Value]] = []

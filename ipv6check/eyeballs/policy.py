@@ -124,13 +124,15 @@ class Policy:
 
     def extremes(self) -> Iterator[Policy]:
         """The policy, twice where its connection attempt delay is a range."""
+        if self.connection_attempt_delay_max_ms is None:
+            yield self
+            return
         yield replace(self, connection_attempt_delay_max_ms=None)
-        if self.connection_attempt_delay_max_ms is not None:
-            yield replace(
-                self,
-                connection_attempt_delay_ms=self.connection_attempt_delay_max_ms,
-                connection_attempt_delay_max_ms=None,
-            )
+        yield replace(
+            self,
+            connection_attempt_delay_ms=self.connection_attempt_delay_max_ms,
+            connection_attempt_delay_max_ms=None,
+        )
 
 
 KEYS = tuple(field.name for field in fields(Policy))

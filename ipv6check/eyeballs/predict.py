@@ -25,7 +25,7 @@ from ipv6check.eyeballs.core import (
     Resolved,
     WaitUntil,
 )
-from ipv6check.eyeballs.order import family
+from ipv6check.eyeballs.order import family, is_mapped
 from ipv6check.eyeballs.policy import Policy
 
 # Nearer to a boundary than this, a client may end up on either side of it.
@@ -98,6 +98,21 @@ class Prediction:
     failed_ms: float | None
     earliest_ms: float
     latest_ms: float
+
+    def told(self) -> dict[str, object]:
+        """For programs, as it stands in evidence."""
+        return {
+            "name": self.name,
+            "client": self.client,
+            "version": self.version,
+            "outcome": self.outcome,
+            "family": self.family,
+            "address": self.address,
+            "connect_ms": self.connect_ms,
+            "failed_ms": self.failed_ms,
+            "earliest_ms": self.earliest_ms,
+            "latest_ms": self.latest_ms,
+        }
 
 
 def predict(client: Client, survey: Survey) -> Prediction:
@@ -183,6 +198,8 @@ class _End:
 
 def _foresee(policy: Policy, survey: Survey) -> list[_End]:
     """The end in the world as surveyed, then those in worlds that cannot be told from it."""
+    if (end := _at_once(policy, survey)) is not None:
+        return [end]
     world = _World(survey)
     ends = [_Run(each, world).end() for each in policy.extremes()]
     if ends[0].near:
@@ -191,6 +208,42 @@ def _foresee(policy: Policy, survey: Survey) -> list[_End]:
         unseen = (_World(survey, unseen=Seen(tcp)) for tcp in _UNSEEN)
         ends += [_Run(policy, each).end() for each in unseen]
     return ends
+
+
+def _at_once(policy: Policy, survey: Survey) -> _End | None:
+    """The end where the first attempt connects well before the client would do anything else.
+
+    That is what a healthy target comes to, and it needs no run. None where a run has to tell.
+    """
+    aaaa, a = survey.dns.get("AAAA", Resolved()), survey.dns.get("A", Resolved())
+    first = next((each for each in survey.order if policy.prefer != "ipv4" or ":" not in each), "")
+    seen = survey.seen.get(first)
+    usual = policy.queries == "parallel" and policy.https_delay_ms is None
+    if not usual or seen is None or seen.tcp != "connected" or seen.tls is not None:
+        return None
+    if not aaaa.addresses or not a.addresses or ":" not in survey.order[0]:
+        return None
+    if is_mapped(first) or (policy.prefer == "ipv4" and policy.a_delay_ms < inf):
+        return None
+    wait_ms = policy.resolution_delay_ms
+    if aaaa.after_ms < a.after_ms:
+        wait_ms = policy.a_delay_ms or inf
+    start_ms = max(aaaa.after_ms, a.after_ms) if policy.a_delay_ms else aaaa.after_ms
+    next_ms = min(
+        policy.connection_attempt_delay_ms,
+        inf if policy.fallback_delay_ms is None else policy.fallback_delay_ms,
+        policy.attempt_timeout_ms,
+    )
+    end_ms = start_ms + policy.own_ms + seen.tcp_ms
+    limit_ms = policy.connect_timeout_ms / (len(survey.order) + 2)
+    in_time = (
+        abs(aaaa.after_ms - a.after_ms) + BOUNDARY_MS < wait_ms
+        and seen.tcp_ms + BOUNDARY_MS < next_ms
+        and end_ms + BOUNDARY_MS < min(policy.dns_timeout_ms, limit_ms)
+    )
+    if not in_time:
+        return None
+    return _End(connected=True, address=first, at_ms=end_ms, near=False, unseen=False)
 
 
 class _Run:

@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from ipv6check.eyeballs.clients import load
+from ipv6check.eyeballs.clients import Client, load
 from ipv6check.eyeballs.predict import Prediction, Survey, predict_all
+from ipv6check.model import Settings
 
 
-async def predictions(survey: Mapping[int, Survey]) -> Mapping[int, tuple[Prediction, ...]]:
+class Foreseen(Mapping[int, tuple[Prediction, ...]]):
+    """By port: every client's end, in the order of the clients.
+
+    Computed where it is looked at, which is not in the event loop: that one measures time.
+    """
+
+    def __init__(self, clients: tuple[Client, ...], surveys: Mapping[int, Survey]) -> None:
+        """What these clients would feel, had they seen this."""
+        self._clients = clients
+        self._surveys = surveys
+        self._known: dict[int, tuple[Prediction, ...]] = {}
+
+    def __getitem__(self, port: int) -> tuple[Prediction, ...]:
+        """What they would feel on this port."""
+        if port not in self._known:
+            self._known[port] = predict_all(self._clients, self._surveys[port])
+        return self._known[port]
+
+    def __iter__(self) -> Iterator[int]:
+        """The ports that were surveyed."""
+        return iter(self._surveys)
+
+    def __len__(self) -> int:
+        """How many ports were surveyed."""
+        return len(self._surveys)
+
+
+async def predictions(
+    survey: Mapping[int, Survey], settings: Settings
+) -> Mapping[int, tuple[Prediction, ...]]:
     """By port: every client's end, in the order of the clients."""
-    clients = load()
-    return {port: predict_all(clients, seen) for port, seen in survey.items()}
+    return Foreseen(load(settings.clients_dirs), survey)

@@ -1,15 +1,17 @@
-"""A real RFC 8305 race against the target."""
+"""A real race of Happy Eyeballs against the target, on each port that it offers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from ipv6check.eyeballs.core import Resolved
 from ipv6check.eyeballs.happy import Outcome
 from ipv6check.eyeballs.happy import race as run_race
 from ipv6check.eyeballs.order import RFC6724_TABLE, Table, destination_order
-from ipv6check.eyeballs.policy import RFC8305
-from ipv6check.model import Answer, Failure
+from ipv6check.eyeballs.pace import politely
+from ipv6check.eyeballs.policy import ALGORITHMS, Policy, tuned
+from ipv6check.model import Answer, Failure, Settings
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
 from ipv6check.probes.connections import Connections
@@ -18,17 +20,28 @@ from ipv6check.probes.connections import Connections
 _ANY_IPV4 = "192.0.2.1"
 
 
-async def race(addresses: Addresses, connections: Connections, net: Net) -> Outcome | None:
-    """Race on the first port that anything accepts on; None where only one family can run."""
-    if not addresses.ipv6 or not addresses.ipv4:
-        return None
+async def race(
+    addresses: Addresses, connections: Connections, settings: Settings, net: Net
+) -> Mapping[int, Outcome]:
+    """Race on each port that anything accepts on; nowhere if there is but one address to try."""
+    if not addresses.ipv6 or len(addresses.ipv6 + addresses.ipv4) < 2:
+        return {}
     offered = {attempt.port for attempt in connections.attempts if attempt.connected}
-    port = next((port for port in connections.ports if port in offered), None)
-    if port is None:
-        return Outcome(connections.ports[0], None, 0.0, ())
+    ports = [port for port in connections.ports if port in offered]
     order = system_order(addresses, connections, net.vantage().source_ipv6)
     rank = {address: place for place, address in enumerate(order)}
-    return await run_race(RFC8305, resolved(addresses), rank, port, net.connect)
+    dns, policy = resolved(addresses), policy_of(settings)
+    races = [partial(run_race, policy, dns, rank, port, net.connect) for port in ports]
+    return dict(zip(ports, await politely(races), strict=True))
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The algorithm and its constants that were asked for."""
+    return tuned(
+        ALGORITHMS[settings.happy_eyeballs],
+        connection_attempt_delay_ms=settings.connection_attempt_delay_ms,
+        resolution_delay_ms=settings.resolution_delay_ms,
+    )
 
 
 def resolved(addresses: Addresses) -> Mapping[str, Resolved]:

@@ -6,7 +6,7 @@ It tries no address that was tried already.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from math import inf
 from pathlib import Path
@@ -34,14 +34,20 @@ async def survey(addresses: Addresses, connections: Connections, net: Net) -> Ma
     }
     order = tuple(system_order(addresses, connections, net.vantage().source_ipv6, GLIBC_TABLE))
     patience_ms = syn_timeout_ms(_syn_retries())
-    # Without a usable AAAA nothing was tried: IPv4 is what clients end on then.
-    missing = () if connections.attempts else product(addresses.ipv4, connections.ports)
+    # Without a usable AAAA nothing was tried, and clients end on IPv4. Where the name has none at
+    # all there is nothing that they could stumble over.
+    tried = connections.attempts or _has_none(addresses.aaaa)
+    missing = () if tried else product(addresses.ipv4, connections.ports)
     more = await politely([partial(net.connect, *each) for each in missing])
     attempts = (*connections.attempts, *more)
     return {
         port: Survey(dns, order, _seen(attempts, port, order), patience_ms)
         for port in connections.ports
     }
+
+
+def _has_none(aaaa: Answer | Failure | None) -> bool:
+    return isinstance(aaaa, Answer) and aaaa.rcode == "NOERROR" and not aaaa.records
 
 
 def _resolved(answer: Answer | Failure | None, usable: tuple[str, ...]) -> Resolved:
@@ -67,6 +73,7 @@ def _verdict(attempt: Attempt) -> Seen:
     return Seen("silent" if silent else "failed", attempt.elapsed_ms)
 
 
+@cache
 def _syn_retries() -> int | None:
     try:
         return int(_SYN_RETRIES.read_text("ascii"))

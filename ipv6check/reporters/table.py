@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from io import StringIO
 from itertools import groupby
@@ -19,8 +19,10 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from ipv6check.drawing import DRAWN, pictures
 from ipv6check.model import (
     WORST_FIRST,
+    Evidence,
     Result,
     RunInfo,
     Status,
@@ -38,6 +40,7 @@ ORDERED = True
 WIDEST = 110  # on a wider terminal the cause would be out of sight of its message
 NARROWEST = 20
 STACKED_BELOW = 60  # where a message in a column of its own would be a ribbon
+WORST_CLIENTS = 3  # of which a bar is shown, all of them with -v
 NAME_WIDTH = 9  # at least, so that the columns of most targets are in line
 
 # Joiners, variation selectors, tags and the like: they make names that look alike, and terminals
@@ -83,6 +86,7 @@ class _Row:
     hint: str = ""
     cause: str = ""
     facts: str = ""
+    drawn: Evidence = field(default_factory=dict, compare=False)
 
 
 def head(_run: RunInfo) -> str:
@@ -169,7 +173,28 @@ def _row(result: Result, report: TargetReport, style: Style) -> _Row:
         _clean(result.hint, style),
         "" if at_rest or result.cause is None else result.cause,
         _clean(_facts(result), style) if style.verbose else "",
+        _drawn(result.evidence, style) if _has_pictures(result, style) else {},
     )
+
+
+def _drawn(evidence: Evidence, style: Style) -> Evidence:
+    """What pictures are made of, every text in it clean."""
+    lists = {key: evidence[key] for key in DRAWN if isinstance(evidence.get(key), list | tuple)}
+    return {key: [_cleaned(each, style) for each in told] for key, told in lists.items()}
+
+
+def _cleaned(told: object, style: Style) -> object:
+    if not isinstance(told, Mapping):
+        return told
+    return {
+        key: _clean(value, style) if isinstance(value, str) else value
+        for key, value in told.items()
+    }
+
+
+def _has_pictures(result: Result, style: Style) -> bool:
+    """Whether the evidence is drawn: where somebody looks at one target, and where it matters."""
+    return style.verbose or (result.status in _EXPLAINED and not style.many and not style.quiet)
 
 
 def _shared(rows: Sequence[_Row]) -> Iterator[_Row]:
@@ -187,8 +212,10 @@ def _shared(rows: Sequence[_Row]) -> Iterator[_Row]:
 
 
 def _facts(result: Result) -> str:
-    """The evidence as ``key=value``, nested keys joined by dots."""
-    pairs = [f"{key}={value}" for key, value in _flat("", plain(result.evidence))]
+    """The evidence as ``key=value``, nested keys joined by dots, but for what is drawn."""
+    drawn = pictures(result.evidence, WIDEST, unicode=True, most=1)
+    told = {key: value for key, value in result.evidence.items() if not drawn or key not in DRAWN}
+    pairs = [f"{key}={value}" for key, value in _flat("", plain(told))]
     if result.reference:
         pairs.append(f"({result.reference})")
     return " ".join(pairs)
@@ -198,6 +225,8 @@ def _flat(key: str, value: object) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping) and value:
         for inner, item in value.items():
             yield from _flat(f"{key}.{inner}" if key else str(inner), item)
+    elif isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
+        yield key, f"{len(value)} (see --format json)"
     elif key:
         bare = isinstance(value, str) and value and " " not in value
         yield key, str(value) if bare else json.dumps(value, ensure_ascii=False)
@@ -260,6 +289,10 @@ def _below(row: _Row, indent: int, style: Style) -> list[Text]:
     if row.hint:
         arrow = Text(" " * indent + ("→ " if style.unicode else "> "), "dim")
         lines += _beside(arrow, row.hint, Text(), style, "dim")
+    room = max(_block_width(style) - indent, 1)
+    most = None if style.verbose else WORST_CLIENTS
+    drawn = pictures(row.drawn, room, unicode=style.unicode, most=most)
+    lines += [Text(" " * indent).append_text(_wrapped(Text(line), room)[0]) for line in drawn]
     if row.facts:
         lines += _beside(Text(" " * indent), row.facts, Text(), style, "dim")
     return lines

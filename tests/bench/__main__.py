@@ -4,11 +4,13 @@
     python -m tests.bench single
     python -m tests.bench bulk [--names 2000] [--rounds 3]
     python -m tests.bench firewall [--rounds 3]
+    python -m tests.bench fallback
 
 `startup` compares CPU time with `import typer`. `single` compares the wall time of one healthy
 target with what its longest chain of network waits takes. `bulk` compares a list of the lab's names
 with the same work done by C tools one after another (dnsperf, fping, nmap: Debian packages).
 `firewall` answers all default packets about 10,000 rules, beside the same about one rule.
+`fallback` predicts all clients on one port of a target: CPU, the least of the rounds.
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from ipv6check.eyeballs.clients import load
+from ipv6check.eyeballs.core import Resolved
+from ipv6check.eyeballs.predict import Seen, Survey, predict_all
 from tests.lab import Lab, plan
 
 COMMAND = str(Path(sys.executable).with_name("ipv6check"))
@@ -39,7 +44,7 @@ FPING_INTERVALS_MS = ("1", "0")
 def main() -> None:
     """Run the benchmark that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("bench", choices=("startup", "single", "bulk", "firewall"))
+    parser.add_argument("bench", choices=("startup", "single", "bulk", "firewall", "fallback"))
     parser.add_argument("--names", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
@@ -49,6 +54,8 @@ def main() -> None:
         single(chosen.rounds)
     elif chosen.bench == "firewall":
         firewall(chosen.rounds)
+    elif chosen.bench == "fallback":
+        fallback()
     else:
         bulk(chosen.names, chosen.rounds)
 
@@ -85,6 +92,44 @@ def firewall(rounds: int, rules: int = 10_000) -> None:
                 f"{name}: {rules} rules {walls[0]:.2f} s (at most 2), one rule {walls[1]:.2f} s, "
                 f"ratio {walls[0] / walls[1]:.1f}"
             )
+
+
+def fallback(rounds: int = 50) -> None:
+    """CPU of predicting every client, for targets that are well, broken and on the edge."""
+    clients = load()
+    print(f"{len(clients)} clients, {len({client.policy for client in clients})} policies")
+    for name, world in _worlds().items():
+        cpu_ms = []
+        for _ in range(rounds):
+            started = time.process_time()
+            predict_all(clients, world)
+            cpu_ms.append((time.process_time() - started) * 1000)
+        middle = statistics.median(cpu_ms)
+        print(f"{name}: median {middle:.2f} ms, least {min(cpu_ms):.2f} ms CPU (at most 5)")
+
+
+def _worlds() -> dict[str, Survey]:
+    silent, here = Seen("silent"), Seen("connected", 12.0)
+    six = [f"2001:db8::{number}" for number in range(1, 9)]
+    four = ["192.0.2.1", "192.0.2.2"]
+    return {
+        "both work": _world(dict.fromkeys([six[0], four[0]], here)),
+        "IPv6 is silent": _world({six[0]: silent, four[0]: here}),
+        "IPv6 is at the boundary of many": _world(
+            {six[0]: Seen("connected", 245.0), four[0]: here}
+        ),
+        "seven of eight IPv6 are silent": _world(
+            {**dict.fromkeys(six[:7], silent), six[7]: here, **dict.fromkeys(four, here)}
+        ),
+    }
+
+
+def _world(seen: dict[str, Seen]) -> Survey:
+    dns = {
+        "AAAA": Resolved(tuple(each for each in seen if ":" in each), 5.0),
+        "A": Resolved(tuple(each for each in seen if ":" not in each), 5.0),
+    }
+    return Survey(dns, tuple(seen), seen)
 
 
 def _asked_s(rules: Path) -> float:

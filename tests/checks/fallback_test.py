@@ -1,18 +1,40 @@
-"""fallback: the race, connections, pings and the path in, findings out."""
+"""fallback: what was observed in, and who loses what out."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import inf
+from typing import Any
+
 import pytest
 
-from ipv6check import Attempt, Entrant, Failure, Finding, Kind, Outcome, Path, Pings
-from ipv6check.testing import attempt, echo
+from ipv6check import (
+    Addresses,
+    Attempt,
+    Connections,
+    Entrant,
+    Failure,
+    Finding,
+    Kind,
+    Outcome,
+    Path,
+    Pings,
+    Settings,
+    Survey,
+)
+from ipv6check.eyeballs.clients import load
+from ipv6check.eyeballs.core import Resolved
+from ipv6check.eyeballs.predict import Seen, predict_all
+from ipv6check.testing import SETTINGS, attempt, echo
 from tests.checks.facts import (
     HERE,
     MAY_NOT_PING,
     NEAR,
     V4,
+    V4B,
     V6,
     V6B,
+    addresses,
     connections,
     judged,
     kept,
@@ -22,6 +44,7 @@ from tests.checks.facts import (
 )
 
 ANSWERS = pings(echo(V6), echo(V4))
+MAPPED = f"::ffff:{V4}"
 
 
 def entrant(address: str, started_ms: float = 0.0, outcome: str = "connected") -> Entrant:
@@ -29,151 +52,392 @@ def entrant(address: str, started_ms: float = 0.0, outcome: str = "connected") -
     return Entrant(address, "timer" if started_ms else "first", started_ms, 270.0, outcome)
 
 
-IPV6_WINS = Outcome(443, V6, 12.0, (entrant(V6),))
-IPV4_WINS = Outcome(443, V4, 270.0, (entrant(V6, 0, "cancelled"), entrant(V4, 250.0)))
-NOBODY = Outcome(443, None, 3250.0, (entrant(V6, 0, "timeout"), entrant(V4, 250.0, "timeout")))
+def ipv6_wins(port: int = 443) -> Outcome:
+    """Nobody else starts."""
+    return Outcome(port, V6, 12.0, (entrant(V6),))
+
+
+def ipv4_wins(port: int = 443) -> Outcome:
+    """After the delay."""
+    return Outcome(port, V4, 270.0, (entrant(V6, 0, "cancelled"), entrant(V4, 250.0)))
+
+
+def surveyed(seen: Connections, found: Addresses, aaaa_ms: float, a_ms: float) -> dict[int, Survey]:
+    """What the survey makes of these attempts, IPv6 first."""
+    ipv6 = (*found.ipv6, *(each.address for each in found.unusable))
+    dns = {"AAAA": Resolved(ipv6, aaaa_ms), "A": Resolved(found.ipv4, a_ms)}
+    surveys = {}
+    for port in seen.ports:
+        told = {each.address: verdict(each) for each in seen.attempts if each.port == port}
+        surveys[port] = Survey(dns, (*ipv6, *found.ipv4), told)
+    return surveys
+
+
+def verdict(tried: Attempt) -> Seen:
+    """What one address did."""
+    if tried.failure is None:
+        return Seen("connected", tried.elapsed_ms)
+    silent = tried.failure.kind is Kind.TIMEOUT
+    return Seen("silent" if silent else "failed", tried.elapsed_ms)
 
 
 def fallback(
-    race: Outcome | None,
     *attempts: Attempt,
+    race: Outcome | list[Outcome] | None = None,
+    found: Addresses | None = None,
     heard: Pings | Failure = ANSWERS,
     path: Path = HERE,
+    settings: Settings = SETTINGS,
+    aaaa_ms: float = 1.0,
+    a_ms: float = 1.0,
 ) -> list[Finding]:
-    """What fallback finds in this race."""
-    found = judged(
-        "fallback", race=race, connections=connections(*attempts), pings=heard, path=path
+    """What fallback finds where this was tried and raced."""
+    seen = connections(*attempts)
+    tried = tuple(dict.fromkeys(each.address for each in attempts))
+    ipv6 = tuple(each for each in tried if ":" in each)
+    ipv4 = tuple(each for each in tried if ":" not in each)
+    known = found or addresses(ipv6=ipv6, ipv4=ipv4)
+    surveys = surveyed(seen, known, aaaa_ms, a_ms)
+    races = race if isinstance(race, list) else [race] if race else []
+    findings = judged(
+        "fallback",
+        addresses=known,
+        connections=seen,
+        race={each.port: each for each in races},
+        survey=surveys,
+        predictions={port: predict_all(load(), each) for port, each in surveys.items()},
+        pings=heard,
+        path=path,
+        settings=settings,
     )
-    assert whole(found)
-    return found
+    assert whole(findings)
+    return findings
+
+
+def client(finding: Finding, name: str) -> dict[str, Any]:
+    """What one client feels."""
+    (told,) = [each for each in finding.evidence["clients"] if each["name"] == name]
+    assert isinstance(told, dict)
+    return told
+
+
+# --- well ------------------------------------------------------------------------------------
 
 
 def test_ipv6_that_wins_passes() -> None:
-    """It tells how long a client waits."""
-    found = fallback(IPV6_WINS, attempt(V6), attempt(V4))
+    """It tells how long a client waits, and every client has its end all the same."""
+    found = fallback(attempt(V6), attempt(V4), race=ipv6_wins())
     assert kept(found) == [("pass", None)]
     assert found[0].message == "IPv6 wins in 12 ms"
-    assert found[0].evidence["winner"] == V6
+    assert client(found[0], "wget") == {
+        "name": "wget",
+        "client": "wget",
+        "version": "1.21",
+        "outcome": "connected",
+        "family": "ipv6",
+        "address": V6,
+        "connect_ms": 11.0,
+        "failed_ms": None,
+        "earliest_ms": 11.0,
+        "latest_ms": 11.0,
+    }
+    assert client(found[0], "java http")["family"] == "ipv4"
 
 
-def test_ipv6_that_wins_with_dead_addresses_passes() -> None:
+def test_the_whole_trace_is_evidence() -> None:
+    """Each attempt, the constants, the orders, the answers, and what each address did by itself."""
+    begun = Entrant(V6, "first", 1.0, 11.5, "connected", "2001:470::9", 10.1, 1)
+    race = Outcome(443, V6, 11.5, (begun,), order=(V6, V4))
+    (finding,) = fallback(attempt(V6), attempt(V4), race=race)
+    told = finding.evidence
+    assert (told["port"], told["winner"], told["elapsed_ms"]) == (443, V6, 11.5)
+    assert told["algorithm"] == "rfc8305"
+    assert told["constants"] == {
+        "resolution_delay_ms": 50.0,
+        "connection_attempt_delay_ms": 250.0,
+        "first_address_family_count": 1,
+    }
+    assert told["order"] == {"rfc6724": (V6, V4), "glibc": (V6, V4)}
+    assert told["dns"]["aaaa"] == {"addresses": (V6,), "after_ms": 1.0}
+    assert told["attempts"] == [
+        {
+            "address": V6,
+            "family": "ipv6",
+            "source": "2001:470::9",
+            "why": "first",
+            "started_ms": 1.0,
+            "ended_ms": 11.5,
+            "outcome": "connected",
+            "rtt_ms": 10.1,
+            "retransmissions": 1,
+        }
+    ]
+    assert [(each["address"], each["tcp"]) for each in told["survey"]] == [
+        (V6, "connected"),
+        (V4, "connected"),
+    ]
+    assert "tls" not in told["survey"][0]
+
+
+def test_a_long_list_is_not_told_at_length_what_is_well() -> None:
+    """What is not well is, in every run."""
+    brief = replace(SETTINGS, brief=True)
+    (fine,) = fallback(attempt(V6), attempt(V4), race=ipv6_wins(), settings=brief)
+    assert "clients" not in fine.evidence
+    dead = (attempt(V6, failure=Kind.TIMEOUT), attempt(V4))
+    (broken,) = fallback(*dead, race=ipv4_wins(), settings=brief)
+    assert len(broken.evidence["clients"]) == len(load())
+
+
+def test_a_dead_address_that_nobody_meets_passes() -> None:
     """Law 9: dead addresses are tcp's to fail; a word of them stands beside."""
-    found = fallback(IPV6_WINS, attempt(V6), attempt(V6B, failure=Kind.TIMEOUT), attempt(V4))
+    attempts = (attempt(V6), attempt(V6B, failure=Kind.TIMEOUT), attempt(V4))
+    found = fallback(*attempts, race=ipv6_wins())
     assert kept(found) == [("pass", None)]
-    assert found[0].message == "IPv6 wins in 12 ms, 1 of 2 IPv6 addresses are dead: see tcp"
+    assert found[0].message == "IPv6 wins in 12 ms, 1 of 2 IPv6 addresses is dead: see tcp"
 
 
-def test_one_family_alone_does_not_race() -> None:
+def test_ports_that_are_alike_are_one_finding() -> None:
+    """The other port's race is in the evidence."""
+    attempts = (attempt(V6), attempt(V4), attempt(V6, 80), attempt(V4, 80))
+    (finding,) = fallback(*attempts, race=[ipv6_wins(), ipv6_wins(80)])
+    assert (finding.subject, finding.evidence["port"]) == ("", 443)
+    assert [each["port"] for each in finding.evidence["also"]] == [80]
+
+
+def test_ports_that_differ_are_told_apart() -> None:
+    """One finding for each, which names its port."""
+    attempts = (attempt(V6), attempt(V4), attempt(V6, 80, Kind.REFUSED), attempt(V4, 80))
+    found = fallback(*attempts, race=[ipv6_wins(), ipv4_wins(80)])
+    assert kept(found) == [("pass", None), ("warn", "host")]
+    assert [finding.subject for finding in found] == ["port 443", "port 80"]
+
+
+# --- nothing to race -------------------------------------------------------------------------
+
+
+def test_one_address_alone_does_not_race() -> None:
     """Where there is nothing to fall back to, nothing falls back."""
-    assert kept(fallback(None, attempt(V6))) == [("skip", None)]
+    found = fallback(attempt(V6), found=addresses(origin="literal", ipv4=()))
+    assert kept(found) == [("skip", None)]
 
 
-def test_a_race_that_nobody_wins_skips() -> None:
-    """A service that is down is tcp's to fail."""
+def test_a_service_that_is_down_skips() -> None:
+    """It is tcp's to fail."""
     dead = (attempt(V6, failure=Kind.TIMEOUT), attempt(V4, failure=Kind.TIMEOUT))
-    assert kept(fallback(NOBODY, *dead)) == [("skip", None)]
+    assert kept(fallback(*dead)) == [("skip", None)]
+
+
+def test_an_unresolved_name_skips() -> None:
+    """A Failure of the inputs is told by aaaa."""
+    failure = Failure(Kind.SERVFAIL, "why")
+    names = ("addresses", "connections", "race", "survey", "predictions")
+    facts: dict[str, Any] = dict.fromkeys(names, failure)
+    found = judged("fallback", **facts, pings=ANSWERS, path=HERE)
+    assert kept(found) == [("skip", None)]
+
+
+def test_an_aaaa_that_is_never_answered_skips_and_says_who_waits() -> None:
+    """That aaaa fails is the one failure; what it costs stands beside."""
+    silence = Failure(Kind.TIMEOUT, "no answer", 3000.0)
+    found = fallback(attempt(V4), found=addresses(silence, ipv6=()), aaaa_ms=inf)
+    assert kept(found) == [("skip", None)]
+    assert "see aaaa; " in found[0].message
+    assert "wait 15 s to 18 s" in found[0].message
+    assert client(found[0], "wget")["connect_ms"] == 15_010.0
+
+
+def test_a_mapped_aaaa_is_told_for_what_it_is() -> None:
+    """Linux connects over IPv4."""
+    found = fallback(attempt(V4), found=addresses(ipv6=(), unusable=(MAPPED,)))
+    assert kept(found) == [("warn", "dns")]
+    assert found[0].message.startswith(f"{MAPPED} connects over IPv4")
+
+
+def test_other_unusable_addresses_are_those_of_aaaa() -> None:
+    """One cause, one failure."""
+    found = fallback(attempt(V4), found=addresses(ipv6=(), unusable=("fd00::1",)))
+    assert kept(found) == [("skip", None)]
+    assert "see aaaa" in found[0].message
+
+
+# --- the vantage -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", ["no", "broken"])
 def test_a_vantage_without_ipv6_is_unknown(state: str) -> None:
     """Law 1: here IPv4 wins against our own IPv6."""
     dead = (attempt(V6, failure=Kind.TIMEOUT), attempt(V4))
-    found = fallback(IPV4_WINS, *dead, path=Path(state, "no IPv6 here"))
+    found = fallback(*dead, race=ipv4_wins(), path=Path(state, "no IPv6 here"))
     assert kept(found) == [("unknown", "vantage")]
     assert found[0].message == "no IPv6 here"
 
 
-@pytest.mark.parametrize(
-    ("failure", "heard", "cause", "waits"),
-    [
-        (Kind.TIMEOUT, ANSWERS, "firewall", "133 s"),
-        (Kind.TIMEOUT, pings(echo(V6, failure=Kind.TIMEOUT)), "network", "133 s"),
-        (Kind.TIMEOUT, MAY_NOT_PING, "network", "133 s"),
-        (Kind.REFUSED, ANSWERS, "host", "10 ms"),
-        (said(Kind.PROHIBITED), ANSWERS, "firewall", "10 ms"),
-    ],
-)
-def test_a_dead_ipv6_that_ipv4_hides_is_a_warning(
-    failure: Failure | Kind, heard: Pings | Failure, cause: str, waits: str
-) -> None:
-    """Masked: it tells what browsers and what plain clients wait, and where the trouble is."""
-    found = fallback(IPV4_WINS, attempt(V6, failure=failure), attempt(V4), heard=heard)
-    assert kept(found) == [("warn", cause)]
-    said_so = f"IPv4 hides it: +250 ms for browsers, {waits} for one by one clients"
-    assert found[0].message == said_so
-    assert "withdraw the AAAA" in found[0].hint
-    assert [each["address"] for each in found[0].evidence["attempts"]] == [V6, V4]
+def test_a_vantage_without_ipv4_says_nothing_of_clients() -> None:
+    """Law 1: that Java would fail from here is no news of the target."""
+    attempts = (attempt(V6), attempt(V4, failure=Kind.NO_LOCAL_ROUTE))
+    found = fallback(*attempts, race=ipv6_wins())
+    assert kept(found) == [("pass", None)]
+    assert "clients" not in found[0].evidence
 
 
 def test_an_ipv6_that_our_own_router_ends_is_unknown() -> None:
     """Law 1: the target has nothing to mend, and need not withdraw its AAAA."""
-    found = fallback(IPV4_WINS, attempt(V6, failure=NEAR), attempt(V4))
+    found = fallback(attempt(V6, failure=NEAR), attempt(V4), race=ipv4_wins())
     assert kept(found) == [("unknown", "vantage")]
+
+
+# --- IPv4 masks a broken IPv6 ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("failure", "heard", "cause", "costs"),
+    [
+        (Kind.TIMEOUT, ANSWERS, "firewall", "wget, requests and 2 more wait 133 s, chrome 300 ms"),
+        (Kind.TIMEOUT, pings(echo(V6, failure=Kind.TIMEOUT)), "network", "wait 133 s"),
+        (Kind.TIMEOUT, MAY_NOT_PING, "network", "wait 133 s"),
+        (Kind.REFUSED, ANSWERS, "host", "node 18 fails"),
+        (said(Kind.PROHIBITED), ANSWERS, "firewall", "node 18 fails"),
+    ],
+)
+def test_a_masked_ipv6_names_who_loses_most(
+    failure: Failure | Kind, heard: Pings | Failure, cause: str, costs: str
+) -> None:
+    """A warning beside the failure of tcp: one cause, one failure."""
+    found = fallback(attempt(V6, failure=failure), attempt(V4), race=ipv4_wins(), heard=heard)
+    assert kept(found) == [("warn", cause)]
+    assert found[0].message.startswith("IPv4 masks a broken IPv6: node 18 ")
+    assert costs in found[0].message
+    assert "withdraw the AAAA" in found[0].hint
+    assert [each["address"] for each in found[0].evidence["attempts"]] == [V6, V4]
+    ends = client(found[0], "node 18")
+    assert (ends["outcome"], ends["connect_ms"]) == ("failed", None)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        replace(SETTINGS, only=frozenset({"fallback"})),
+        replace(SETTINGS, skip=frozenset({"tcp"})),
+    ],
+)
+def test_a_masked_ipv6_fails_where_tcp_is_left_out(settings: Settings) -> None:
+    """Nobody else would."""
+    dead = (attempt(V6, failure=Kind.TIMEOUT), attempt(V4))
+    found = fallback(*dead, race=ipv4_wins(), settings=settings)
+    assert kept(found) == [("fail", "firewall")]
+    both = replace(settings, only=frozenset({"fallback", "tcp"}), skip=frozenset())
+    assert kept(fallback(*dead, race=ipv4_wins(), settings=both)) == [("warn", "firewall")]
 
 
 def test_each_dead_address_is_waited_for() -> None:
     """A client that tries one address after another waits for all of them."""
     dead = (attempt(V6, failure=Kind.TIMEOUT), attempt(V6B, failure=Kind.TIMEOUT))
-    found = fallback(IPV4_WINS, *dead, attempt(V4), heard=MAY_NOT_PING)
-    assert "267 s for one by one clients" in found[0].message
-    assert found[0].evidence["sequential_ms"] == pytest.approx(267_200)
+    (finding,) = fallback(*dead, attempt(V4), race=ipv4_wins(), heard=MAY_NOT_PING)
+    assert "wait 267 s" in finding.message
+    assert finding.evidence["sequential_ms"] == pytest.approx(267_200)
 
 
-def test_only_the_port_of_the_race_counts() -> None:
-    """What goes on on other ports is not what the race was about, but proves the host alive."""
+def test_what_goes_on_on_other_ports_proves_the_host_alive() -> None:
+    """Silence of a host that answers otherwise is a packet filter's."""
     attempts = (attempt(V6, failure=Kind.TIMEOUT), attempt(V4), attempt(V6, 80), attempt(V4, 80))
-    found = fallback(IPV4_WINS, *attempts, heard=MAY_NOT_PING)
-    assert kept(found) == [("warn", "firewall")]
+    found = fallback(*attempts, race=[ipv4_wins(), ipv6_wins(80)], heard=MAY_NOT_PING)
+    assert kept(found) == [("warn", "firewall"), ("pass", None)]
+
+
+# --- IPv6 works, and yet ---------------------------------------------------------------------
 
 
 def test_ipv6_that_works_but_loses_is_a_warning() -> None:
-    """A long way round: both times are told, and it is the network's."""
+    """A long way round: by how much, both times, and how many clients use IPv4."""
     slow = (attempt(V6, elapsed_ms=400), attempt(V4, elapsed_ms=20))
-    found = fallback(IPV4_WINS, *slow)
+    found = fallback(*slow, race=ipv4_wins())
     assert kept(found) == [("warn", None)]
-    assert found[0].message == "IPv6 works but loses the race: 400 ms, IPv4 20 ms"
+    assert found[0].message == (
+        "IPv6 works but loses the race by 130 ms: 400 ms, IPv4 20 ms; 22 of 32 clients use IPv4"
+    )
     assert "shorten the IPv6 path" in found[0].hint
 
 
-def test_the_times_are_those_of_the_race_s_port() -> None:
-    """A refusal on another port is quick, and is no connection."""
-    attempts = (
-        attempt(V6, elapsed_ms=400),
-        attempt(V4, elapsed_ms=20),
-        attempt(V4, 80, Kind.REFUSED, elapsed_ms=1),
+def test_a_lost_syn_is_not_a_long_way() -> None:
+    """The kernel repeated it after a second: look for loss."""
+    lossy = replace(attempt(V6, elapsed_ms=1030), retransmissions=1)
+    (finding,) = fallback(lossy, attempt(V4), race=ipv4_wins())
+    assert "SYN was lost" in finding.hint
+
+
+def test_an_order_that_puts_ipv4_first_is_no_fault() -> None:
+    """IPv6 had no turn."""
+    race = Outcome(443, V4, 12.0, (entrant(V4),))
+    assert kept(fallback(attempt(V6), attempt(V4), race=race)) == [("skip", None)]
+
+
+@pytest.mark.parametrize(
+    ("aaaa_ms", "a_ms", "words"),
+    [
+        (260.0, 10.0, "AAAA comes 250 ms after A: "),
+        (10.0, 2010.0, "A comes 2.0 s after AAAA: wget, requests and 26 more wait 2.0 s"),
+        (10.0, inf, "A is not answered: wget, requests and 24 more fail"),
+    ],
+)
+def test_a_late_answer_that_delays_a_perfect_path(aaaa_ms: float, a_ms: float, words: str) -> None:
+    """By whom it is waited for, and how long."""
+    found = fallback(attempt(V6), attempt(V4), race=ipv6_wins(), aaaa_ms=aaaa_ms, a_ms=a_ms)
+    assert kept(found) == [("warn", "dns")]
+    assert found[0].message.startswith(words)
+
+
+@pytest.mark.parametrize(("aaaa_ms", "a_ms"), [(50.0, 10.0), (10.0, 60.0)])
+def test_a_little_late_is_well(aaaa_ms: float, a_ms: float) -> None:
+    """Within the resolution delay, or too little to feel."""
+    found = fallback(attempt(V6), attempt(V4), race=ipv6_wins(), aaaa_ms=aaaa_ms, a_ms=a_ms)
+    assert kept(found) == [("pass", None)]
+
+
+def test_a_dead_ipv4_is_java_s_loss() -> None:
+    """Who tries one address alone takes that of IPv4."""
+    found = fallback(attempt(V6), attempt(V4, failure=Kind.TIMEOUT), race=ipv6_wins())
+    assert kept(found) == [("warn", "firewall")]
+    assert found[0].message.startswith(
+        "IPv4 is dead: java http, java urlconnection and netty fail, apache httpclient waits 133 s"
     )
-    assert "400 ms, IPv4 20 ms" in fallback(IPV4_WINS, *attempts)[0].message
 
 
-def test_slow_beside_dead_is_called_slow() -> None:
-    """One address works: the loss of the race is told, the dead one is tcp's."""
-    attempts = (
-        attempt(V6, elapsed_ms=400),
-        attempt(V6B, failure=Kind.REFUSED),
-        attempt(V4, elapsed_ms=20),
-    )
-    found = fallback(IPV4_WINS, *attempts)
-    assert found[0].message.startswith("IPv6 works but loses the race: 400 ms")
+def test_node_gives_a_long_way_up() -> None:
+    """Node 20 to 24 leave IPv6 after 250 ms, and there is nothing else."""
+    attempts = (attempt(V6, elapsed_ms=400), attempt(V4, failure=Kind.REFUSED))
+    found = fallback(*attempts, race=Outcome(443, V6, 401.0, (entrant(V6),)))
+    assert kept(found) == [("warn", "host")]
+    assert found[0].message.startswith("IPv4 is dead: node 20, java http and 3 more fail")
 
 
-def test_an_aaaa_that_comes_too_late_is_told_by_aaaa() -> None:
-    """IPv4 was connected before an IPv6 attempt could begin: nothing is wrong with the path."""
-    race = Outcome(443, V4, 62.0, (Entrant(V4, "first", 52.0, 62.0, "connected"),))
-    found = fallback(race, attempt(V6), attempt(V4))
-    assert kept(found) == [("skip", None)]
-    assert found[0].message == "no race: IPv4 is connected before AAAA comes, see aaaa"
+def test_a_dead_address_before_a_good_one_stalls_clients() -> None:
+    """Go, Chrome and Firefox stay with a family, others with an address."""
+    dead = (attempt(V6, failure=Kind.TIMEOUT), attempt(V6B), attempt(V4, failure=Kind.REFUSED))
+    race = Outcome(443, V6B, 262.0, (entrant(V6, 0, "cancelled"), entrant(V6B, 250.0)))
+    found = fallback(*dead, race=race)
+    assert kept(found) == [("warn", "firewall")]
+    assert found[0].message.startswith("1 of 2 IPv6 and 1 of 1 IPv4 addresses are dead: ")
+    assert client(found[0], "go")["connect_ms"] > 10_000
 
 
-def test_what_comes_before_the_race_is_not_its_price() -> None:
-    """The DNS is not part of what browsers wait for IPv6."""
-    entrants = (entrant(V6, 40.0, "cancelled"), entrant(V4, 290.0))
-    race = Outcome(443, V4, 300.0, entrants)
-    found = fallback(race, attempt(V6, failure=Kind.TIMEOUT), attempt(V4))
-    assert "+250 ms for browsers" in found[0].message
+@pytest.mark.parametrize("failure", [Kind.TIMEOUT, Kind.REFUSED])
+def test_a_dead_first_address_lets_ipv4_win(failure: Kind) -> None:
+    """The one that works had no turn."""
+    attempts = (attempt(V6, failure=failure), attempt(V6B), attempt(V4))
+    found = fallback(*attempts, race=ipv4_wins())
+    assert [finding.status for finding in found] == ["warn"]
+    assert found[0].message.startswith("1 of 2 IPv6 addresses is dead: node 18")
 
 
-def test_an_unresolved_name_skips() -> None:
-    """A Failure of the race's inputs is told by aaaa."""
-    failure = Failure(Kind.SERVFAIL, "why")
-    found = judged("fallback", race=failure, connections=connections(), pings=ANSWERS, path=HERE)
-    assert kept(found) == [("skip", None)]
+def test_a_dead_second_ipv4_is_told_too() -> None:
+    """Java's only address may be the dead one."""
+    attempts = (attempt(V6), attempt(V4, failure=Kind.TIMEOUT), attempt(V4B))
+    found = fallback(*attempts, race=ipv6_wins())
+    assert found[0].message.startswith("1 of 2 IPv4 addresses is dead: java http")
+
+
+def test_a_race_that_nobody_wins_though_something_accepts() -> None:
+    """What answers one time and not the next cannot be judged by one race."""
+    race = Outcome(443, None, 3250.0, (entrant(V6, 0, "timeout"), entrant(V4, 250.0, "timeout")))
+    assert kept(fallback(attempt(V6), attempt(V4), race=race)) == [("unknown", "network")]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import replace
 from math import inf
 
 import pytest
 
+from ipv6check.eyeballs import predict as predict_module
 from ipv6check.eyeballs.clients import Client, load
 from ipv6check.eyeballs.core import Resolved
 from ipv6check.eyeballs.policy import HAPPY_V3, RFC8305, Policy
@@ -294,3 +296,26 @@ def test_all_clients_take_little_time() -> None:
             predict_all(clients, world)
             took.append(time.process_time() - began)
         assert min(took) < 0.005
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_needs_no_run_ends_as_the_run_does(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A healthy target's ends are computed without a run, and are the same."""
+    chance = random.Random(seed)
+    quick, slowest = chance.choice([(True, 40.0), (False, 400.0)])
+    seen = {each: slow(chance.uniform(0.1, slowest)) for each in (*SIX[:2], *FOUR)}
+    aaaa_ms, a_ms = chance.uniform(0, 30), chance.uniform(0, 30)
+    dns = {"AAAA": Resolved(SIX[:2], aaaa_ms), "A": Resolved(FOUR, a_ms)}
+    order = chance.sample(SIX[:2], 2) + chance.sample(FOUR, 2)
+    world = Survey(dns, tuple(order), seen)
+    short = predict_all(CLIENTS.values(), world)
+    taken = [predict_module._at_once(each.policy, world) for each in CLIENTS.values()]
+    assert not quick or sum(each is not None for each in taken) > 20
+    monkeypatch.setattr(predict_module, "_at_once", lambda *_: None)
+    whole = predict_all(CLIENTS.values(), world)
+    for ours, theirs in zip(short, whole, strict=True):
+        assert (ours.outcome, ours.address) == (theirs.outcome, theirs.address)
+        assert ours.connect_ms == pytest.approx(theirs.connect_ms)
+        # A run is wary of a timer that the client has set and no longer heeds.
+        assert theirs.earliest_ms <= ours.earliest_ms + 1e-6
+        assert ours.latest_ms <= theirs.latest_ms + 1e-6

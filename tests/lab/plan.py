@@ -126,6 +126,13 @@ _BEHAVIOURS = (
     Behaviour("slow-220", 26, "RTT 220 ms", rtt_ms=220),
     Behaviour("slow-275", 27, "RTT 275 ms", rtt_ms=275),
     Behaviour("slow-400", 28, "RTT 400 ms", rtt_ms=400),
+    Behaviour(
+        "slow-300-reset",
+        29,
+        "TCP reset after RTT 300 ms",
+        ("meta l4proto tcp reject with tcp reset",),
+        rtt_ms=300,
+    ),
 )
 BEHAVIOURS = {behaviour.name: behaviour for behaviour in _BEHAVIOURS}
 

@@ -89,6 +89,16 @@ def test_ipv4_alone_is_surveyed_too() -> None:
     assert [each.seen[V4].tcp for each in surveys.values()] == ["connected", "failed"]
 
 
+def test_a_name_without_aaaa_is_not_surveyed() -> None:
+    """There is nothing that a client could stumble over; a bad NXDOMAIN is another matter."""
+    net = FakeNet(attempt(V4, 443))
+    seen = Connections((443,), named=False, attempts=())
+    none = replace(published(V4), aaaa=answer(NAME, "AAAA"))
+    assert observed(survey(none, seen, net))[443].seen == {}
+    denied = replace(published(V4), aaaa=answer(NAME, "AAAA", rcode="NXDOMAIN"))
+    assert observed(survey(denied, seen, net))[443].seen.keys() == {V4}
+
+
 def test_the_order_is_the_system_s() -> None:
     """IPv6 first where this host has a source for it; in the resolver's order else."""
     aaaa = answer(NAME, "AAAA", V6B, V6)

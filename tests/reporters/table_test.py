@@ -333,3 +333,63 @@ def test_formats_are_the_files_of_the_package() -> None:
     assert {"table", "json", "jsonl"} <= set(formats())
     with pytest.raises(ValueError, match=r"no format 'xml': one of .*table"):
         load("xml")
+
+
+ATTEMPTS = [
+    {"address": "2001:db8::5", "started_ms": 0.0, "ended_ms": 251.0, "outcome": "cancelled"},
+    {"address": "192.0.2.5", "started_ms": 250.0, "ended_ms": 251.0, "outcome": "connected"},
+]
+CLIENTS = [
+    {
+        "name": name,
+        "outcome": "connected",
+        "family": "ipv4",
+        "connect_ms": at_ms,
+        "failed_ms": None,
+    }
+    for name, at_ms in (("curl", 201.0), ("wget", 133_600.0), ("go", 301.0), (HOSTILE[:9], 12.0))
+]
+MASKED = of(
+    "masked.example",
+    Verdict.DEGRADED,
+    result("anyone", "warn", "IPv4 masks it", evidence={"attempts": ATTEMPTS, "clients": CLIENTS}),
+    result("well", "pass", "all is well", evidence={"attempts": ATTEMPTS, "clients": CLIENTS}),
+)
+
+
+def test_draws_attempts_and_the_worst_clients() -> None:
+    """Below the finding that is not well, whichever check it is of."""
+    text = shown(report(MASKED))
+    assert " 2001:db8::5 ─" in text
+    assert line_with(text, "connected").endswith("● connected 251 ms")
+    assert [name for name in ("wget", "go", "curl") if f" {name} " in text] == [
+        "wget",
+        "go",
+        "curl",
+    ]
+    assert "after 12 ms" not in text
+    ascii_text = shown(report(MASKED), unicode=False)
+    assert ascii_text.isascii()
+    assert "=====" in ascii_text
+
+
+def test_draws_all_clients_with_verbose() -> None:
+    """And those of what is well; the evidence is not written out once more."""
+    text = shown(report(MASKED), verbose=True)
+    assert text.count("wget ") == 2
+    assert text.count("after 12 ms") == 2
+    assert "connect_ms" not in text
+
+
+def test_draws_nothing_in_a_long_run() -> None:
+    """Nor where only what is not well was asked for."""
+    assert "connected" not in shown(report(MASKED, FINE))
+    assert "connected" not in shown(report(MASKED), quiet=True)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_no_drawing_is_wider_than_the_terminal(style: Style) -> None:
+    """At any width, and whatever a client is called."""
+    text = render(report(MASKED), TABLE, style)
+    assert all(cell_len(line) <= style.width for line in text.splitlines())
+    assert "\x1b" not in text
