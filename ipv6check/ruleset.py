@@ -17,10 +17,10 @@ from typing import Any
 
 from ipv6check import __version__
 from ipv6check.firewall.evaluate import Answer, judge
-from ipv6check.firewall.model import IPV4, IPV6, RuleError, RuleSet
+from ipv6check.firewall.model import IPV4, IPV6, RuleError
 from ipv6check.firewall.names import ICMP, ICMPV6
 from ipv6check.firewall.packets import described, packet
-from ipv6check.firewall.readiness import Question, Review, Told, answered, review, where
+from ipv6check.firewall.readiness import Question, Review, Told, answered, review, told_rule
 from ipv6check.model import (
     SCHEMA_VERSION,
     Cause,
@@ -132,9 +132,7 @@ def examine(
             raise RuleError(f"{place}{error}") from None
     seen = review(rules, question)
     if not asked:
-        answers = [
-            answer for told in (*seen.ports, *seen.messages) for answer in _both(told, rules)
-        ]
+        answers = [answer for told in (*seen.ports, *seen.messages) for answer in _both(told)]
     results = tuple(
         Result(
             CHECK,
@@ -179,8 +177,8 @@ def _numbered(probe: Mapping[str, Any], at: int) -> Mapping[str, Any]:
     return probe if "id" in probe else {**probe, "id": f"packet {at}"}
 
 
-def _both(told: Told, rules: RuleSet) -> list[Answer]:
-    return [told.six] + ([told.four] if told.four and IPV4 in rules.covers else [])
+def _both(told: Told) -> list[Answer]:
+    return [told.six] if told.four is None else [told.six, told.four]
 
 
 def document(reading: Reading) -> str:
@@ -246,5 +244,4 @@ def _passes(answer: Answer) -> bool:
 def _why(answer: Answer) -> str:
     if answer.conditions:
         return "; ".join(answer.conditions)
-    rule = answer.rule
-    return "no rule" if rule is None else f"{rule.text} ({rule.table} {rule.chain}{where(rule)})"
+    return "no rule" if answer.rule is None else told_rule(answer.rule)

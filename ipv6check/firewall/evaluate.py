@@ -254,7 +254,9 @@ def _needs_conntrack(step: Step) -> bool:
 
 
 def _judge(chains: Sequence[BaseChain], packet: Packet, conntrack: tuple[int, int]) -> Answer:
-    walk = _Walk(packet, tracking=_tracks(chains))
+    # Only nat chains ask for it, and to find it out is to look at every rule.
+    nat = any(base.nat for base, _, _ in chains)
+    walk = _Walk(packet, tracking=nat and _tracks(chains))
     try:
         ways = walk.through(chains, conntrack)
     except _TooMuchError:

@@ -76,7 +76,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An answer, and its IPv4 twin's where there is one. ``needed`` is the severity of its loss."""
+    """An answer, and its IPv4 twin's: None where there is none, or no rules for IPv4 are known."""
 
     name: str
     six: Answer
@@ -99,11 +99,16 @@ def review(rules: RuleSet, question: Question) -> Review:
     def ask(probe: Probe) -> Answer:
         return judge(rules, packet(question.probe(probe)))
 
+    def twin(probe: Probe) -> Answer | None:
+        # Built in any case: what cannot be asked is an error, whatever the rules are.
+        asked = packet(probe)
+        return judge(rules, asked) if IPV4 in rules.covers else None
+
     ports = [
         Told(
             "/".join(port),
             judge(rules, packet(question.port(port, IPV6))),
-            judge(rules, packet(question.port(port, IPV4))),
+            twin(question.port(port, IPV4)),
         )
         for port in dict.fromkeys((*PORTS, *question.ports, ANY_OTHER_PORT))
     ]
@@ -111,7 +116,7 @@ def review(rules: RuleSet, question: Question) -> Review:
         Told(
             each.name,
             ask({"id": each.name, **each.probe}),
-            ask(each.twin) if each.twin else None,
+            twin(question.probe(each.twin)) if each.twin else None,
             each,
         )
         for each in (TRANSIT if question.forward else HOST)
@@ -120,17 +125,17 @@ def review(rules: RuleSet, question: Question) -> Review:
         []
         if question.forward
         else [
-            Told(f"{each.name} of this host", ask({**each.probe, "hook": "output"}), None, each)
-            for each in LEAVING
+            Told(each.name, ask({**each.probe, "hook": "output"}), None, each) for each in LEAVING
         ]
     )
     found = list(_certainty(rules))
     if not found:
         found += _parity(ports[:-1], ports[-1], question)
-        found += _messages(rules, (*messages, *leaving))
+        icmp4 = _about_icmp4(rules)
+        found += _messages(rules, (*messages, *leaving), icmp4)
         if not question.forward:
             found += _replies(rules, ports[:-1], question)
-        found += _names(rules, found)
+        found += _names(icmp4, found)
     found += _includes(rules)
     return Review(tuple(ports[:-1]), tuple(messages), tuple(found))
 
@@ -162,8 +167,7 @@ def _certainty(rules: RuleSet) -> Iterator[Finding]:
 
 def _parity(ports: Sequence[Told], other: Told, question: Question) -> Iterator[Finding]:
     """Findings 1 and 2: what is open over one family alone."""
-    both = all(told.four is not None and _covered(told.four) for told in ports)
-    if both and _is_open(other.six) and _is_shut(other.four):
+    if _is_open(other.six) and _is_shut(other.four):
         rule = other.six.rule
         empty = rule is None or rule.policy
         yield fail(
@@ -174,25 +178,24 @@ def _parity(ports: Sequence[Told], other: Told, question: Question) -> Iterator[
         )
         return
     for told in ports:
-        yield from _port(told, named=tuple(told.name.split("/")) in question.ports, both=both)
+        yield from _port(told, named=tuple(told.name.split("/")) in question.ports)
 
 
-def _port(told: Told, *, named: bool, both: bool) -> Iterator[Finding]:
+def _port(told: Told, *, named: bool) -> Iterator[Finding]:
     six, four = told.six, told.four
-    assert four is not None
     status: Callable[..., Finding] | None = None
     message, hint = "", ""
-    if both and _is_open(four) and _is_shut(six):
+    if _is_open(four) and _is_shut(six):
         status, message = fail, f"is open over IPv4 and shut over IPv6 by {_by(six)}"
         hint = f"accept {told.name} in the IPv6 rules too"
-    elif both and _is_open(six) and _is_shut(four):
+    elif four and _is_open(six) and _is_shut(four):
         status, message = fail, f"is open over IPv6 and shut over IPv4 by {_by(four)}"
         hint = f"shut {told.name} in the IPv6 rules too, if it is meant to be shut"
-    elif both and "depends" in (six.verdict, four.verdict) and _differ(six, four):
+    elif four and "depends" in (six.verdict, four.verdict) and _differ(six, four):
         status, message = warn, f"over IPv6: {_said(six)}; over IPv4: {_said(four)}"
         hint = "let both families depend on the same"
     elif named and _is_shut(six):
-        alike = both and _is_shut(four)
+        alike = _is_shut(four)
         status = warn if alike else fail
         message = f"is shut over IPv6{' and IPv4 alike' if alike else ''} by {_by(six)}"
         hint = f"accept {told.name}"
@@ -208,7 +211,7 @@ def _port(told: Told, *, named: bool, both: bool) -> Iterator[Finding]:
         )
 
 
-def _messages(rules: RuleSet, messages: Sequence[Told]) -> Iterator[Finding]:
+def _messages(rules: RuleSet, messages: Sequence[Told], icmp4: Rule | None) -> Iterator[Finding]:
     """Finding 3: what breaks IPv6. Messages lost for one reason are one finding."""
     lost: dict[tuple[Status, str], list[Told]] = {}
     for told in messages:
@@ -216,7 +219,7 @@ def _messages(rules: RuleSet, messages: Sequence[Told]) -> Iterator[Finding]:
         if told.message.severity is None:
             continue
         if _is_shut(told.six):
-            trap = _trap(rules, told.six.packet)
+            trap = _trap(rules, told.six.packet, icmp4)
             lost.setdefault((told.message.severity, trap), []).append(told)
         elif told.six.verdict == "depends":
             lost.setdefault((Status.UNKNOWN, _said(told.six)), []).append(told)
@@ -245,11 +248,11 @@ def _loss(severity: Status, why: str, group: Sequence[Told]) -> Finding:
     return Finding(severity, message, hint, "icmpv6", evidence=evidence | trap)
 
 
-def _trap(rules: RuleSet, asked: Packet) -> str:
+def _trap(rules: RuleSet, asked: Packet, icmp4: Rule | None) -> str:
     """The mistake, by name, that keeps a rule from accepting this: what if the packet were so?"""
     values = asked.values
     what_if = {}
-    if _about_icmp4(rules) is not None:
+    if icmp4 is not None:
         what_if["-p icmp"] = replace(asked, values={**values, Field.PROTOCOL: ((ICMP, ICMP),)})
     if values[Field.NEXT_HEADER] != values[Field.PROTOCOL]:
         direct = {**values, Field.NEXT_HEADER: values[Field.PROTOCOL]}
@@ -286,9 +289,8 @@ def _reply(port: str) -> Probe:
     return {**answer, "flags": "syn,ack", "ct": "established", "hook": "output"}
 
 
-def _names(rules: RuleSet, found: Iterable[Finding]) -> Iterator[Finding]:
+def _names(rule: Rule | None, found: Iterable[Finding]) -> Iterator[Finding]:
     """A rule that never matches what it was written for, where nothing else has told of it."""
-    rule = _about_icmp4(rules)
     if rule is not None and not any(each.evidence.get("trap") == "-p icmp" for each in found):
         yield warn(
             f"{rule.text}: -p icmp {TRAPS['-p icmp']}",
@@ -329,10 +331,6 @@ def _is_icmp4(step: Step) -> bool:
     return step == Among(Field.PROTOCOL, ((ICMP, ICMP),))
 
 
-def _covered(answer: Answer) -> bool:
-    return not any(each.startswith("no IPv") for each in answer.conditions)
-
-
 def _is_open(answer: Answer | None) -> bool:
     return answer is not None and answer.verdict == "accept"
 
@@ -353,23 +351,22 @@ def _said(answer: Answer) -> str:
 
 
 def _by(answer: Answer) -> str:
-    if answer.rule is None:
-        return answer.verdict
-    rule = answer.rule
-    return f"{rule.text} ({rule.table} {rule.chain}{where(rule)})"
+    return answer.verdict if answer.rule is None else told_rule(answer.rule)
 
 
-def where(rule: Decision) -> str:
-    """The rule's line or handle, after a comma, as far as it is known."""
-    if rule.place.line is not None:
-        return f", {PurePath(rule.place.file).name}:{rule.place.line}"
-    return f", handle {rule.place.handle}" if rule.place.handle is not None else ""
+def told_rule(rule: Decision) -> str:
+    """A rule and where it stands, as far as that is known: line, or handle."""
+    place = rule.place
+    where = f", handle {place.handle}" if place.handle is not None else ""
+    if place.line is not None:
+        where = f", {PurePath(place.file).name}:{place.line}"
+    return f"{rule.text} ({rule.table} {rule.chain}{where})"
 
 
 def _sides(told: Told) -> dict[str, Any]:
     return {
         "ipv6": _answer(told.six),
-        "ipv4": _answer(told.four) if told.four and _covered(told.four) else None,
+        "ipv4": _answer(told.four) if told.four else None,
     }
 
 
