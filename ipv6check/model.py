@@ -6,6 +6,7 @@ without the final dot, times are milliseconds unless a name ends in ``_s``.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -347,9 +348,66 @@ def unknown(
     return Finding(Status.UNKNOWN, message, hint, subject, Cause(cause), evidence or {})
 
 
+# --- what a team agreed on -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something was written down; ``line`` counts from 1."""
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """A finding that may stay for a while: whose decision, why, and until which day, inclusive.
+
+    ``target`` is a glob of what the user writes as a target, or of its host. ``subject`` narrows
+    the waiver to one subject of the check; empty for any.
+    """
+
+    check: str
+    target: str
+    reason: str
+    owner: str
+    expires: dt.date
+    subject: str = ""
+    place: Place | None = None
+
+
+class Term(StrEnum):
+    """How a waiver stands on the day of the run."""
+
+    ACTIVE = "active"
+    EXPIRING = "expiring"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Waived:
+    """The waiver that speaks of a result. An expired one excuses it no longer."""
+
+    waiver: Waiver
+    term: Term
+    days_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line on the run itself, such as a waiver that is about to expire. It fails nothing."""
+
+    text: str
+    place: Place | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A Finding with its check. Made by the runner alone."""
+    """A Finding with its check. Made by the runner alone; the gate adds what is agreed on it.
+
+    ``status`` says what is, ``excused`` whether a gate lets it pass all the same: it is waived, or
+    the baseline has it already (``known``).
+    """
 
     check: str
     status: Status
@@ -360,6 +418,14 @@ class Result:
     evidence: Evidence = field(default_factory=dict)
     reference: str = ""
     duration_ms: float = 0.0
+    waived: Waived | None = None
+    known: bool = False
+
+    @property
+    def excused(self) -> bool:
+        """Whether a gate lets it pass."""
+        waived = self.waived is not None and self.waived.term is not Term.EXPIRED
+        return waived or self.known
 
 
 # --- reports ---------------------------------------------------------------------------------
@@ -367,7 +433,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class TargetReport:
-    """All results of one target, ordered by check."""
+    """All results of one target, ordered by check.
+
+    ``verdict`` says what is, ``gating`` is the verdict without what is excused. ``service`` and
+    ``owner`` are empty where the target belongs to none. ``place``: where the target was named,
+    None on a command line. ``facts`` are its observations, by the names of their probes, where the
+    run keeps them.
+    """
 
     target: str
     host: str
@@ -375,6 +447,19 @@ class TargetReport:
     verdict: Verdict
     duration_ms: float
     results: tuple[Result, ...]
+    gating: Verdict = Verdict.READY
+    service: str = ""
+    owner: str = ""
+    place: Place | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+class Gate(StrEnum):
+    """What the gate says of a run, by its thresholds, waivers and baseline."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,7 +473,10 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is known of a run after its last target."""
+    """What is known of a run after its last target.
+
+    ``gate`` is what the exit code says; ``excused`` counts the findings that it leaves out.
+    """
 
     verdict: Verdict
     counts: Mapping[Status, int]
@@ -397,6 +485,9 @@ class Summary:
     interrupted: bool = False
     # Some result is unknown because of the vantage.
     blind: bool = False
+    gate: Gate = Gate.PASSED
+    excused: int = 0
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from ipv6check.model import Place
+
 MAX_TEXT = 2048
 MAX_NAME = 253  # RFC 1035 section 2.3.4: 255 octets on the wire
 MAX_LABEL = 63
@@ -72,6 +74,9 @@ class Target:
     is the port that was written, else the scheme's, and empty for a bare name. ``scheme`` and
     ``path`` are empty where none was written; ``path`` includes the query, is ASCII, and begins
     with ``/``.
+
+    ``place`` is where it was written, None on a command line; ``service`` the name of the service
+    that it belongs to, empty for none.
     """
 
     text: str
@@ -80,11 +85,13 @@ class Target:
     ports: tuple[int, ...] = ()
     scheme: str = ""
     path: str = ""
+    place: Place | None = None
+    service: str = ""
 
     @property
-    def key(self) -> tuple[str, tuple[int, ...], str, str]:
+    def key(self) -> tuple[str, tuple[int, ...], str, str, str]:
         """What makes two targets the same one, however they were written."""
-        return self.host, self.ports, self.scheme, self.path
+        return self.host, self.ports, self.scheme, self.path, self.service
 
 
 def parse(text: str) -> Target:

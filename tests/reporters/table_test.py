@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -42,7 +43,7 @@ def of(target: str, verdict: Verdict, *results: Result) -> TargetReport:
     return TargetReport(target, target, (443,), verdict, 812.4, results)
 
 
-def report(*targets: TargetReport, vantage: Vantage | None = None, **more: bool) -> Report:
+def report(*targets: TargetReport, vantage: Vantage | None = None, **more: Any) -> Report:
     """A report of these targets."""
     verdicts = Counter(target.verdict for target in targets)
     counts = Counter(result.status for target in targets for result in target.results)
