@@ -437,8 +437,9 @@ class TargetReport:
 
     ``verdict`` says what is, ``gating`` is the verdict without what is excused. ``service`` and
     ``owner`` are empty where the target belongs to none. ``place``: where the target was named,
-    None on a command line. ``facts`` are its observations, by the names of their probes, where the
-    run keeps them.
+    None on a command line. ``requires`` is what the service requires of the vantage: any, ipv6 or
+    dual-stack; ``optional`` are the checks whose unknown leaves the verdict alone. ``facts`` are
+    its observations, by the names of their probes, where the run keeps them.
     """
 
     target: str
@@ -451,6 +452,8 @@ class TargetReport:
     service: str = ""
     owner: str = ""
     place: Place | None = None
+    requires: str = "any"
+    optional: frozenset[str] = frozenset()
     facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 

@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterable, Awaitable, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 from ipv6check import external
@@ -28,7 +29,7 @@ from ipv6check.model import (
     worst,
 )
 from ipv6check.net import Net
-from ipv6check.observation import Observation, course
+from ipv6check.observation import Course, Observation, course
 from ipv6check.plugin import Check, Plan
 from ipv6check.target import Target
 
@@ -57,19 +58,50 @@ class Watch(Protocol):
         ...
 
 
-class Run:
-    """One run. ``stop()`` ends it early: what is known is still reported."""
+@dataclass(frozen=True)
+class Assignment:
+    """What is done with the targets of one service, and whose it is.
 
-    def __init__(self, plan: Plan, settings: Settings, net: Net, emit: Emit, watch: Watch) -> None:
-        self._plan = plan
-        self._settings = settings
+    ``requires``: what the vantage must have for the verdict to count, any, ipv6 or dual-stack.
+    """
+
+    plan: Plan
+    settings: Settings
+    owner: str = ""
+    requires: str = "any"
+
+    @cached_property
+    def course(self) -> Course:
+        """Which of its probes comes after which."""
+        return course(self.plan.probes)
+
+    @cached_property
+    def pure(self) -> list[Check]:
+        """The checks that are functions."""
+        return [check for check in self.plan.checks if not check.executable]
+
+    @cached_property
+    def external(self) -> list[Check]:
+        """The checks that are programs."""
+        return [check for check in self.plan.checks if check.executable]
+
+
+class Run:
+    """One run. ``stop()`` ends it early: what is known is still reported.
+
+    ``assignments`` are by the name of the service; "" is for targets of none, and says how the run
+    as a whole goes.
+    """
+
+    def __init__(
+        self, assignments: Mapping[str, Assignment], net: Net, emit: Emit, watch: Watch
+    ) -> None:
+        self._assignments = assignments
+        self._settings = assignments[""].settings
         self._net = net
         self._emit = emit
         self._watch = watch
-        self._judge = Judge(settings.timeout_s)
-        self._course = course(plan.probes)
-        self._pure = [check for check in plan.checks if not check.executable]
-        self._external = [check for check in plan.checks if check.executable]
+        self._judge = Judge(self._settings.timeout_s)
         self._observing: set[Observation] = set()
         self._programs: set[asyncio.Task[Findings]] = set()
         self._ended: Failure | None = None
@@ -133,27 +165,33 @@ class Run:
     async def _examine(self, target: Target) -> TargetReport:
         started = time.perf_counter()
         self._watch.started(target.text)
-        observation = await self._observe(target)
-        findings = await self._find(target, observation.facts)
-        checks = self._plan.checks
+        assigned = self._assignments[target.service]
+        settings = assigned.settings
+        observation = await self._observe(target, assigned)
+        findings = await self._find(target, assigned, observation.facts)
         results = [
-            _result(check, finding, self._settings, _duration(check, observation.known_ms))
-            for check, found in zip(checks, findings, strict=True)
+            _result(check, finding, settings, _duration(check, observation.known_ms))
+            for check, found in zip(assigned.plan.checks, findings, strict=True)
             for finding in found
         ]
         return TargetReport(
             target=printable(target.text),
             host=target.host,
-            ports=self._settings.ports_for(target.ports),
-            verdict=verdict_of(results, self._settings.profile.optional),
+            ports=settings.ports_for(target.ports),
+            verdict=verdict_of(results, settings.profile.optional),
             duration_ms=(time.perf_counter() - started) * 1000,
             results=tuple(results),
+            service=target.service,
+            owner=assigned.owner,
+            place=target.place,
+            requires=assigned.requires,
+            optional=settings.profile.optional,
         )
 
-    async def _observe(self, target: Target) -> Observation:
+    async def _observe(self, target: Target, assigned: Assignment) -> Observation:
         """Every fact of the plan, or why it is not known."""
-        given = {"target": target, "settings": self._settings, "net": self._net}
-        observation = Observation(self._course, given, self._settings.timeout_s)
+        given = {"target": target, "settings": assigned.settings, "net": self._net}
+        observation = Observation(assigned.course, given, self._settings.timeout_s)
         if self._ended is not None:
             observation.end(self._ended)
         observation.changed = partial(self._watch.waiting, target.text)
@@ -166,14 +204,17 @@ class Run:
             self._observing.remove(observation)
         return observation
 
-    async def _find(self, target: Target, facts: Mapping[str, Any]) -> list[Findings]:
-        found = await self._judge.findings(self._pure, facts)
-        if not self._external:
+    async def _find(
+        self, target: Target, assigned: Assignment, facts: Mapping[str, Any]
+    ) -> list[Findings]:
+        found = await self._judge.findings(assigned.pure, facts)
+        if not assigned.external:
             return found
-        said = await asyncio.gather(*(self._ask(check, target, facts) for check in self._external))
-        names = [check.id for check in (*self._pure, *self._external)]
+        programs = assigned.external
+        said = await asyncio.gather(*(self._ask(check, target, facts) for check in programs))
+        names = [check.id for check in (*assigned.pure, *programs)]
         judged = dict(zip(names, (*found, *said), strict=True))
-        return [judged[check.id] for check in self._plan.checks]
+        return [judged[check.id] for check in assigned.plan.checks]
 
     async def _ask(self, check: Check, target: Target, facts: Mapping[str, Any]) -> Findings:
         """What a check that is a program says, unless the run ends before."""

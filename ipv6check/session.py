@@ -6,18 +6,19 @@ import asyncio
 import datetime as dt
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ipv6check import __version__, plugin, reporters
 from ipv6check.config import Options
 from ipv6check.eyeballs import clients
-from ipv6check.model import RunInfo, Settings, Status, Summary, Verdict
+from ipv6check.gate import Gatekeeper
+from ipv6check.model import Gate, RunInfo, Settings, Summary, TargetReport
 from ipv6check.net import Net
 from ipv6check.net.local import LocalNet
 from ipv6check.output import Console, OutputError, Outputs, SavedFile, Sink, terminal
 from ipv6check.progress import Progress, progress
-from ipv6check.runner import Run
+from ipv6check.runner import Assignment, Run
 from ipv6check.target import Target, TargetError, address_and_port
 from ipv6check.targets import Seen, TargetStream, open_input
 
@@ -94,13 +95,15 @@ def check(
         stream = TargetStream(open_input(input_path), name, _complain, seen)
     named = Named(distinct, stream)
     settings = replace(settings, brief=named.total is None or named.total > FEW_TARGETS)
+    assignments = {"": Assignment(plan, settings)}
+    keeper = Gatekeeper(options.fail_on, options.on_unknown)
     live = progress(sys.stderr, named.total, quiet=options.quiet or options.format == "json")
     with live:
         sinks = _sinks(options, live, many=named.total != 1)
-        summary, broken = asyncio.run(_run(plan, settings, named, net, sinks, live))
+        summary, broken = asyncio.run(_run(assignments, keeper, named, net, sinks, live))
     for line in filter(None, broken):
         _complain(line)
-    return exit_code(summary, options, bad_lines=named.bad, lost=len(broken))
+    return exit_code(summary, bad_lines=named.bad, lost=len(broken))
 
 
 def _with_rules(options: Options) -> Settings:
@@ -112,24 +115,21 @@ def _with_rules(options: Options) -> Settings:
     return replace(options.settings, rules=rules)
 
 
-def exit_code(summary: Summary, options: Options, *, bad_lines: int, lost: int) -> int:
+def exit_code(summary: Summary, *, bad_lines: int, lost: int) -> int:
     """What the run means to a gate. ``lost``: documents that could not be written to their end."""
-    warned = options.fail_on == "warn" and summary.counts[Status.WARN]
-    blind = summary.verdict is Verdict.UNKNOWN and options.on_unknown == "fail"
     gates = (
         (lost, USAGE),
         (summary.interrupted, INTERRUPTED),
         (bad_lines, USAGE),
-        (summary.verdict is Verdict.NOT_READY, FINDINGS),
-        (warned, FINDINGS),
-        (blind, BLIND),
+        (summary.gate is Gate.FAILED, FINDINGS),
+        (summary.gate is Gate.UNKNOWN, BLIND),
     )
     return next((code for reached, code in gates if reached), OK)
 
 
 async def _run(
-    plan: plugin.Plan,
-    settings: Settings,
+    assignments: Mapping[str, Assignment],
+    keeper: Gatekeeper,
     named: Named,
     net_factory: NetFactory,
     sinks: Sequence[Sink],
@@ -137,13 +137,17 @@ async def _run(
 ) -> tuple[Summary, list[str]]:
     """The summary, and a line for each document that could not be written to its end."""
     started_at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-    net = net_factory(settings, named.total)
+    net = net_factory(assignments[""].settings, named.total)
 
     def info() -> RunInfo:
         return RunInfo(__version__, started_at.replace("+00:00", "Z"), net.vantage())
 
     outputs = Outputs(sinks, info)
-    run = Run(plan, settings, net, outputs, live)
+
+    async def emit(number: int, report: TargetReport) -> None:
+        await outputs(number, keeper.applied(report))
+
+    run = Run(assignments, net, emit, live)
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -156,7 +160,7 @@ async def _run(
         loop.add_signal_handler(number, stop)
     try:
         outputs.head()
-        summary = await run.run(named)
+        summary = keeper.concluded(await run.run(named), net.vantage())
         outputs.tail(summary)
     except BaseException:
         outputs.discard()

@@ -45,7 +45,7 @@ from ipv6check.model import (
 from ipv6check.net import Net
 from ipv6check.plugin import Check
 from ipv6check.progress import Progress
-from ipv6check.runner import Run
+from ipv6check.runner import Assignment, Run
 from ipv6check.target import Target, parse
 
 __all__ = ["SETTINGS", "FakeNet", "answer", "attempt", "echo", "examine", "run_check"]
@@ -323,7 +323,7 @@ async def _examine(plan: plugin.Plan, settings: Settings, net: Net, target: Targ
     async def targets() -> AsyncIterator[Target]:
         yield target
 
-    await Run(plan, settings, net, emit, Progress()).run(targets())
+    await Run({"": Assignment(plan, settings)}, net, emit, Progress()).run(targets())
     return reports[0]
 
 

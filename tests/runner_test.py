@@ -37,7 +37,7 @@ from ipv6check.output import Outputs, Sink
 from ipv6check.plugin import Check, Input, Plan, Probe
 from ipv6check.progress import Progress
 from ipv6check.reporters import Stream, Style
-from ipv6check.runner import Run
+from ipv6check.runner import Assignment, Run
 from ipv6check.target import Target, parse
 from ipv6check.testing import SETTINGS, FakeNet, answer, attempt, echo, examine
 
@@ -103,7 +103,7 @@ class Examined:
         return self
 
     async def _go(self, texts: Sequence[str], meanwhile: Callable[[Examined], Any] | None) -> None:
-        self.run = Run(self.plan, self.settings, self.net, self._emit, self.watch)
+        self.run = Run({"": Assignment(self.plan, self.settings)}, self.net, self._emit, self.watch)
         beside = asyncio.ensure_future(meanwhile(self)) if meanwhile else None
         self.summary = await self.run.run(stream(texts))
         if beside is not None:
@@ -399,7 +399,7 @@ def test_targets_are_taken_as_they_are_needed() -> None:
 
     async def go() -> None:
         settings = replace(SETTINGS, parallel=4)
-        await Run(simple, settings, FakeNet(), emit, Progress()).run(endless())
+        await Run({"": Assignment(simple, settings)}, FakeNet(), emit, Progress()).run(endless())
 
     asyncio.run(go())
     assert len(done) == 200
@@ -461,7 +461,9 @@ def test_an_ordered_document_is_in_the_order_named() -> None:
         net = FakeNet()
         outputs = Outputs(sinks, lambda: RunInfo("0", "", net.vantage()))
         simple = plan(fact, check("a", says, *FACT), given=[Input("target")])
-        run_ = Run(simple, replace(SETTINGS, parallel=2), net, outputs, Progress())
+        run_ = Run(
+            {"": Assignment(simple, replace(SETTINGS, parallel=2))}, net, outputs, Progress()
+        )
         outputs.head()
         outputs.tail(await run_.run(stream(["slow.example", "b.example", "c.example"])))
 
@@ -520,7 +522,9 @@ def test_what_breaks_the_run_ends_it() -> None:
 
     async def go() -> None:
         simple = plan(one, check("a", says, *FACT))
-        await Run(simple, SETTINGS, FakeNet(), emit, Progress()).run(stream(["a.example"]))
+        await Run({"": Assignment(simple, SETTINGS)}, FakeNet(), emit, Progress()).run(
+            stream(["a.example"])
+        )
 
     with pytest.raises(BaseExceptionGroup) as caught:
         asyncio.run(go())

@@ -13,7 +13,7 @@ import pytest
 
 from ipv6check import session
 from ipv6check.config import Options
-from ipv6check.model import Settings, Status, Summary, Verdict
+from ipv6check.model import Gate, Settings, Summary, Verdict
 from ipv6check.output import OutputError
 from ipv6check.plugin import PluginError
 from ipv6check.session import BLIND, FINDINGS, INTERRUPTED, OK, USAGE, exit_code
@@ -129,35 +129,28 @@ def test_a_crash_leaves_no_file(tmp_path: Path) -> None:
     assert [saved] == list(tmp_path.iterdir())
 
 
-def summary(verdict: Verdict, *, warnings: int = 0, interrupted: bool = False) -> Summary:
+def summary(gate: Gate, *, interrupted: bool = False) -> Summary:
     """The end of a run."""
-    counts = {status: warnings if status is Status.WARN else 0 for status in Status}
-    return Summary(verdict, counts, {verdict: 1}, 1.0, interrupted)
+    return Summary(Verdict.READY, {}, {}, 1.0, interrupted, gate=gate)
 
 
 @pytest.mark.parametrize(
-    ("end", "changes", "bad_lines", "code"),
+    ("end", "bad_lines", "code"),
     [
-        (summary(Verdict.READY), {}, 0, OK),
-        (summary(Verdict.DEGRADED, warnings=1), {}, 0, OK),
-        (summary(Verdict.DEGRADED, warnings=1), {"fail_on": "warn"}, 0, FINDINGS),
-        (summary(Verdict.NOT_READY), {}, 0, FINDINGS),
-        (summary(Verdict.NOT_READY), {"on_unknown": "pass"}, 0, FINDINGS),
-        (summary(Verdict.UNKNOWN), {}, 0, BLIND),
-        (summary(Verdict.UNKNOWN), {"on_unknown": "pass"}, 0, OK),
-        (summary(Verdict.UNKNOWN, warnings=1), {"fail_on": "warn"}, 0, FINDINGS),
-        (summary(Verdict.UNKNOWN, interrupted=True), {"on_unknown": "pass"}, 0, INTERRUPTED),
-        (summary(Verdict.NOT_READY, interrupted=True), {}, 0, INTERRUPTED),
-        (summary(Verdict.READY), {}, 1, USAGE),
-        (summary(Verdict.NOT_READY), {}, 1, USAGE),
-        (summary(Verdict.NOT_READY, interrupted=True), {}, 1, INTERRUPTED),
+        (summary(Gate.PASSED), 0, OK),
+        (summary(Gate.FAILED), 0, FINDINGS),
+        (summary(Gate.UNKNOWN), 0, BLIND),
+        (summary(Gate.PASSED, interrupted=True), 0, INTERRUPTED),
+        (summary(Gate.FAILED, interrupted=True), 0, INTERRUPTED),
+        (summary(Gate.PASSED), 1, USAGE),
+        (summary(Gate.FAILED), 1, USAGE),
+        (summary(Gate.FAILED, interrupted=True), 1, INTERRUPTED),
     ],
 )
-def test_exit_code(end: Summary, changes: dict[str, Any], bad_lines: int, code: int) -> None:
-    """What each end of a run means to a gate."""
-    options = replace(OPTIONS, **changes)
-    assert code == exit_code(end, options, bad_lines=bad_lines, lost=0)
-    assert exit_code(end, options, bad_lines=bad_lines, lost=1) == USAGE
+def test_exit_code(end: Summary, bad_lines: int, code: int) -> None:
+    """What each end of a run means to whoever called."""
+    assert code == exit_code(end, bad_lines=bad_lines, lost=0)
+    assert exit_code(end, bad_lines=bad_lines, lost=1) == USAGE
 
 
 def test_no_packet_to_special_addresses(

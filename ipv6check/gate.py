@@ -1,0 +1,183 @@
+"""What a run means to whoever waits for it: waivers, a baseline and thresholds.
+
+Statuses and verdicts say what is, and stay as they are. The gate only decides what is let pass.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Protocol
+
+from ipv6check.model import (
+    Gate,
+    Note,
+    Result,
+    Status,
+    Summary,
+    TargetReport,
+    Term,
+    Vantage,
+    Verdict,
+    Waived,
+    Waiver,
+    verdict_of,
+)
+from ipv6check.wording import count
+
+# How long before its last day a waiver says that it is about to end.
+NOTICE_DAYS = 14
+# What a waiver can excuse. What could not be measured is no finding of the target's.
+WAIVABLE = frozenset({Status.FAIL, Status.WARN})
+UNMEASURED = frozenset({Status.UNKNOWN, Status.ERROR})
+
+
+class Baseline(Protocol):
+    """What was so before."""
+
+    def known(self, report: TargetReport, /) -> TargetReport:
+        """The report, its results marked ``known`` that are no worse than they were."""
+        ...
+
+
+@dataclass(slots=True)
+class _Use:
+    """What became of one waiver in this run: how many targets it names, what it spoke of."""
+
+    targets: int = 0
+    findings: int = 0
+    unsure: bool = False
+
+
+@dataclass(slots=True)
+class Gatekeeper:
+    """Looks at each target of a run, then says whether the run passes.
+
+    ``whole``: the run is over all targets of the configuration, so that a waiver for none of them
+    is one that nobody needs.
+    """
+
+    fail_on: str = "fail"
+    on_unknown: str = "fail"
+    waivers: Sequence[Waiver] = ()
+    baseline: Baseline | None = None
+    today: dt.date = field(default_factory=lambda: dt.datetime.now(dt.UTC).date())
+    whole: bool = False
+    _uses: dict[int, _Use] = field(default_factory=dict)
+    _failed: bool = False
+    _blind: bool = False
+    _excused: int = 0
+    # What services require of the vantage, and the name of the first one that does.
+    _required: dict[str, str] = field(default_factory=dict)
+
+    def applied(self, report: TargetReport) -> TargetReport:
+        """The report with what is agreed on its results, and what is left of its verdict."""
+        told = report if self.baseline is None else self.baseline.known(report)
+        results = self._waive(told) if self.waivers else told.results
+        counting = [each for each in results if not each.excused]
+        gating = verdict_of(counting, report.optional)
+        warned = self.fail_on == "warn" and any(each.status is Status.WARN for each in counting)
+        self._failed |= warned or gating is Verdict.NOT_READY
+        self._blind |= gating is Verdict.UNKNOWN and self._counts_as_blind(report.requires)
+        self._excused += sum(each.excused and each.status in WAIVABLE for each in results)
+        if report.requires != "any":
+            self._required.setdefault(report.requires, report.service)
+        return replace(told, results=tuple(results), gating=gating)
+
+    def concluded(self, summary: Summary, vantage: Vantage) -> Summary:
+        """The summary with the gate's word on the whole run."""
+        missing = [*self._missing(vantage)]
+        nothing = summary.verdict is Verdict.UNKNOWN and not summary.verdicts
+        blind = self._blind or missing or (nothing and self.on_unknown == "fail")
+        gate = Gate.FAILED if self._failed else Gate.UNKNOWN if blind else Gate.PASSED
+        notes = (*missing, *self._waiver_notes(whole=self.whole and not summary.interrupted))
+        return replace(summary, gate=gate, excused=self._excused, notes=notes)
+
+    def _counts_as_blind(self, requires: str) -> bool:
+        return self.on_unknown == "fail" or requires != "any"
+
+    def _missing(self, vantage: Vantage) -> Iterable[Note]:
+        """What services require of this vantage, and it does not have."""
+        for requires, service in self._required.items():
+            lacks = [] if vantage.ipv6 == "yes" else ["IPv6"]
+            if requires == "dual-stack" and vantage.ipv4 != "yes":
+                lacks.append("IPv4")
+            if lacks:
+                names = " and ".join(lacks)
+                yield Note(f"service {service} has to be checked from a host with {names}")
+
+    # --- waivers -----------------------------------------------------------------------------
+
+    def _waive(self, report: TargetReport) -> list[Result]:
+        names = {report.target.lower(), report.host}
+        meant = [(n, each) for n, each in enumerate(self.waivers) if _names(each, names)]
+        for number, _ in meant:
+            self._uses.setdefault(number, _Use()).targets += 1
+        return [self._waived(result, meant) for result in report.results]
+
+    def _waived(self, result: Result, meant: Sequence[tuple[int, Waiver]]) -> Result:
+        """The result with the waiver that lasts longest of those that speak of it."""
+        speaking = [(n, each) for n, each in meant if _speaks_of(each, result)]
+        if result.status in WAIVABLE:
+            for number, _ in speaking:
+                self._uses[number].findings += 1
+        elif result.status in UNMEASURED:
+            for number, each in meant:
+                self._uses[number].unsure |= each.check == result.check
+        if not speaking or result.status not in WAIVABLE:
+            return result
+        _, longest = max(speaking, key=lambda pair: pair[1].expires)
+        days_left = (longest.expires - self.today).days
+        return replace(result, waived=Waived(longest, _term(days_left), days_left))
+
+    def _waiver_notes(self, *, whole: bool) -> Iterable[Note]:
+        for number, waiver in enumerate(self.waivers):
+            use = self._uses.get(number, _Use())
+            told = self._of_use(waiver, use, whole=whole)
+            if told:
+                name = f"the waiver of {waiver.check} for {waiver.target} ({waiver.owner})"
+                yield Note(f"{name} {told}", waiver.place)
+
+    def _of_use(self, waiver: Waiver, use: _Use, *, whole: bool) -> str:
+        days_left = (waiver.expires - self.today).days
+        if use.findings and days_left < 0:
+            return f"expired on {waiver.expires}: what it excused counts again"
+        if use.findings and days_left <= NOTICE_DAYS:
+            left = "today" if days_left == 0 else f"in {count(days_left, 'day', 'days')}"
+            return f"expires {left}, on {waiver.expires}: mend the fault, or agree anew"
+        if use.findings or use.unsure:
+            return ""
+        if use.targets:
+            return "matches nothing that is wrong: remove it"
+        return "matches no target: remove it, or correct its target" if whole else ""
+
+
+def _term(days_left: int) -> Term:
+    if days_left < 0:
+        return Term.EXPIRED
+    return Term.EXPIRING if days_left <= NOTICE_DAYS else Term.ACTIVE
+
+
+def _names(waiver: Waiver, names: Iterable[str]) -> bool:
+    """Whether it is meant for a target of these names; brackets are those of an address."""
+    pattern = waiver.target.lower().replace("[", "[[]")
+    return any(fnmatchcase(name, pattern) for name in names)
+
+
+def _speaks_of(waiver: Waiver, result: Result) -> bool:
+    return waiver.check == result.check and waiver.subject in {"", result.subject}
+
+
+def agreed(result: Result) -> Mapping[str, str]:
+    """A waiver's state, reason, owner and last day, for programs; empty without a waiver."""
+    if result.waived is None:
+        return {}
+    waiver = result.waived.waiver
+    return {
+        "state": result.waived.term,
+        "reason": waiver.reason,
+        "owner": waiver.owner,
+        "expires": waiver.expires.isoformat(),
+    }
