@@ -283,7 +283,11 @@ Evidence = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check returns. ``message`` is one line of what is, ``hint`` one of what to do."""
+    """What a check returns. ``message`` is one line of what is, ``hint`` one of what to do.
+
+    ``id`` names which of the findings that its check can give this is: a short word such as
+    ``refused``, by which programs know it whatever the message says. Empty where it has none.
+    """
 
     status: Status
     message: str
@@ -291,15 +295,18 @@ class Finding:
     subject: str = ""
     cause: Cause | None = None
     evidence: Evidence = field(default_factory=dict)
+    id: str = ""
 
 
 # What one check has to say of one target.
 Findings = tuple[Finding, ...]
 
 
-def ok(message: str, *, subject: str = "", evidence: Evidence | None = None) -> Finding:
+def ok(
+    message: str, *, subject: str = "", evidence: Evidence | None = None, id: str = ""
+) -> Finding:
     """A finding that passes."""
-    return Finding(Status.PASS, message, subject=subject, evidence=evidence or {})
+    return Finding(Status.PASS, message, subject=subject, evidence=evidence or {}, id=id)
 
 
 def warn(
@@ -309,10 +316,11 @@ def warn(
     subject: str = "",
     cause: Cause | str | None = None,
     evidence: Evidence | None = None,
+    id: str = "",
 ) -> Finding:
     """A finding that degrades. Without ``cause`` the check's own is taken."""
     return Finding(
-        Status.WARN, message, hint, subject, Cause(cause) if cause else None, evidence or {}
+        Status.WARN, message, hint, subject, Cause(cause) if cause else None, evidence or {}, id
     )
 
 
@@ -323,16 +331,19 @@ def fail(
     subject: str = "",
     cause: Cause | str | None = None,
     evidence: Evidence | None = None,
+    id: str = "",
 ) -> Finding:
     """A finding that fails. Without ``cause`` the check's own is taken."""
     return Finding(
-        Status.FAIL, message, hint, subject, Cause(cause) if cause else None, evidence or {}
+        Status.FAIL, message, hint, subject, Cause(cause) if cause else None, evidence or {}, id
     )
 
 
-def skip(message: str, *, subject: str = "", evidence: Evidence | None = None) -> Finding:
+def skip(
+    message: str, *, subject: str = "", evidence: Evidence | None = None, id: str = ""
+) -> Finding:
     """A finding that does not apply, or whose input is missing: says which."""
-    return Finding(Status.SKIP, message, subject=subject, evidence=evidence or {})
+    return Finding(Status.SKIP, message, subject=subject, evidence=evidence or {}, id=id)
 
 
 def unknown(
@@ -342,14 +353,15 @@ def unknown(
     subject: str = "",
     cause: Cause | str = Cause.VANTAGE,
     evidence: Evidence | None = None,
+    id: str = "",
 ) -> Finding:
     """A finding that could not be measured: says why."""
-    return Finding(Status.UNKNOWN, message, hint, subject, Cause(cause), evidence or {})
+    return Finding(Status.UNKNOWN, message, hint, subject, Cause(cause), evidence or {}, id)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A Finding with its check. Made by the runner alone."""
+    """A Finding with its check, ``finding`` being its id. Made by the runner alone."""
 
     check: str
     status: Status
@@ -360,6 +372,7 @@ class Result:
     evidence: Evidence = field(default_factory=dict)
     reference: str = ""
     duration_ms: float = 0.0
+    finding: str = ""
 
 
 # --- reports ---------------------------------------------------------------------------------

@@ -91,6 +91,7 @@ def result_object(result: Result) -> dict[str, object]:
     """A result as it stands in a document."""
     return {
         "check": result.check,
+        "finding": result.finding,
         "status": result.status,
         "subject": result.subject,
         "message": result.message,

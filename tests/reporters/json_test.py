@@ -34,7 +34,7 @@ HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\U0010ffff]")
 def target(name: str = "example.com", **evidence: object) -> TargetReport:
     """A target with one result and this evidence."""
     found = Result(
-        "tcp", Status.FAIL, "silent", "open it", "S", Cause.FIREWALL, evidence, "RFC", 1.26
+        "tcp", Status.FAIL, "silent", "open it", "S", Cause.FIREWALL, evidence, "RFC", 1.26, "quiet"
     )
     return TargetReport(name, "example.com", (443,), Verdict.NOT_READY, 800.149, (found,))
 
@@ -81,6 +81,7 @@ def test_the_document_says_what_the_report_holds() -> None:
                 "results": [
                     {
                         "check": "tcp",
+                        "finding": "quiet",
                         "status": "fail",
                         "subject": "S",
                         "message": "silent",
