@@ -1,8 +1,9 @@
 """Checks that are programs of their own: JSON in, a Finding's JSON or a Nagios line out.
 
 The program gets ``{"schema_version", "target", "observations"}`` on stdin. It answers with one JSON
-object or a list of them (``status``, ``message``, and any of ``hint``, ``subject``, ``cause``,
-``evidence``), or like a monitoring plugin: a line of text, and 0, 1, 2 or 3 as its exit code.
+object or a list of them (``status``, ``message``, and any of ``finding``, ``hint``, ``subject``,
+``cause``, ``evidence``), or like a monitoring plugin: a line of text, and 0, 1, 2 or 3 as its exit
+code.
 """
 
 from __future__ import annotations
@@ -130,4 +131,5 @@ def _finding(said: Mapping[str, Any]) -> Finding:
         str(said.get("subject", "")),
         Cause(cause) if cause else None,
         dict(said.get("evidence", {})),
+        str(said.get("finding", "")),
     )

@@ -6,7 +6,7 @@ Statuses and verdicts say what is, and stay as they are. The gate only decides w
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Protocol
@@ -168,16 +168,3 @@ def _names(waiver: Waiver, names: Iterable[str]) -> bool:
 
 def _speaks_of(waiver: Waiver, result: Result) -> bool:
     return waiver.check == result.check and waiver.subject in {"", result.subject}
-
-
-def agreed(result: Result) -> Mapping[str, str]:
-    """A waiver's state, reason, owner and last day, for programs; empty without a waiver."""
-    if result.waived is None:
-        return {}
-    waiver = result.waived.waiver
-    return {
-        "state": result.waived.term,
-        "reason": waiver.reason,
-        "owner": waiver.owner,
-        "expires": waiver.expires.isoformat(),
-    }

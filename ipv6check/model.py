@@ -284,7 +284,11 @@ Evidence = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check returns. ``message`` is one line of what is, ``hint`` one of what to do."""
+    """What a check returns. ``message`` is one line of what is, ``hint`` one of what to do.
+
+    ``id`` names which of the findings that its check can give this is: a short word such as
+    ``refused``, by which programs know it whatever the message says. Empty where it has none.
+    """
 
     status: Status
     message: str
@@ -292,15 +296,18 @@ class Finding:
     subject: str = ""
     cause: Cause | None = None
     evidence: Evidence = field(default_factory=dict)
+    id: str = ""
 
 
 # What one check has to say of one target.
 Findings = tuple[Finding, ...]
 
 
-def ok(message: str, *, subject: str = "", evidence: Evidence | None = None) -> Finding:
+def ok(
+    message: str, *, subject: str = "", evidence: Evidence | None = None, id: str = ""
+) -> Finding:
     """A finding that passes."""
-    return Finding(Status.PASS, message, subject=subject, evidence=evidence or {})
+    return Finding(Status.PASS, message, subject=subject, evidence=evidence or {}, id=id)
 
 
 def warn(
@@ -310,10 +317,11 @@ def warn(
     subject: str = "",
     cause: Cause | str | None = None,
     evidence: Evidence | None = None,
+    id: str = "",
 ) -> Finding:
     """A finding that degrades. Without ``cause`` the check's own is taken."""
     return Finding(
-        Status.WARN, message, hint, subject, Cause(cause) if cause else None, evidence or {}
+        Status.WARN, message, hint, subject, Cause(cause) if cause else None, evidence or {}, id
     )
 
 
@@ -324,16 +332,19 @@ def fail(
     subject: str = "",
     cause: Cause | str | None = None,
     evidence: Evidence | None = None,
+    id: str = "",
 ) -> Finding:
     """A finding that fails. Without ``cause`` the check's own is taken."""
     return Finding(
-        Status.FAIL, message, hint, subject, Cause(cause) if cause else None, evidence or {}
+        Status.FAIL, message, hint, subject, Cause(cause) if cause else None, evidence or {}, id
     )
 
 
-def skip(message: str, *, subject: str = "", evidence: Evidence | None = None) -> Finding:
+def skip(
+    message: str, *, subject: str = "", evidence: Evidence | None = None, id: str = ""
+) -> Finding:
     """A finding that does not apply, or whose input is missing: says which."""
-    return Finding(Status.SKIP, message, subject=subject, evidence=evidence or {})
+    return Finding(Status.SKIP, message, subject=subject, evidence=evidence or {}, id=id)
 
 
 def unknown(
@@ -343,9 +354,10 @@ def unknown(
     subject: str = "",
     cause: Cause | str = Cause.VANTAGE,
     evidence: Evidence | None = None,
+    id: str = "",
 ) -> Finding:
     """A finding that could not be measured: says why."""
-    return Finding(Status.UNKNOWN, message, hint, subject, Cause(cause), evidence or {})
+    return Finding(Status.UNKNOWN, message, hint, subject, Cause(cause), evidence or {}, id)
 
 
 # --- what a team agreed on -------------------------------------------------------------------
@@ -405,8 +417,8 @@ class Note:
 class Result:
     """A Finding with its check. Made by the runner alone; the gate adds what is agreed on it.
 
-    ``status`` says what is, ``excused`` whether a gate lets it pass all the same: it is waived, or
-    the baseline has it already (``known``).
+    ``finding`` is the Finding's id. ``status`` says what is, ``excused`` whether a gate lets it
+    pass all the same: it is waived, or the baseline has it already (``known``).
     """
 
     check: str
@@ -418,6 +430,7 @@ class Result:
     evidence: Evidence = field(default_factory=dict)
     reference: str = ""
     duration_ms: float = 0.0
+    finding: str = ""
     waived: Waived | None = None
     known: bool = False
 
@@ -435,11 +448,12 @@ class Result:
 class TargetReport:
     """All results of one target, ordered by check.
 
-    ``verdict`` says what is, ``gating`` is the verdict without what is excused. ``service`` and
-    ``owner`` are empty where the target belongs to none. ``place``: where the target was named,
-    None on a command line. ``requires`` is what the service requires of the vantage: any, ipv6 or
-    dual-stack; ``optional`` are the checks whose unknown leaves the verdict alone. ``facts`` are
-    its observations, by the names of their probes, where the run keeps them.
+    ``verdict`` says what is, ``gating`` is the verdict without what is excused, None where no gate
+    looked at it. ``service`` and ``owner`` are empty where the target belongs to none. ``place``:
+    where the target was named, None on a command line. ``requires`` is what the service requires
+    of the vantage: any, ipv6 or dual-stack; ``optional`` are the checks whose unknown leaves the
+    verdict alone. ``facts`` are its observations, by the names of their probes, where the run keeps
+    them.
     """
 
     target: str
@@ -448,7 +462,7 @@ class TargetReport:
     verdict: Verdict
     duration_ms: float
     results: tuple[Result, ...]
-    gating: Verdict = Verdict.READY
+    gating: Verdict | None = None
     service: str = ""
     owner: str = ""
     place: Place | None = None

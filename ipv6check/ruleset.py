@@ -145,6 +145,7 @@ def examine(
             else finding.cause or Cause.FIREWALL,
             finding.evidence,
             REFERENCE,
+            finding=finding.id,
         )
         for finding in seen.findings
     )

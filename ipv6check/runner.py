@@ -270,6 +270,7 @@ def _result(check: Check, finding: Finding, settings: Settings, duration_ms: flo
         evidence=finding.evidence,
         reference=check.reference,
         duration_ms=duration_ms,
+        finding=printable(finding.id),
     )
 
 

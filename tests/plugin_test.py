@@ -408,9 +408,10 @@ def test_an_executable_sees_what_checks_see(tmp_path: Path) -> None:
 
 def test_an_executable_may_answer_in_json(tmp_path: Path) -> None:
     """One object, or a list of them, with the fields of a Finding."""
-    one_object = '{"status": "fail", "message": "m", "hint": "h", "subject": "s", "cause": "host"}'
+    one_object = '{"status": "fail", "message": "m", "hint": "h", "subject": "s", "cause": "host", '
+    one_object += '"finding": "shut"}'
     path = program(tmp_path, "says", f"echo '{one_object}'; exit 2")
-    assert asked(path) == [fail("m", hint="h", subject="s", cause="host")]
+    assert asked(path) == [fail("m", hint="h", subject="s", cause="host", id="shut")]
     several = '[{"status":"pass","message":"m","evidence":{"a":1}},{"status":"warn","message":"n"}]'
     path = program(tmp_path, "says", f"echo '{several}'")
     assert asked(path) == [ok("m", evidence={"a": 1}), warn("n")]

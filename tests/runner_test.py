@@ -541,13 +541,14 @@ def test_a_finding_becomes_a_result() -> None:
         await asyncio.sleep(0.02)
         return 1
 
-    found = fail("it is", hint="mend it", subject="[::1]:443", evidence={"elapsed_ms": 3.0})
+    evidence = {"elapsed_ms": 3.0}
+    found = fail("it is", hint="mend it", subject="[::1]:443", evidence=evidence, id="refused")
     judging = Check(always(found), "About.", "RFC 4890", Cause.NETWORK, FACT, "a", Path("a.py"))
     done = Examined(FakeNet(), plan(fact, judging))("a.example:8443")
     report = done.report("a.example:8443")
     (result,) = report.results
-    assert (result.check, result.status, result.message, result.hint, result.subject) == (
-        "a",
+    assert (result.check, result.finding) == ("a", "refused")
+    assert (result.status, result.message, result.hint, result.subject) == (
         "fail",
         "it is",
         "mend it",
@@ -608,9 +609,10 @@ def test_the_profile_grades(profile: str, status: Status, verdict: Verdict) -> N
 def test_text_of_the_network_is_made_harmless() -> None:
     """Law 8: no control character of a finding, or of the target's text, gets into a report."""
     evil = "a\x1b[31m\r\nb\u202e"
-    simple = plan(one, check("a", always(fail(evil, hint=evil, subject=evil)), *FACT))
+    found = fail(evil, hint=evil, subject=evil, id=evil)
+    simple = plan(one, check("a", always(found), *FACT))
     (result,) = Examined(FakeNet(), simple)("a.example").report("a.example").results
-    for text in (result.message, result.hint, result.subject):
+    for text in (result.message, result.hint, result.subject, result.finding):
         assert text.isprintable()
 
 

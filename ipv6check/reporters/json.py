@@ -15,6 +15,7 @@ from types import NoneType
 
 from ipv6check.model import (
     SCHEMA_VERSION,
+    Note,
     Result,
     RunInfo,
     Status,
@@ -57,6 +58,8 @@ def tail(summary: Summary, run: RunInfo, _style: Style) -> str:
         "vantage": vantage_object(run.vantage),
         "verdict": summary.verdict,
         "counts": {status: summary.counts.get(status, 0) for status in Status},
+        "gate": summary.gate,
+        "notes": [note_object(note) for note in summary.notes],
         "interrupted": summary.interrupted,
         "duration_ms": _rounded(summary.duration_ms, 1),
     }
@@ -70,9 +73,24 @@ def target_object(report: TargetReport) -> dict[str, object]:
         "host": report.host,
         "ports": report.ports,
         "verdict": report.verdict,
+        **_agreed_on_target(report),
         "duration_ms": _rounded(report.duration_ms, 1),
         "results": [result_object(result) for result in report.results],
     }
+
+
+def _agreed_on_target(report: TargetReport) -> dict[str, object]:
+    """Whose it is, and what its verdict would be without what is excused, where that differs."""
+    whose = {"service": report.service, "owner": report.owner}
+    told: dict[str, object] = {key: name for key, name in whose.items() if name}
+    excused = any(result.excused for result in report.results)
+    return told | {"gating": report.gating} if excused else told
+
+
+def note_object(note: Note) -> dict[str, object]:
+    """A note as it stands in a document; file and line where it has a place."""
+    at = note.place
+    return {"text": note.text} | ({} if at is None else {"file": at.file, "line": at.line})
 
 
 def vantage_object(vantage: Vantage) -> dict[str, object]:
@@ -91,6 +109,7 @@ def result_object(result: Result) -> dict[str, object]:
     """A result as it stands in a document."""
     return {
         "check": result.check,
+        "finding": result.finding,
         "status": result.status,
         "subject": result.subject,
         "message": result.message,
@@ -99,6 +118,23 @@ def result_object(result: Result) -> dict[str, object]:
         "evidence": plain(result.evidence) if result.evidence else {},
         "reference": result.reference,
         "duration_ms": _rounded(result.duration_ms, 1),
+        **_agreed_on(result),
+    }
+
+
+def _agreed_on(result: Result) -> dict[str, object]:
+    """The waiver that speaks of it, and whether the baseline has it already."""
+    told: dict[str, object] = {"known": True} if result.known else {}
+    if result.waived is None:
+        return told
+    waiver = result.waived.waiver
+    return told | {
+        "waiver": {
+            "state": result.waived.term,
+            "reason": waiver.reason,
+            "owner": waiver.owner,
+            "expires": waiver.expires.isoformat(),
+        }
     }
 
 

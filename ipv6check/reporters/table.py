@@ -28,12 +28,14 @@ from ipv6check.model import (
     Status,
     Summary,
     TargetReport,
+    Term,
     Vantage,
     Verdict,
     printable,
 )
 from ipv6check.reporters import Style
 from ipv6check.reporters.json import plain
+from ipv6check.wording import count
 
 ORDERED = True
 
@@ -72,6 +74,8 @@ _VERDICT_LOOKS = {
     Verdict.READY: _LOOKS[Status.PASS],
 }
 
+_LET_PASS = frozenset({Verdict.READY, Verdict.DEGRADED})
+
 # Many checks that say the same (nothing to look at, nothing to look with) share one row.
 _SHARED = {Status.SKIP: "skipped", Status.UNKNOWN: "unknown"}
 
@@ -85,6 +89,7 @@ class _Row:
     text: str
     hint: str = ""
     cause: str = ""
+    agreed: str = ""
     facts: str = ""
     drawn: Evidence = field(default_factory=dict, compare=False)
 
@@ -109,9 +114,11 @@ def target(report: TargetReport, _run: RunInfo, style: Style) -> str:
 
 def tail(summary: Summary, run: RunInfo, style: Style) -> str:
     """What ails the vantage, if anything; then one line for the whole run."""
+    notes = _notes(summary, style)
     if style.quiet and summary.verdict is Verdict.READY and not summary.interrupted:
-        return ""
+        return _paint(notes, style) if notes else ""
     lines = [Text()] if style.many else []
+    lines += notes
     lines += _vantage_note(run.vantage, style) if summary.blind else []
     lines += _pack(_closing(summary, run.vantage, style), style)
     return _paint(lines, style)
@@ -143,6 +150,8 @@ def _header(report: TargetReport, style: Style) -> list[Text]:
         bold = ""  # what needs nobody does not shout
     else:
         word = word.upper()
+    if report.gating in _LET_PASS and report.verdict is Verdict.NOT_READY:
+        word += ", excused"
     prefix = Text.assemble((f"{_mark(look, style)} ", look.colour))
     name = _clean(report.target, style)
     host = _clean(report.host, style)
@@ -172,9 +181,20 @@ def _row(result: Result, report: TargetReport, style: Style) -> _Row:
         _clean(text, style),
         _clean(result.hint, style),
         "" if at_rest or result.cause is None else result.cause,
+        _clean(_agreed(result), style),
         _clean(_facts(result), style) if style.verbose else "",
         _drawn(result.evidence, style) if _has_pictures(result, style) else {},
     )
+
+
+def _agreed(result: Result) -> str:
+    """What the baseline or a waiver says of it."""
+    if result.waived is None:
+        return "known: the baseline has it already" if result.known else ""
+    waiver = result.waived.waiver
+    ended = result.waived.term is Term.EXPIRED
+    word = "waiver expired on" if ended else "waived until"
+    return f"{word} {waiver.expires} by {waiver.owner}: {waiver.reason}"
 
 
 def _drawn(evidence: Evidence, style: Style) -> Evidence:
@@ -289,6 +309,8 @@ def _below(row: _Row, indent: int, style: Style) -> list[Text]:
     if row.hint:
         arrow = Text(" " * indent + ("→ " if style.unicode else "> "), "dim")
         lines += _beside(arrow, row.hint, Text(), style, "dim")
+    if row.agreed:
+        lines += _beside(Text(" " * indent), row.agreed, Text(), style)
     room = max(_block_width(style) - indent, 1)
     most = None if style.verbose else WORST_CLIENTS
     drawn = pictures(row.drawn, room, unicode=style.unicode, most=most)
@@ -333,10 +355,24 @@ def _vantage_note(vantage: Vantage, style: Style) -> list[Text]:
     return _beside(mark, _clean(text, style), Text(), style, look.colour)
 
 
+def _notes(summary: Summary, style: Style) -> list[Text]:
+    """What is to be said of the run, a paragraph each."""
+    look = _LOOKS[Status.WARN]
+    lines: list[Text] = []
+    for note in summary.notes:
+        at = f"{note.place.file}:{note.place.line}: " if note.place else ""
+        mark = Text(f"{_mark(look, style)} ", look.colour)
+        lines += _beside(mark, _clean(f"{at}{note.text}", style), Text(), style)
+    return lines
+
+
 def _closing(summary: Summary, vantage: Vantage, style: Style) -> list[Text]:
     """The parts of the last line."""
     parts = [Text("interrupted", "bold yellow")] if summary.interrupted else []
     parts.append(_tally(summary.verdicts))
+    if summary.excused:
+        excused = count(summary.excused, "finding", "findings")
+        parts.append(Text(f"gate {summary.gate}, {excused} excused"))
     parts.append(Text(_duration(summary.duration_ms)))
     places = [] if vantage.kind == "local" else [vantage.name]
     places += [vantage.source_ipv6] if vantage.source_ipv6 else []

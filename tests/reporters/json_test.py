@@ -3,25 +3,34 @@
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from enum import Enum, IntEnum
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipv6check import schema
 from ipv6check.model import (
     Cause,
     Failure,
+    Gate,
     Kind,
+    Note,
+    Place,
     Report,
     Result,
     RunInfo,
     Status,
     Summary,
     TargetReport,
+    Term,
     Vantage,
     Verdict,
+    Waived,
+    Waiver,
 )
 from ipv6check.reporters import Stream, Style, load, render
 from ipv6check.reporters.json import plain
@@ -34,7 +43,7 @@ HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\U0010ffff]")
 def target(name: str = "example.com", **evidence: object) -> TargetReport:
     """A target with one result and this evidence."""
     found = Result(
-        "tcp", Status.FAIL, "silent", "open it", "S", Cause.FIREWALL, evidence, "RFC", 1.26
+        "tcp", Status.FAIL, "silent", "open it", "S", Cause.FIREWALL, evidence, "RFC", 1.26, "quiet"
     )
     return TargetReport(name, "example.com", (443,), Verdict.NOT_READY, 800.149, (found,))
 
@@ -70,6 +79,8 @@ def test_the_document_says_what_the_report_holds() -> None:
         },
         "verdict": "not-ready",
         "counts": {"pass": 0, "warn": 0, "fail": 1, "skip": 0, "unknown": 0, "error": 0},
+        "gate": "passed",
+        "notes": [],
         "interrupted": False,
         "targets": [
             {
@@ -81,6 +92,7 @@ def test_the_document_says_what_the_report_holds() -> None:
                 "results": [
                     {
                         "check": "tcp",
+                        "finding": "quiet",
                         "status": "fail",
                         "subject": "S",
                         "message": "silent",
@@ -185,3 +197,33 @@ def test_any_text_survives_and_is_harmless(name: str, evidence: dict[str, object
     read = json.loads(text)["targets"][0]
     assert read["target"] == name
     assert set(read["results"][0]["evidence"]["it"]) == set(evidence)
+
+
+def test_what_is_agreed_stands_beside_what_is() -> None:
+    """A waived fail is a fail, with the waiver; the gate and its notes are the document's."""
+    waiver = Waiver("tcp", "*", "moves in January", "ops", date(2027, 1, 31))
+    told = target()
+    waived = replace(told.results[0], waived=Waived(waiver, Term.ACTIVE, 71), known=True)
+    excused = replace(
+        told, results=(waived,), gating=Verdict.READY, service="shop", owner="team-shop"
+    )
+    notes = (Note("ends soon", Place("ipv6check.toml", 7)), Note("by itself"))
+    end = replace(report(excused).summary, gate=Gate.PASSED, excused=1, notes=notes)
+    read = json.loads(render(Report(RUN, [excused], end), JSON, Style()))
+    (first,) = read["targets"]
+    assert (first["verdict"], first["gating"]) == ("not-ready", "ready")
+    assert (first["service"], first["owner"]) == ("shop", "team-shop")
+    (result,) = first["results"]
+    assert (result["status"], result["known"]) == ("fail", True)
+    assert result["waiver"] == {
+        "state": "active",
+        "reason": "moves in January",
+        "owner": "ops",
+        "expires": "2027-01-31",
+    }
+    assert read["gate"] == "passed"
+    assert read["notes"] == [
+        {"text": "ends soon", "file": "ipv6check.toml", "line": 7},
+        {"text": "by itself"},
+    ]
+    jsonschema.validate(read, json.loads(schema.text()))

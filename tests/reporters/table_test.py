@@ -2,6 +2,8 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
+from datetime import date
 from itertools import product
 from typing import Any
 
@@ -12,15 +14,21 @@ from rich.cells import cell_len
 
 from ipv6check.model import (
     Cause,
+    Gate,
     Kind,
+    Note,
+    Place,
     Report,
     Result,
     RunInfo,
     Status,
     Summary,
     TargetReport,
+    Term,
     Vantage,
     Verdict,
+    Waived,
+    Waiver,
     worst,
 )
 from ipv6check.reporters import Stream, Style, formats, load, render
@@ -394,3 +402,41 @@ def test_no_drawing_is_wider_than_the_terminal(style: Style) -> None:
     text = render(report(MASKED), TABLE, style)
     assert all(cell_len(line) <= style.width for line in text.splitlines())
     assert "\x1b" not in text
+
+
+def agreed(expires: date, term: Term) -> Report:
+    """One target whose only fault somebody has agreed on."""
+    waiver = Waiver("tcp", "*", "moves in \x1b[31mJanuary", "ops", expires)
+    found = replace(result("tcp", "fail", "is silent"), waived=Waived(waiver, term, 5))
+    gating = Verdict.NOT_READY if term is Term.EXPIRED else Verdict.READY
+    told = replace(of("shop.example", Verdict.NOT_READY, found), gating=gating)
+    note = Note("the waiver ends soon", Place("ipv6check.toml", 7))
+    excused = 0 if term is Term.EXPIRED else 1
+    gate = Gate.FAILED if term is Term.EXPIRED else Gate.PASSED
+    return report(told, gate=gate, excused=excused, notes=(note,))
+
+
+def test_a_waived_finding_says_so() -> None:
+    """It is still a fault, at the verdict stands that it is excused, and in the end who passes."""
+    text = shown(agreed(date(2027, 1, 31), Term.EXPIRING), width=100)
+    assert line_with(text, "shop.example").endswith("NOT READY, excused")
+    said = line_with(text, "waived until").strip()
+    assert said == r"waived until 2027-01-31 by ops: moves in \x1b[31mJanuary"
+    assert "gate passed, 1 finding excused" in text
+    assert line_with(text, "ends soon") == "! ipv6check.toml:7: the waiver ends soon"
+    assert "the waiver ends soon" in shown(agreed(date(2027, 1, 31), Term.ACTIVE), quiet=True)
+
+
+def test_an_expired_waiver_says_so() -> None:
+    """Then nothing is excused."""
+    text = shown(agreed(date(2026, 1, 31), Term.EXPIRED), width=100)
+    assert line_with(text, "shop.example").endswith(" NOT READY")
+    assert "waiver expired on 2026-01-31 by ops" in text
+    assert "excused" not in text
+
+
+def test_what_the_baseline_knows_says_so() -> None:
+    """It was so before."""
+    found = replace(result("tcp", "fail", "is silent"), known=True)
+    text = shown(report(of("shop.example", Verdict.NOT_READY, found), excused=1))
+    assert "known: the baseline has it already" in text
