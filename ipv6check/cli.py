@@ -169,11 +169,13 @@ def _check(**given: Any) -> None:
     targets = given.pop("targets") or []
     input_path = given.pop("input")
     options = config.load(given, os.environ, Path.cwd(), formats())
-    if not targets and input_path is None:
-        if not options.profile.target:
-            raise TargetError("no target: name one, or a file of them with -i")
-        targets = [options.profile.target]
-    sys.exit(session.check(options, [parse(text) for text in targets], input_path))
+    named = [target for text in targets for target in options.named(parse(text))]
+    if not named and input_path is None:
+        own = options.profile.target
+        named = [parse(own)] if own else [*options.targets]
+        if not named:
+            raise TargetError("no target: name one, a file of them with -i, or services in a file")
+    sys.exit(session.check(options, named, input_path))
 
 
 def _with_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -16,8 +16,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ipv6check.model import Profile, Settings, Status
+from ipv6check.model import Place, Profile, Settings, Status, Waiver
 from ipv6check.target import (
+    Target,
     TargetError,
     address,
     address_and_port,
@@ -125,7 +126,7 @@ class ConfigError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Source:
     """Where a text stands, and what its reader has to know of that.
 
     ``name`` begins the error's line: ``--timeout``, ``IPV6CHECK_TIMEOUT``,
@@ -140,7 +141,7 @@ class Place:
 
 
 # Raises ValueError with what is wrong, as the end of a sentence that begins with the text.
-Reader = Callable[[str, Place], object]
+Reader = Callable[[str, Source], object]
 # By the names of the fields of Options.
 Values = dict[str, object]
 
@@ -161,14 +162,14 @@ class Option:
     in_file: bool = True
 
 
-def _boolean(text: str, _place: Place) -> bool:
+def _boolean(text: str, _source: Source) -> bool:
     if text.lower() not in _SWITCH:
         raise ValueError("is neither true nor false")
     return _SWITCH[text.lower()]
 
 
 def _seconds(limit: int) -> Reader:
-    def read(text: str, _place: Place) -> float:
+    def read(text: str, _source: Source) -> float:
         # inf, nan and 1_000 are floats to Python, and durations to nobody.
         if not _DECIMAL.fullmatch(text) or not 0 < float(text) <= limit:
             raise ValueError(f"is not a number of seconds above 0 and up to {limit}")
@@ -178,7 +179,7 @@ def _seconds(limit: int) -> Reader:
 
 
 def _whole(low: int, high: int) -> Reader:
-    def read(text: str, _place: Place) -> int:
+    def read(text: str, _source: Source) -> int:
         if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
             raise ValueError(f"is not a whole number from {low} to {high}")
         return int(text)
@@ -187,7 +188,7 @@ def _whole(low: int, high: int) -> Reader:
 
 
 def _milliseconds(low: int, high: int) -> Reader:
-    def read(text: str, _place: Place) -> float:
+    def read(text: str, _source: Source) -> float:
         if not _DECIMAL.fullmatch(text) or not low <= float(text) <= high:
             raise ValueError(f"is not a number of milliseconds from {low} to {high}")
         return float(text)
@@ -196,7 +197,7 @@ def _milliseconds(low: int, high: int) -> Reader:
 
 
 def _choice(*names: str) -> Reader:
-    def read(text: str, _place: Place) -> str:
+    def read(text: str, _source: Source) -> str:
         if text not in names:
             raise ValueError(f"is not one of {', '.join(names)}")
         return text
@@ -204,23 +205,23 @@ def _choice(*names: str) -> Reader:
     return read
 
 
-def _profile(text: str, _place: Place) -> Profile:
+def _profile(text: str, _source: Source) -> Profile:
     if text not in PROFILES:
         raise ValueError(f"is not a profile: {', '.join(PROFILES)}")
     return PROFILES[text]
 
 
-def _check_name(text: str, _place: Place) -> str:
+def _check_name(text: str, _source: Source) -> str:
     if not _CHECK_NAME.fullmatch(text):
         raise ValueError("is not the name of a check")
     return text
 
 
-def _port(text: str, _place: Place) -> int:
+def _port(text: str, _source: Source) -> int:
     return port_number(text)
 
 
-def _resolve(text: str, _place: Place) -> tuple[str, str]:
+def _resolve(text: str, _source: Source) -> tuple[str, str]:
     host, _, rest = text.partition(":")
     if not host or not rest:
         raise ValueError("is not HOST:ADDR")
@@ -243,42 +244,42 @@ def _begins_with_port(text: str) -> bool:
     return whole.is_reserved and not rest.is_reserved and not rest.is_multicast
 
 
-def _nameserver(text: str, _place: Place) -> str:
+def _nameserver(text: str, _source: Source) -> str:
     server, port = address_and_port(text, default=53)
     return server if port == 53 else endpoint(server, port)
 
 
-def _control(text: str, _place: Place) -> str:
+def _control(text: str, _source: Source) -> str:
     return ipv6_address(text)
 
 
-def _path(text: str, place: Place) -> Path:
+def _path(text: str, source: Source) -> Path:
     if not text or "\0" in text:
         raise ValueError("is not a path")
-    return place.base / text
+    return source.base / text
 
 
-def _code_directory(text: str, place: Place) -> Path:
-    if not place.named:
+def _code_directory(text: str, source: Source) -> Path:
+    if not source.named:
         raise ValueError(f"is code to run, and {FILE} was only found here: name it with --config")
-    return _path(text, place)
+    return _path(text, source)
 
 
-def _format(text: str, place: Place) -> str:
-    if text not in place.formats:
-        raise ValueError(f"is not one of {', '.join(place.formats)}")
+def _format(text: str, source: Source) -> str:
+    if text not in source.formats:
+        raise ValueError(f"is not one of {', '.join(source.formats)}")
     return text
 
 
-def _save(text: str, place: Place) -> tuple[str, Path]:
+def _save(text: str, source: Source) -> tuple[str, Path]:
     name, equals, where = text.partition("=")
     if not equals or where in {"", "-"}:
         raise ValueError("is not FORMAT=PATH")
-    if name not in place.formats:
-        raise ValueError(f"names a format that is not one of {', '.join(place.formats)}")
-    path = _path(where, place)
+    if name not in source.formats:
+        raise ValueError(f"names a format that is not one of {', '.join(source.formats)}")
+    path = _path(where, source)
     # Whoever wrote a file that was only found here must not choose which of the user's is lost.
-    if not place.named and not _inside(path, place.base):
+    if not source.named and not _inside(path, source.base):
         raise ValueError(f"is outside, and {FILE} was only found here: name it with --config")
     return name, path
 
@@ -296,6 +297,25 @@ def _by_host(values: list[tuple[str, str]]) -> Mapping[str, tuple[str, ...]]:
     for host, ip in dict.fromkeys(values):
         hosts[host] = (*hosts.get(host, ()), ip)
     return hosts
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a team runs and answers for: a table ``[service.NAME]`` of the file.
+
+    ``profile`` and ``ports`` are None and empty where those of ``[check]`` hold. ``severity``: by
+    check, what becomes of its findings: fail, warn or off. ``vantage``: what the host that checks
+    must have for the verdict to count: any, ipv6 or dual-stack.
+    """
+
+    name: str
+    targets: tuple[Target, ...]
+    ports: tuple[int, ...] = ()
+    profile: Profile | None = None
+    owner: str = ""
+    severity: Mapping[str, str] = field(default_factory=dict)
+    vantage: str = "any"
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -513,6 +533,19 @@ class Options:
         default=False,
         metadata={"option": Option(_boolean, "", "Show the evidence too.", "boolean")},
     )
+    # Of the file alone.
+    services: tuple[Service, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The targets of all services."""
+        return tuple(target for service in self.services for target in service.targets)
+
+    def named(self, target: Target) -> tuple[Target, ...]:
+        """A target that somebody names: as it stands in the services, or else as it is."""
+        known = (each for each in self.targets if replace(each, service="").key == target.key)
+        return tuple(known) or (target,)
 
     @property
     def controls(self) -> tuple[str, ...]:
@@ -542,8 +575,20 @@ class Options:
         )
 
 
+def profile_of(service: Service, options: Options) -> Profile:
+    """The profile that a service is judged by: its own or that of the run, with its severities."""
+    profile = service.profile or options.profile
+    off = {check for check, severity in service.severity.items() if severity == "off"}
+    graded = {check: Status(word) for check, word in service.severity.items() if word != "off"}
+    return replace(profile, without=profile.without | off, graded={**profile.graded, **graded})
+
+
 OPTIONS: Mapping[str, Option] = MappingProxyType(
-    {item.name.replace("_", "-"): item.metadata["option"] for item in fields(Options)}
+    {
+        item.name.replace("_", "-"): item.metadata["option"]
+        for item in fields(Options)
+        if "option" in item.metadata
+    }
 )
 _FILE_KEYS = tuple(name for name, option in OPTIONS.items() if option.in_file)
 # By what follows the prefix.
@@ -568,7 +613,7 @@ def load(
     Raises:
         ConfigError: one of them is unknown or not acceptable, or the file cannot be read.
     """
-    here = Place("", cwd, formats)
+    here = Source("", cwd, formats)
     from_flags = _from_flags(flags, here)
     from_env = _from_environment(env, here)
     config = from_flags.get("config", from_env.get("config"))
@@ -584,7 +629,7 @@ def load(
     return Options(**values)
 
 
-def _from_flags(flags: Mapping[str, object | None], here: Place) -> Values:
+def _from_flags(flags: Mapping[str, object | None], here: Source) -> Values:
     values: Values = {}
     for key, given in flags.items():
         name = key.replace("_", "-")
@@ -594,7 +639,7 @@ def _from_flags(flags: Mapping[str, object | None], here: Place) -> Values:
     return values
 
 
-def _from_environment(env: Mapping[str, str], here: Place) -> Values:
+def _from_environment(env: Mapping[str, str], here: Source) -> Values:
     values: Values = {}
     for variable in sorted(name for name in env if name.startswith(PREFIX)):
         suffix = variable.removeprefix(PREFIX)
@@ -610,22 +655,22 @@ def _from_environment(env: Mapping[str, str], here: Place) -> Values:
     return values
 
 
-def _set(values: Values, name: str, texts: list[str], place: Place) -> None:
+def _set(values: Values, name: str, texts: list[str], source: Source) -> None:
     option = OPTIONS[name]
-    read = [_read(option, text, place) for text in texts]
+    read = [_read(option, text, source) for text in texts]
     values[name.replace("-", "_")] = option.join(read) if option.join else read[-1]
 
 
-def _read(option: Option, text: str, place: Place) -> object:
+def _read(option: Option, text: str, source: Source) -> object:
     try:
-        return option.read(text, place)
+        return option.read(text, source)
     except TargetError as error:  # a whole sentence already
-        raise ConfigError(f"{place.name}: {error}") from None
+        raise ConfigError(f"{source.name}: {error}") from None
     except ValueError as error:
-        raise ConfigError(f"{place.name}: {quoted(text)} {error}") from None
+        raise ConfigError(f"{source.name}: {quoted(text)} {error}") from None
 
 
-def _from_file(named: Path | None, here: Place) -> Values:
+def _from_file(named: Path | None, here: Source) -> Values:
     """What the file says; nothing where none was named and none is found."""
     path = here.base / FILE if named is None else named
     near = path.relative_to(here.base) if path.is_relative_to(here.base) else path
@@ -639,10 +684,10 @@ def _from_file(named: Path | None, here: Place) -> Values:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(f"{shown}: cannot be read: {reason}") from None
     file = _File(shown, content, _key_lines(content))
-    place = replace(here, base=path.parent, named=named is not None)
+    source = replace(here, base=path.parent, named=named is not None)
     values: Values = {}
     for key, given in file.options().items():
-        at = replace(place, name=f"{file.line(TABLE, key)}: [{TABLE}] {key}")
+        at = replace(source, name=f"{file.line(TABLE, key)}: [{TABLE}] {key}")
         if texts := _toml_texts(OPTIONS[key], given, at):
             _set(values, key, texts, at)
     return values
@@ -737,17 +782,17 @@ def _stranger(name: str, value: object) -> str:
     return f"{harmless(name)} is not a key{_nearest(name.replace('_', '-'), _FILE_KEYS)}"
 
 
-def _toml_texts(option: Option, value: object, place: Place) -> list[str]:
+def _toml_texts(option: Option, value: object, source: Source) -> list[str]:
     items = value if isinstance(value, list) and option.join else [value]
-    return [_toml_text(option.kind, item, place) for item in items]
+    return [_toml_text(option.kind, item, source) for item in items]
 
 
-def _toml_text(kind: str, value: object, place: Place) -> str:
+def _toml_text(kind: str, value: object, source: Source) -> str:
     found = _TOML_KINDS.get(type(value), "date or time")
     text = _scalar(value)
     if found != kind and (found, kind) != ("integer", "number"):
         shown = f" {quoted(text)}" if text else ""
-        raise ConfigError(f"{place.name}: expected {kind}, found {found}{shown}")
+        raise ConfigError(f"{source.name}: expected {kind}, found {found}{shown}")
     return text
 
 

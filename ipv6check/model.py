@@ -524,9 +524,10 @@ class Profile:
     """A named set of checks, ports and severities.
 
     ``ports``: empty for every port that listens. ``optional``: checks whose ``unknown`` leaves the
-    verdict alone. ``severity``: what a check's ``warn`` becomes, ``*`` for every check. ``checks``:
-    the only ones it runs, empty for all; ``without``: those that it does not. ``target``: what is
-    checked where the user names nothing, empty where there has to be a name.
+    verdict alone. ``severity``: what a check's ``warn`` becomes, ``*`` for every check; ``graded``:
+    what both its ``warn`` and its ``fail`` become. ``checks``: the only ones it runs, empty for
+    all; ``without``: those that it does not. ``target``: what is checked where the user names
+    nothing, empty where there has to be a name.
     """
 
     name: str
@@ -534,6 +535,7 @@ class Profile:
     ports: tuple[int, ...]
     optional: frozenset[str] = frozenset()
     severity: Mapping[str, Status] = field(default_factory=dict)
+    graded: Mapping[str, Status] = field(default_factory=dict)
     checks: frozenset[str] = frozenset()
     without: frozenset[str] = frozenset()
     target: str = ""
@@ -544,6 +546,8 @@ class Profile:
 
     def grade(self, check: str, status: Status) -> Status:
         """The status that this profile gives to a check's finding."""
+        if check in self.graded and status in {Status.WARN, Status.FAIL}:
+            return self.graded[check]
         if status is not Status.WARN:
             return status
         return self.severity.get(check, self.severity.get("*", status))

@@ -92,34 +92,60 @@ def check(*, reference: str = "", cause: str | Cause) -> Callable[[Judge], Check
     return decorate
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Every check that there is, by name, and every probe."""
+
+    checks: Mapping[str, Check]
+    probes: Mapping[str, Probe]
+
+    def plan(
+        self,
+        only: Iterable[str] = (),
+        skip: Iterable[str] = (),
+        profile: Profile | None = None,
+    ) -> Plan:
+        """The plan of a run. ``only`` names its checks, else the profile chooses, else it is all.
+
+        Raises PluginError for a name in ``only`` or ``skip`` that is no check.
+        """
+        wanted, unwanted = set(only), set(skip)
+        for name in sorted(wanted | unwanted):
+            self.require(name)
+        chosen = [
+            self.checks[name]
+            for name in sorted(self.checks)
+            if (name in wanted if wanted else profile is None or profile.runs(name))
+            and name not in unwanted
+        ]
+        return Plan(tuple(chosen), _needed(chosen, self.probes))
+
+    def require(self, name: str) -> None:
+        """Raises PluginError where there is no check of this name."""
+        if name not in self.checks:
+            raise PluginError(f'"{name}" is not a check{nearest(name, self.checks)}')
+
+
+def find(directories: Iterable[Path] = ()) -> Found:
+    """Shipped checks, then those of private directories; a same-named file replaces.
+
+    Raises PluginError for a broken file or an unknown input.
+    """
+    probes = _probes()
+    found: dict[str, Check] = {}
+    for directory in (shipped_directory(), *directories):
+        found.update({item.id: item for item in _load_directory(directory, probes)})
+    return Found(found, probes)
+
+
 def load(
     directories: Iterable[Path] = (),
     only: Iterable[str] = (),
     skip: Iterable[str] = (),
     profile: Profile | None = None,
 ) -> Plan:
-    """The plan of a run: shipped checks, then private directories; a same-named file replaces.
-
-    A profile chooses among the checks where ``only`` names none; without one they are all in.
-
-    Raises PluginError for a broken file, an unknown input, or a name in ``only`` or ``skip`` that
-    is no check.
-    """
-    probes = _probes()
-    found: dict[str, Check] = {}
-    for directory in (shipped_directory(), *directories):
-        found.update({item.id: item for item in _load_directory(directory, probes)})
-    wanted, unwanted = set(only), set(skip)
-    for name in sorted(wanted | unwanted):
-        if name not in found:
-            raise PluginError(f'"{name}" is not a check{nearest(name, found)}')
-    chosen = [
-        found[name]
-        for name in sorted(found)
-        if (name in wanted if wanted else profile is None or profile.runs(name))
-        and name not in unwanted
-    ]
-    return Plan(tuple(chosen), _needed(chosen, probes))
+    """The plan of a run with these directories. Raises PluginError."""
+    return find(directories).plan(only, skip, profile)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

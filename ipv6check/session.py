@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ipv6check import __version__, plugin, reporters
-from ipv6check.config import Options
+from ipv6check.config import Options, profile_of
 from ipv6check.eyeballs import clients
 from ipv6check.gate import Gatekeeper
 from ipv6check.model import Gate, RunInfo, Settings, Summary, TargetReport
@@ -86,17 +86,19 @@ def check(
     """
     settings = _with_rules(options)
     clients.load(settings.clients_dirs)
-    plan = plugin.load(options.checks_dir, settings.only, settings.skip, settings.profile)
+    found = plugin.find(options.checks_dir)
+    _know_checks(options, found)
     seen = Seen()
     distinct = [target for target in targets if seen.add(target)]
     stream = None
     if input_path is not None:
-        name = "standard input" if input_path == "-" else input_path
-        stream = TargetStream(open_input(input_path), name, _complain, seen)
+        name, file = (input_path, input_path) if input_path != "-" else ("standard input", "")
+        stream = TargetStream(open_input(input_path), name, _complain, seen, file)
     named = Named(distinct, stream)
     settings = replace(settings, brief=named.total is None or named.total > FEW_TARGETS)
-    assignments = {"": Assignment(plan, settings)}
-    keeper = Gatekeeper(options.fail_on, options.on_unknown)
+    assignments = _assignments(options, settings, found)
+    whole = bool(options.services) and {*distinct} >= {*options.targets}
+    keeper = Gatekeeper(options.fail_on, options.on_unknown, options.waivers, whole=whole)
     live = progress(sys.stderr, named.total, quiet=options.quiet or options.format == "json")
     with live:
         sinks = _sinks(options, live, many=named.total != 1)
@@ -104,6 +106,39 @@ def check(
     for line in filter(None, broken):
         _complain(line)
     return exit_code(summary, bad_lines=named.bad, lost=len(broken))
+
+
+def _assignments(
+    options: Options, settings: Settings, found: plugin.Found
+) -> Mapping[str, Assignment]:
+    """What is done with the targets of each service, and with those of none."""
+    assigned = {"": _assignment(settings, found)}
+    for service in options.services:
+        own = replace(
+            settings,
+            profile=profile_of(service, options),
+            ports=service.ports or settings.ports,
+        )
+        assigned[service.name] = replace(
+            _assignment(own, found), owner=service.owner, requires=service.vantage
+        )
+    return assigned
+
+
+def _assignment(settings: Settings, found: plugin.Found) -> Assignment:
+    return Assignment(found.plan(settings.only, settings.skip, settings.profile), settings)
+
+
+def _know_checks(options: Options, found: plugin.Found) -> None:
+    """Raises PluginError where a service or a waiver names a check that does not exist."""
+    named = [(waiver.check, waiver.place) for waiver in options.waivers]
+    named += [(check, each.place) for each in options.services for check in each.severity]
+    for check, place in named:
+        try:
+            found.require(check)
+        except plugin.PluginError as error:
+            at = f"{place.file}:{place.line}: " if place is not None else ""
+            raise plugin.PluginError(f"{at}{error}") from None
 
 
 def _with_rules(options: Options) -> Settings:

@@ -15,8 +15,10 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Protocol
 
+from ipv6check.model import Place
 from ipv6check.target import Target, TargetError, harmless, parse, quoted, without_user
 
 CHUNK = 65_536  # bytes asked of one read
@@ -90,7 +92,7 @@ class TargetStream:
     Blank lines are passed over, so are comments (``#`` where it begins a line or a word, and what
     follows it) and targets in ``seen``. Every other line that names no target goes to ``on_bad``,
     on the event loop and in its turn, as one printable line ``name:number: reason``. ``source`` is
-    closed at the end.
+    closed at the end. ``file`` is what targets have as the place where they stand, if any.
 
     Attributes:
         duplicates: lines that named a target once more.
@@ -103,8 +105,10 @@ class TargetStream:
         name: str,
         on_bad: Callable[[str], None],
         seen: Seen | None = None,
+        file: str = "",
     ) -> None:
         self._source = source
+        self._file = file
         self._name = harmless(name, 200)
         self._on_bad = on_bad
         self._seen = Seen() if seen is None else seen
@@ -181,7 +185,8 @@ class TargetStream:
             return None
         target = parse(text)
         if self._seen.add(target):
-            return target
+            place = Place(self._file, self._number) if self._file else None
+            return replace(target, place=place)
         self.duplicates += 1
         return None
 

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipv6check.model import Place
 from ipv6check.target import Target, TargetError, parse
 from ipv6check.targets import MAX_LINE, REMEMBERED, Seen, Source, TargetStream, open_input
 
@@ -128,6 +129,18 @@ def test_duplicates_are_dropped_and_counted() -> None:
     """One target is one target, however it is written; another port makes another."""
     texts, bad, stream = read(b"a\nA.\na:443\nhttps://a\na\n")
     assert (texts, bad, stream.duplicates) == (["a", "a:443", "https://a"], [], 2)
+
+
+def test_a_target_knows_where_it_stands() -> None:
+    """Its file and line, for whoever has to find it; none where the input is no file."""
+    lines = b"# ours\na\n\nb\n"
+    placed = TargetStream(io.BytesIO(lines), "t", [].append, file="hosts.txt")
+    assert [each.place for each in asyncio.run(collect(placed))] == [
+        Place("hosts.txt", 2),
+        Place("hosts.txt", 4),
+    ]
+    alone = TargetStream(io.BytesIO(lines), "t", [].append)
+    assert [each.place for each in asyncio.run(collect(alone))] == [None, None]
 
 
 def test_streams_can_share_what_was_seen() -> None:
