@@ -134,12 +134,12 @@ def test_duplicates_are_dropped_and_counted() -> None:
 def test_a_target_knows_where_it_stands() -> None:
     """Its file and line, for whoever has to find it; none where the input is no file."""
     lines = b"# ours\na\n\nb\n"
-    placed = TargetStream(io.BytesIO(lines), "t", [].append, file="hosts.txt")
+    placed = TargetStream(io.BytesIO(lines), "t", print, file="hosts.txt")
     assert [each.place for each in asyncio.run(collect(placed))] == [
         Place("hosts.txt", 2),
         Place("hosts.txt", 4),
     ]
-    alone = TargetStream(io.BytesIO(lines), "t", [].append)
+    alone = TargetStream(io.BytesIO(lines), "t", print)
     assert [each.place for each in asyncio.run(collect(alone))] == [None, None]
 
 
