@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ipv6check import plugin
-from ipv6check.config import PROFILES
 from ipv6check.eyeballs.clients import Client, load
 from ipv6check.eyeballs.policy import Policy
 from ipv6check.model import printable
 from ipv6check.plugin import Check
+from ipv6check.profiles import PROFILES
 from ipv6check.reporters import formats
 
 

@@ -84,13 +84,13 @@ def _open_closed_streams() -> None:
 
 def _refuse(error: Exception) -> None:
     """The one line that bad input gets. Anything else than our own errors is a defect: raise it."""
-    from ipv6check.config import ConfigError  # noqa: PLC0415
     from ipv6check.eyeballs.clients import ClientsError  # noqa: PLC0415
     from ipv6check.eyeballs.policy import PolicyError  # noqa: PLC0415
     from ipv6check.firewall.model import RuleError  # noqa: PLC0415
     from ipv6check.output import OutputError  # noqa: PLC0415
     from ipv6check.plugin import PluginError  # noqa: PLC0415
     from ipv6check.target import TargetError, harmless  # noqa: PLC0415
+    from ipv6check.tomlfile import ConfigError  # noqa: PLC0415
 
     line = str(error)
     # An error of click's, which typer has under a name of its own.

@@ -16,7 +16,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ipv6check.model import Place, Profile, Settings, Status, Waiver
+from ipv6check import manifest, tomlfile
+from ipv6check.manifest import Service
+from ipv6check.model import Profile, Settings, Waiver
+from ipv6check.profiles import PROFILES
 from ipv6check.target import (
     Target,
     TargetError,
@@ -29,65 +32,18 @@ from ipv6check.target import (
     port_number,
     quoted,
 )
+from ipv6check.tomlfile import ConfigError, TomlFile
 from ipv6check.wording import closest
 
 FILE = "ipv6check.toml"
 TABLE = "check"
+TABLES = (TABLE, "service", "waiver")
 PREFIX = "IPV6CHECK_"
-MAX_FILE = 1 << 20  # bytes
 # The longest row of waits is four: resolve, connect, race the second port, ask the controls.
 DEADLINE_TIMEOUTS = 5
 
 # a, f and k.root-servers.net: three operators, and addresses that will not change.
 ROOT_SERVERS = ("2001:503:ba3e::2:30", "2001:500:2f::f", "2001:7fd::1")
-
-# What looks at a host as a whole is of no use to whoever asks about one service.
-_OF_A_HOST = frozenset({"host"})
-
-PROFILES: Mapping[str, Profile] = MappingProxyType(
-    {
-        profile.name: profile
-        for profile in (
-            Profile(
-                "web",
-                "a web site: HTTPS and HTTP",
-                ports=(443, 80),
-                optional=frozenset({"ping", "ptr", "fallback", "firewall", "listeners"}),
-                without=_OF_A_HOST,
-            ),
-            Profile(
-                "mail",
-                "a mail exchanger: others reject mail from an address without a name",
-                ports=(25,),
-                optional=frozenset({"ping", "fallback", "firewall", "listeners"}),
-                severity={"ptr": Status.FAIL},
-                without=_OF_A_HOST,
-            ),
-            Profile(
-                "dns",
-                "a name server",
-                ports=(53,),
-                optional=frozenset({"ping", "ptr", "fallback", "firewall", "listeners"}),
-                without=_OF_A_HOST,
-            ),
-            Profile(
-                "strict",
-                "a web site, and every warning fails",
-                ports=(443, 80),
-                severity={"*": Status.FAIL},
-                without=_OF_A_HOST,
-            ),
-            Profile(
-                "host",
-                "this host itself: its addresses, routes, resolvers, and every port that listens",
-                ports=(),
-                optional=frozenset({"firewall"}),
-                checks=frozenset({"firewall", "host", "listeners"}),
-                target="localhost",
-            ),
-        )
-    }
-)
 
 # Those of which every step is measured: v3 of the draft ends with TLS, and asks for HTTPS records.
 ALGORITHMS = ("rfc8305", "rfc6555")
@@ -96,33 +52,10 @@ _DECIMAL = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?", re.IGNOR
 _WHOLE = re.compile("[0-9]{1,9}")
 _CHECK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PORT_THEN_ADDRESS = re.compile("[0-9]{1,5}:([0-9a-f:]+)", re.IGNORECASE)
-# Possessive, so that a long line of blanks takes no longer than its length.
-_HEADER_OR_KEY = re.compile(
-    r"""
-    \s*+ (?P<header> \[? ) \[? \s*+
-    (?P<first> [\w-]++ | "[^"]*+" | '[^']*+' ) \s*+
-    (?: \. \s*+ (?P<second> [\w-]++ | "[^"]*+" | '[^']*+' ) \s*+ )? [].=]
-    """,
-    re.VERBOSE,
-)
-_TOML_KINDS: Mapping[type, str] = MappingProxyType(
-    {
-        bool: "boolean",
-        int: "integer",
-        float: "number",
-        str: "string",
-        list: "list",
-        dict: "table",
-    }
-)
 _SWITCH = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
 }
-
-
-class ConfigError(ValueError):
-    """An option cannot be what it was set to. The message is one printable line with the place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,25 +230,6 @@ def _by_host(values: list[tuple[str, str]]) -> Mapping[str, tuple[str, ...]]:
     for host, ip in dict.fromkeys(values):
         hosts[host] = (*hosts.get(host, ()), ip)
     return hosts
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What a team runs and answers for: a table ``[service.NAME]`` of the file.
-
-    ``profile`` and ``ports`` are None and empty where those of ``[check]`` hold. ``severity``: by
-    check, what becomes of its findings: fail, warn or off. ``vantage``: what the host that checks
-    must have for the verdict to count: any, ipv6 or dual-stack.
-    """
-
-    name: str
-    targets: tuple[Target, ...]
-    ports: tuple[int, ...] = ()
-    profile: Profile | None = None
-    owner: str = ""
-    severity: Mapping[str, str] = field(default_factory=dict)
-    vantage: str = "any"
-    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -575,14 +489,6 @@ class Options:
         )
 
 
-def profile_of(service: Service, options: Options) -> Profile:
-    """The profile that a service is judged by: its own or that of the run, with its severities."""
-    profile = service.profile or options.profile
-    off = {check for check, severity in service.severity.items() if severity == "off"}
-    graded = {check: Status(word) for check, word in service.severity.items() if word != "off"}
-    return replace(profile, without=profile.without | off, graded={**profile.graded, **graded})
-
-
 OPTIONS: Mapping[str, Option] = MappingProxyType(
     {
         item.name.replace("_", "-"): item.metadata["option"]
@@ -673,104 +579,37 @@ def _read(option: Option, text: str, source: Source) -> object:
 def _from_file(named: Path | None, here: Source) -> Values:
     """What the file says; nothing where none was named and none is found."""
     path = here.base / FILE if named is None else named
+    # One that was only found must be a regular file: opening a FIFO waits for its writer.
+    if named is None and not path.is_file():
+        return {}
     near = path.relative_to(here.base) if path.is_relative_to(here.base) else path
-    shown = harmless(str(near), 200)
-    try:
-        # One that was only found must be a regular file: opening a FIFO waits for its writer.
-        if named is None and not path.is_file():
-            return {}
-        content = _content(path)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(f"{shown}: cannot be read: {reason}") from None
-    file = _File(shown, content, _key_lines(content))
+    file = tomlfile.read(path, harmless(str(near), 200))
+    document = file.document()
+    for name, value in document.items():
+        if name not in TABLES:
+            raise ConfigError(f"{file.at(name)}: {_stranger(name, value)}")
     source = replace(here, base=path.parent, named=named is not None)
-    values: Values = {}
-    for key, given in file.options().items():
-        at = replace(source, name=f"{file.line(TABLE, key)}: [{TABLE}] {key}")
+    values: Values = {
+        "services": manifest.services(file, document.get("service", {})),
+        "waivers": manifest.waivers(file, document.get("waiver", [])),
+    }
+    for key, given in _options(file, document.get(TABLE, {})).items():
+        at = replace(source, name=f"{file.at(TABLE, key)}: [{TABLE}] {key}")
         if texts := _toml_texts(OPTIONS[key], given, at):
             _set(values, key, texts, at)
     return values
 
 
-def _content(path: Path) -> str:
-    with path.open("rb") as file:
-        octets = file.read(MAX_FILE + 1)
-    if len(octets) > MAX_FILE:
-        raise ValueError(f"more than {MAX_FILE} bytes")
-    try:
-        return octets.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = octets.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"line {line} is not UTF-8") from None
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A TOML file's text, and the lines of its keys, which tomllib does not tell.
-
-    ``lines`` has the number of ``(table, key)``, and of the table itself as ``(table, "")``.
-    """
-
-    name: str
-    text: str
-    lines: Mapping[tuple[str, str], int]
-
-    def options(self) -> Mapping[str, object]:
-        """The keys of the table, every one of them an option's name."""
-        document = self._parsed()
-        for name, value in document.items():
-            if name != TABLE:
-                raise ConfigError(f"{self.line(name)}: {_stranger(name, value)}")
-        table = document.get(TABLE, {})
-        if not isinstance(table, dict):
-            raise ConfigError(f"{self.line(TABLE)}: {TABLE} is not a table: write [{TABLE}]")
-        for key in table:
-            if key not in _FILE_KEYS:
-                near = _nearest(key.replace("_", "-"), _FILE_KEYS)
-                at = self.line(TABLE, key)
-                raise ConfigError(f"{at}: [{TABLE}] {harmless(key)} is not a key{near}")
-        return table
-
-    def line(self, table: str, key: str = "") -> str:
-        """``name:12`` of a key; a key of an inline table stands where its table does."""
-        number = self.lines.get((table, key)) or self.lines.get((table, ""), 1)
-        return f"{self.name}:{number}"
-
-    def _parsed(self) -> Mapping[str, object]:
-        import tomllib  # noqa: PLC0415 - most runs have no file
-
-        try:
-            return tomllib.loads(self.text)
-        except RecursionError:
-            raise ConfigError(f"{self.name}:1: is nested too deeply") from None
-        except ValueError as error:
-            raise ConfigError(f"{self.name}:{_positioned(str(error), self.text)}") from None
-
-
-def _key_lines(text: str) -> Mapping[tuple[str, str], int]:
-    lines: dict[tuple[str, str], int] = {}
-    table = ""
-    for number, line in enumerate(text.split("\n"), 1):
-        found = _HEADER_OR_KEY.match(line)
-        if found is None:
-            continue
-        first, second = ((part or "").strip("\"'") for part in found.group("first", "second"))
-        if found["header"]:
-            table = f"{first}.{second}" if second else first
-        elif table:
-            first, second = table, first
-        lines.setdefault((first, second), number)
-        lines.setdefault((first, ""), number)
-    return lines
-
-
-def _positioned(message: str, text: str) -> str:
-    """``12: what is wrong`` from tomllib's ``What is wrong (at line 12, column 3)``."""
-    found = re.fullmatch(r"(.*) \(at line ([0-9]+), (column [0-9]+)\)", message, re.DOTALL)
-    if found:
-        return f"{found[2]}: {harmless(found[1])} at {found[3]}"
-    return f"{text.count(chr(10)) + 1}: {harmless(message)}"
+def _options(file: TomlFile, table: object) -> Mapping[str, object]:
+    """The keys of the table, every one of them an option's name."""
+    if not isinstance(table, dict):
+        raise ConfigError(f"{file.at(TABLE)}: {TABLE} is not a table: write [{TABLE}]")
+    for key in table:
+        if key not in _FILE_KEYS:
+            near = _nearest(key.replace("_", "-"), _FILE_KEYS)
+            at = file.at(TABLE, key)
+            raise ConfigError(f"{at}: [{TABLE}] {harmless(key)} is not a key{near}")
+    return table
 
 
 def _stranger(name: str, value: object) -> str:
@@ -778,7 +617,8 @@ def _stranger(name: str, value: object) -> str:
     if name in _FILE_KEYS and not isinstance(value, dict):
         return f"{name} stands outside of its table: write [{TABLE}] before it"
     if isinstance(value, dict | list):
-        return f"[{harmless(name)}] is not a table of ipv6check; did you mean [{TABLE}]?"
+        near = closest(name, TABLES) or TABLE
+        return f"[{harmless(name)}] is not a table of ipv6check; did you mean [{near}]?"
     return f"{harmless(name)} is not a key{_nearest(name.replace('_', '-'), _FILE_KEYS)}"
 
 
@@ -788,21 +628,10 @@ def _toml_texts(option: Option, value: object, source: Source) -> list[str]:
 
 
 def _toml_text(kind: str, value: object, source: Source) -> str:
-    found = _TOML_KINDS.get(type(value), "date or time")
-    text = _scalar(value)
+    found = tomlfile.kind(value)
     if found != kind and (found, kind) != ("integer", "number"):
-        shown = f" {quoted(text)}" if text else ""
-        raise ConfigError(f"{source.name}: expected {kind}, found {found}{shown}")
-    return text
-
-
-def _scalar(value: object) -> str:
-    if isinstance(value, list | dict):
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    # str() refuses an integer of thousands of digits, which hexadecimal notation can bring in.
-    return hex(value) if isinstance(value, int) and value.bit_length() > 64 else str(value)
+        raise ConfigError(f"{source.name}: {tomlfile.expected(kind, value)}")
+    return tomlfile.scalar(value)
 
 
 def _nearest(name: str, names: Iterable[str], prefix: str = "") -> str:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ipv6check import __version__, plugin, reporters
-from ipv6check.config import Options, profile_of
+from ipv6check.config import Options
 from ipv6check.eyeballs import clients
 from ipv6check.gate import Gatekeeper
 from ipv6check.model import Gate, RunInfo, Settings, Summary, TargetReport
@@ -116,7 +116,7 @@ def _assignments(
     for service in options.services:
         own = replace(
             settings,
-            profile=profile_of(service, options),
+            profile=service.judged_by(options.profile),
             ports=service.ports or settings.ports,
         )
         assigned[service.name] = replace(

@@ -13,8 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipv6check.config import OPTIONS, PROFILES, ROOT_SERVERS, ConfigError, Options, load
+from ipv6check.config import OPTIONS, ROOT_SERVERS, Options, load
 from ipv6check.model import Settings, Status
+from ipv6check.profiles import PROFILES
+from ipv6check.tomlfile import ConfigError
 
 FORMATS = ("table", "json", "jsonl")
 Flags = Mapping[str, object]
@@ -224,7 +226,7 @@ def test_the_environment_can_name_the_file(options: Load, tmp_path: Path) -> Non
         ("[check]\ntimeout = 1\nchecks-dirs = []", "3: [check] checks-dirs is not a key"),
         ("[check]\n[check.timeot]", "2: [check] timeot is not a key"),
         ("\n[chek]\ntimeout = 3", "2: [chek] is not a table of ipv6check; did you mean [check]?"),
-        ("[service]", "1: [service] is not a table of ipv6check"),
+        ("[services]", "1: [services] is not a table of ipv6check; did you mean [service]?"),
         ("timeout = 3", "1: timeout stands outside of its table: write [check] before it"),
         ("timeot = 3", '1: timeot is not a key; did you mean "timeout"?'),
         ("check = 3", "1: check is not a table: write [check]"),

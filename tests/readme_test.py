@@ -12,6 +12,7 @@ import pytest
 from ipv6check import catalogue, cli, config, demo_servers, plugin, reporters
 from ipv6check.model import Cause, Status, Verdict
 from ipv6check.net import icmp
+from ipv6check.profiles import PROFILES
 from ipv6check.target import parse
 from tests import readme
 
@@ -82,4 +83,4 @@ def test_every_call_is_one_that_the_program_takes(arguments: list[str]) -> None:
     elif arguments[0] not in cli.COMMANDS and not arguments[0].startswith("-"):
         parse(arguments[0])
     if "--profile" in arguments:
-        assert arguments[arguments.index("--profile") + 1] in config.PROFILES
+        assert arguments[arguments.index("--profile") + 1] in PROFILES

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from ipv6check import plugin
-from ipv6check.config import PROFILES
 from ipv6check.model import (
     Answer,
     Attempt,
@@ -35,6 +34,7 @@ from ipv6check.model import (
 from ipv6check.net import Net
 from ipv6check.output import Outputs, Sink
 from ipv6check.plugin import Check, Input, Plan, Probe
+from ipv6check.profiles import PROFILES
 from ipv6check.progress import Progress
 from ipv6check.reporters import Stream, Style
 from ipv6check.runner import Assignment, Run

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from ipv6check.config import PROFILES
 from ipv6check.model import Failure, Kind, Listener
 from ipv6check.probes.here import Here
 from ipv6check.probes.listeners import Listeners, covers, listeners
+from ipv6check.profiles import PROFILES
 from ipv6check.target import parse
 from ipv6check.testing import SETTINGS, FakeNet
 from tests.probes.observing import V4, V6, observed

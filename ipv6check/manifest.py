@@ -1,0 +1,211 @@
+"""The services and waivers of ``ipv6check.toml``: what a team runs, and what it has agreed on.
+
+Every error is one line with the file, the line and the value.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ipv6check.model import Place, Profile, Status, Waiver
+from ipv6check.profiles import PROFILES
+from ipv6check.target import Target, TargetError, harmless, parse, port_number, quoted
+from ipv6check.tomlfile import ConfigError, Keys, TomlFile, expected, kind, meant
+
+SERVICE_KEYS = ("targets", "ports", "profile", "owner", "severity", "vantage")
+WAIVER_KEYS = ("check", "target", "subject", "reason", "owner", "expires")
+SEVERITIES = ("fail", "warn", "off")
+VANTAGES = ("any", "ipv6", "dual-stack")
+MAX_TEXT = 500
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a team runs and answers for: a table ``[service.NAME]`` of the file.
+
+    ``profile`` and ``ports`` are None and empty where those of ``[check]`` hold. ``severity``: by
+    check, what becomes of its findings: fail, warn or off. ``vantage``: what the host that checks
+    must have for the verdict to count: any, ipv6 or dual-stack.
+    """
+
+    name: str
+    targets: tuple[Target, ...]
+    ports: tuple[int, ...] = ()
+    profile: Profile | None = None
+    owner: str = ""
+    severity: Mapping[str, str] = field(default_factory=dict)
+    vantage: str = "any"
+    place: Place | None = None
+
+    def judged_by(self, usual: Profile) -> Profile:
+        """Its own profile or the usual one, with its severities."""
+        profile = self.profile or usual
+        off = {check for check, word in self.severity.items() if word == "off"}
+        graded = {check: Status(word) for check, word in self.severity.items() if word != "off"}
+        return replace(profile, without=profile.without | off, graded={**profile.graded, **graded})
+
+
+def services(file: TomlFile, tables: object) -> tuple[Service, ...]:
+    """Those of ``[service.NAME]``, in the order of the file. Raises ConfigError."""
+    if not isinstance(tables, dict):
+        raise ConfigError(f"{file.at('service')}: service is not a table: write [service.NAME]")
+    return tuple(_service(file, name, table) for name, table in tables.items())
+
+
+def waivers(file: TomlFile, tables: object) -> tuple[Waiver, ...]:
+    """Those of ``[[waiver]]``, in the order of the file. Raises ConfigError."""
+    if not isinstance(tables, list):
+        raise ConfigError(f"{file.at('waiver')}: waiver is not a list of tables: write [[waiver]]")
+    return tuple(_waiver(file, number, table) for number, table in enumerate(tables))
+
+
+def _service(file: TomlFile, name: str, given: object) -> Service:
+    table = _Table(file, ("service", name), f"[service.{harmless(name)}]", given)
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"{table.at()}: {quoted(name)} is not a name of a service (letters, digits, . _ and -)"
+        )
+    table.only(SERVICE_KEYS)
+    profile = table.choice("profile", PROFILES)
+    return Service(
+        name,
+        tuple(_targets(table, name)),
+        tuple(_ports(table)),
+        PROFILES[profile] if profile else None,
+        table.text("owner"),
+        dict(_severities(table)),
+        table.choice("vantage", VANTAGES) or "any",
+        Place(file.name, file.line("service", name)),
+    )
+
+
+def _targets(table: _Table, service: str) -> Iterator[Target]:
+    seen = set()
+    texts = table.listed("targets", "string")
+    if not texts:
+        raise table.wrong("targets", "names nothing: a service has targets")
+    lines = table.file.element_lines((*table.keys, "targets"), texts)
+    for text, line in zip(map(str, texts), lines, strict=True):
+        at = f"{table.file.name}:{line}: {table.title} targets"
+        try:
+            target = parse(text)
+        except TargetError as error:
+            raise ConfigError(f"{at}: {error}") from None
+        if target.key in seen:
+            raise ConfigError(f"{at}: {quoted(text)} stands there twice")
+        seen.add(target.key)
+        yield replace(target, service=service, place=Place(table.file.name, line))
+
+
+def _ports(table: _Table) -> Iterator[int]:
+    for number in dict.fromkeys(table.listed("ports", "integer")):
+        try:
+            yield port_number(str(number))
+        except (TargetError, ValueError) as error:
+            raise table.wrong("ports", str(error)) from None
+
+
+def _severities(table: _Table) -> Iterator[tuple[str, str]]:
+    for check, word in table.value("severity", "table", {}).items():
+        if not isinstance(word, str):
+            raise table.wrong("severity", f"{harmless(check)}: {expected('string', word)}")
+        if word not in SEVERITIES:
+            told = f"{harmless(check)} is {quoted(word)}, not one of {', '.join(SEVERITIES)}"
+            raise table.wrong("severity", told)
+        yield check, word
+
+
+def _waiver(file: TomlFile, number: int, given: object) -> Waiver:
+    table = _Table(file, ("waiver", number), "[[waiver]]", given)
+    table.only(WAIVER_KEYS)
+    for key in WAIVER_KEYS:
+        if key != "subject" and key not in table.values:
+            raise ConfigError(f"{table.at()}: {table.title} has no {key}")
+    return Waiver(
+        table.text("check", needed=True),
+        table.text("target", needed=True),
+        table.text("reason", needed=True),
+        table.text("owner", needed=True),
+        _day(table),
+        table.text("subject"),
+        Place(file.name, file.line("waiver", number)),
+    )
+
+
+def _day(table: _Table) -> dt.date:
+    value = table.values["expires"]
+    if type(value) is dt.date:
+        return value
+    try:
+        if isinstance(value, str):
+            return dt.datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
+    except ValueError:
+        pass
+    shown = quoted(value) if isinstance(value, str) else f"a {kind(value)}"
+    raise table.wrong("expires", f"{shown} is not a day, such as 2027-01-31")
+
+
+class _Table:
+    """One table of the file, whose errors say where they are."""
+
+    def __init__(self, file: TomlFile, keys: Keys, title: str, given: object) -> None:
+        self.file = file
+        self.keys = keys
+        self.title = title
+        if not isinstance(given, dict):
+            raise ConfigError(f"{self.at()}: {title}: {expected('table', given)}")
+        self.values: Mapping[str, object] = given
+
+    def at(self, *key: str) -> str:
+        """``name:12`` of the table, or of a key in it."""
+        return self.file.at(*self.keys, *key)
+
+    def wrong(self, key: str, what: str) -> ConfigError:
+        """The error of one key."""
+        return ConfigError(f"{self.at(key)}: {self.title} {key}: {what}")
+
+    def only(self, names: Sequence[str]) -> None:
+        """Raises ConfigError for any other key."""
+        for key in self.values:
+            if key not in names:
+                near = meant(key, names)
+                told = f"{self.title} {harmless(key)} is not a key{near}"
+                raise ConfigError(f"{self.at(key)}: {told}")
+
+    def value(self, key: str, wanted: str, default: Any) -> Any:
+        """The value of a key, of the kind that is wanted."""
+        if key not in self.values:
+            return default
+        if kind(self.values[key]) != wanted:
+            raise self.wrong(key, expected(wanted, self.values[key]))
+        return self.values[key]
+
+    def text(self, key: str, *, needed: bool = False) -> str:
+        """A line of text; empty only where it is not needed."""
+        text = str(self.value(key, "string", ""))
+        if needed and not text.strip():
+            raise self.wrong(key, "is empty")
+        if not text.isprintable() or len(text) > MAX_TEXT:
+            raise self.wrong(key, f"{quoted(text)} is not one line of at most {MAX_TEXT} letters")
+        return text
+
+    def choice(self, key: str, names: Iterable[str]) -> str:
+        """One of these names, or empty."""
+        text = str(self.value(key, "string", ""))
+        if key in self.values and text not in names:
+            raise self.wrong(key, f"{quoted(text)} is none{meant(text, names)}")
+        return text
+
+    def listed(self, key: str, wanted: str) -> Sequence[object]:
+        """A list whose elements are of one kind."""
+        values: Sequence[object] = self.value(key, "list", [])
+        for each in values:
+            if kind(each) != wanted:
+                raise self.wrong(key, f"{expected(wanted, each)} in the list")
+        return values

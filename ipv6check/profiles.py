@@ -1,0 +1,56 @@
+"""What is expected of a target: named sets of checks, ports and severities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ipv6check.model import Profile, Status
+
+# What looks at a host as a whole is of no use to whoever asks about one service.
+_OF_A_HOST = frozenset({"host"})
+
+PROFILES: Mapping[str, Profile] = MappingProxyType(
+    {
+        profile.name: profile
+        for profile in (
+            Profile(
+                "web",
+                "a web site: HTTPS and HTTP",
+                ports=(443, 80),
+                optional=frozenset({"ping", "ptr", "fallback", "firewall", "listeners"}),
+                without=_OF_A_HOST,
+            ),
+            Profile(
+                "mail",
+                "a mail exchanger: others reject mail from an address without a name",
+                ports=(25,),
+                optional=frozenset({"ping", "fallback", "firewall", "listeners"}),
+                severity={"ptr": Status.FAIL},
+                without=_OF_A_HOST,
+            ),
+            Profile(
+                "dns",
+                "a name server",
+                ports=(53,),
+                optional=frozenset({"ping", "ptr", "fallback", "firewall", "listeners"}),
+                without=_OF_A_HOST,
+            ),
+            Profile(
+                "strict",
+                "a web site, and every warning fails",
+                ports=(443, 80),
+                severity={"*": Status.FAIL},
+                without=_OF_A_HOST,
+            ),
+            Profile(
+                "host",
+                "this host itself: its addresses, routes, resolvers, and every port that listens",
+                ports=(),
+                optional=frozenset({"firewall"}),
+                checks=frozenset({"firewall", "host", "listeners"}),
+                target="localhost",
+            ),
+        )
+    }
+)
