@@ -12,13 +12,14 @@ from typing import Annotated, Any
 
 from ipv6check import __version__
 
-COMMANDS = ("check", "race", "firewall", "list", "explain", "clients", "demo", "schema")
+COMMANDS = ("check", "race", "firewall", "list", "explain", "clients", "init", "demo", "schema")
 SHORT = {"port": "-p", "format": "-f", "quiet": "-q", "verbose": "-v"}
 USAGE = 2
 
 ABOUT = """Tell whether what you run is ready for IPv6: what is wrong, where, and how to mend it.
 
-`ipv6check example.com` is short for `ipv6check check example.com`."""
+`ipv6check example.com` is short for `ipv6check check example.com`; without any argument the
+services of ./ipv6check.toml are checked (ipv6check init writes one)."""
 
 CHECK_HELP = """Check targets: example.com, example.com:8443, https://example.com/health,
 smtp://mx.example.com, 2001:db8::1, [2001:db8::1]:443.
@@ -55,6 +56,8 @@ def main() -> None:
     if arguments == ["--version"]:
         sys.stdout.write(f"ipv6check {__version__}\n")
         return
+    if not arguments and _is_configured():
+        arguments = ["check"]
     if arguments and arguments[0] not in {*COMMANDS, "--help", "-h", "--version"}:
         arguments = ["check", *arguments]
     try:
@@ -72,6 +75,11 @@ def main() -> None:
         _refuse(error)
     else:
         sys.exit(code)
+
+
+def _is_configured() -> bool:
+    """Whether a call without any argument means the services of a file."""
+    return bool(os.environ.get("IPV6CHECK_CONFIG")) or Path("ipv6check.toml").is_file()
 
 
 def _open_closed_streams() -> None:
@@ -149,7 +157,14 @@ def _app(wanted: str) -> Any:
             str | None, typer.Option(metavar="MS", help="For AAAA after A; RFC 8305: 50.")
         ],
     }
-    for command in (_race, _list, _explain, _clients, _demo, _schema):
+    written = typer.Option(metavar="PATH", help="The file to write.")
+    _init.__annotations__ |= {
+        "targets": Annotated[list[str] | None, typer.Argument(metavar="[TARGET]...")],
+        "config": Annotated[str, written],
+    }
+    kinds = typer.Argument(metavar="[output|config]", help="Which one; output if not given.")
+    _schema.__annotations__["kind"] = Annotated[str, kinds]
+    for command in (_race, _list, _explain, _clients, _init, _demo, _schema):
         app.command(command.__name__[1:])(command)
     return app
 
@@ -348,8 +363,19 @@ def _demo() -> None:
     sys.exit(demo.run())
 
 
-def _schema() -> None:
-    """Print the JSON Schema of the formats json and jsonl."""
-    from ipv6check import schema  # noqa: PLC0415
+def _init(targets: Any = None, *, config: Any = "ipv6check.toml") -> None:
+    """Write a commented ipv6check.toml to begin with, these targets as its first service."""
+    from ipv6check import init  # noqa: PLC0415
 
-    sys.stdout.write(schema.text())
+    sys.stdout.write(f"{init.write(Path(config), targets or [])}\n")
+
+
+def _schema(kind: Any = "output") -> None:
+    """Print a JSON Schema: of the formats json and jsonl, or of ipv6check.toml for editors."""
+    from ipv6check import schema  # noqa: PLC0415
+    from ipv6check.tomlfile import ConfigError  # noqa: PLC0415
+
+    try:
+        sys.stdout.write(schema.text(kind))
+    except ValueError as error:
+        raise ConfigError(str(error)) from None

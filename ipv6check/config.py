@@ -84,7 +84,8 @@ class Option:
     """How one option is read, and what its help says.
 
     ``kind`` is the TOML type: boolean, integer, number or string. ``join`` makes the values of a
-    repeatable option one; an option without it is given once.
+    repeatable option one; an option without it is given once. ``choices`` are all that it can be,
+    where they are few.
     """
 
     read: Reader
@@ -93,6 +94,7 @@ class Option:
     kind: str = "string"
     join: Callable[[list[Any]], object] | None = None
     in_file: bool = True
+    choices: Sequence[str] = ()
 
 
 def _boolean(text: str, _source: Source) -> bool:
@@ -250,7 +252,14 @@ class Options:
     )
     profile: Profile = field(
         default=PROFILES["web"],
-        metadata={"option": Option(_profile, "NAME", f"What is expected: {', '.join(PROFILES)}.")},
+        metadata={
+            "option": Option(
+                _profile,
+                "NAME",
+                f"What is expected: {', '.join(PROFILES)}.",
+                choices=tuple(PROFILES),
+            )
+        },
     )
     only: frozenset[str] = field(
         default=frozenset(),
@@ -355,7 +364,10 @@ class Options:
         default="rfc8305",
         metadata={
             "option": Option(
-                _choice(*ALGORITHMS), "|".join(ALGORITHMS), "How the race of fallback is run."
+                _choice(*ALGORITHMS),
+                "|".join(ALGORITHMS),
+                "How the race of fallback is run.",
+                choices=ALGORITHMS,
             )
         },
     )
@@ -426,7 +438,12 @@ class Options:
     fail_on: str = field(
         default="fail",
         metadata={
-            "option": Option(_choice("fail", "warn"), "fail|warn", "What makes the exit code 1.")
+            "option": Option(
+                _choice("fail", "warn"),
+                "fail|warn",
+                "What makes the exit code 1.",
+                choices=("fail", "warn"),
+            )
         },
     )
     on_unknown: str = field(
@@ -436,6 +453,7 @@ class Options:
                 _choice("fail", "pass"),
                 "fail|pass",
                 "Whether verdict unknown makes the exit code 3.",
+                choices=("fail", "pass"),
             )
         },
     )

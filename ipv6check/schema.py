@@ -1,10 +1,111 @@
-"""The JSON Schema of what ``--format json`` and ``jsonl`` print, as it ships in the package."""
+"""The JSON Schemas: of what is printed, and of ``ipv6check.toml`` for editors."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from typing import Any
+
+KINDS = ("output", "config")
 
 
-def text() -> str:
-    """The schema's text."""
-    return files(__package__).joinpath("schema.json").read_text(encoding="utf-8")
+def text(kind: str = "output") -> str:
+    """One of them as JSON. Raises ValueError for another kind than those in ``KINDS``."""
+    if kind not in KINDS:
+        raise ValueError(f"{kind!a} is not a schema: {', '.join(KINDS)}")
+    if kind == "output":
+        return files("ipv6check").joinpath("schema.json").read_text("utf-8")
+    return json.dumps(config_schema(), indent=2) + "\n"
+
+
+def config_schema() -> dict[str, Any]:
+    """JSON Schema, draft 7 as editors know it, of the configuration: from the options themselves.
+
+    A value may still be refused that it lets pass: that a name is a host, a path can be written.
+    """
+    from ipv6check.config import OPTIONS, Option  # noqa: PLC0415 - few runs print a schema
+    from ipv6check.manifest import SEVERITIES, VANTAGES  # noqa: PLC0415
+    from ipv6check.profiles import PROFILES  # noqa: PLC0415
+    from ipv6check.reporters import formats  # noqa: PLC0415
+
+    def option(name: str, described: Option) -> dict[str, Any]:
+        one: dict[str, Any] = {"type": described.kind}
+        if described.choices:
+            one["enum"] = [*described.choices]
+        if name == "format":
+            one["enum"] = [*formats()]
+        value = one if described.join is None else _one_or_many(one)
+        return {"description": described.help, **value}
+
+    names = {"type": "string", "minLength": 1}
+    port = {"type": "integer", "minimum": 1, "maximum": 65535}
+    service = _table(
+        "What a team runs and answers for.",
+        {
+            "targets": _list("Names, addresses or URLs.", names, minItems=1),
+            "ports": _list("Ports to check, instead of those of [check].", port),
+            "profile": {"description": "What is expected.", "enum": [*PROFILES]},
+            "owner": {"description": "Whose it is.", "type": "string"},
+            "severity": {
+                "description": "By check, what becomes of its findings.",
+                "type": "object",
+                "additionalProperties": {"enum": [*SEVERITIES]},
+            },
+            "vantage": {
+                "description": "What the host that checks must have for the verdict to count.",
+                "enum": [*VANTAGES],
+            },
+        },
+        ["targets"],
+    )
+    waiver = _table(
+        "A finding that may stay until a day.",
+        {
+            "check": {"description": "The name of the check.", **names},
+            "target": {"description": "A target or a host, * and ? stand for any.", **names},
+            "subject": {"description": "The subject of the finding alone.", "type": "string"},
+            "reason": {"description": "Why it may stay.", **names},
+            "owner": {"description": "Who decided.", **names},
+            "expires": {
+                "description": "Its last day.",
+                "type": "string",
+                "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+            },
+        },
+        ["check", "target", "reason", "owner", "expires"],
+    )
+    options = {name: option(name, each) for name, each in OPTIONS.items() if each.in_file}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "ipv6check.toml",
+        "type": "object",
+        "properties": {
+            "check": _table("The options of ipv6check check.", options, []),
+            "service": {
+                "description": "What is checked where no target is named.",
+                "type": "object",
+                "additionalProperties": service,
+            },
+            "waiver": {"type": "array", "items": waiver},
+        },
+        "additionalProperties": False,
+    }
+
+
+def _table(about: str, keys: Mapping[str, Any], required: Sequence[str]) -> dict[str, Any]:
+    return {
+        "description": about,
+        "type": "object",
+        "properties": {**keys},
+        "required": [*required],
+        "additionalProperties": False,
+    }
+
+
+def _list(about: str, items: Mapping[str, Any], **more: int) -> dict[str, Any]:
+    return {"description": about, "type": "array", "items": {**items}, **more}
+
+
+def _one_or_many(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [{**one}, {"type": "array", "items": {**one}}]}

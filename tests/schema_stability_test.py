@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,10 @@ class Kept:
     read: bool = False
 
 
-KEPT = {"output-1.json": Kept(schema.text)}
+KEPT = {
+    "output-1.json": Kept(schema.text),
+    "config-1.json": Kept(partial(schema.text, "config"), read=True),
+}
 
 
 def breaks(old: Any, new: Any, at: str = "", *, read: bool) -> Iterator[str]:
