@@ -156,8 +156,9 @@ def _header(report: TargetReport, style: Style) -> list[Text]:
     name = _clean(report.target, style)
     host = _clean(report.host, style)
     ascii_form = "" if host in name.lower() else f" ({host})"
+    service = f" [{_clean(report.service, style)}]" if report.service else ""
     right = Text(word, f"{bold} {look.colour}")
-    return _beside(prefix, name + ascii_form, right, style, bold)
+    return _beside(prefix, name + ascii_form + service, right, style, bold)
 
 
 def _rows(report: TargetReport, style: Style) -> list[_Row]:

@@ -440,3 +440,9 @@ def test_what_the_baseline_knows_says_so() -> None:
     found = replace(result("tcp", "fail", "is silent"), known=True)
     text = shown(report(of("shop.example", Verdict.NOT_READY, found), excused=1))
     assert "known: the baseline has it already" in text
+
+
+def test_a_target_of_a_service_says_which() -> None:
+    """As it is called in the configuration."""
+    told = replace(of("shop.example", Verdict.READY), service="shop")
+    assert shown(report(told)).startswith("✓ shop.example [shop] ")
