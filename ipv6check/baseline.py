@@ -21,6 +21,7 @@ _TABLE = """
     CREATE TABLE target (place INTEGER PRIMARY KEY, name TEXT UNIQUE, told TEXT);
 """
 _ON_DISK_WITHOUT_A_NAME = ""
+_INTERRUPTED = "its run was interrupted, so targets may be missing"
 
 
 @contextmanager
@@ -39,7 +40,7 @@ class Baseline:
 
     Attributes:
         name: how the file is called in a message.
-        interrupted: whether its run was stopped early, so that targets may be missing.
+        caveat: a line on what may be missing in it, empty if nothing.
     """
 
     def __init__(self, saved: SavedReport, database: sqlite3.Connection) -> None:
@@ -55,7 +56,7 @@ class Baseline:
         except sqlite3.Error as error:
             raise ReportError(f"{saved.name} cannot be sorted on disk: {error}") from None
         self.name = saved.name
-        self.interrupted = saved.interrupted
+        self.caveat = f"{saved.name}: {_INTERRUPTED}" if saved.interrupted else ""
         self._database = database
 
     def __iter__(self) -> Iterator[TargetReport]:
@@ -82,7 +83,8 @@ def _name(report: TargetReport) -> str:
 
 def _told(report: TargetReport) -> str:
     results = [
-        (each.check, each.status, each.message, each.subject, each.cause) for each in report.results
+        (each.check, each.status, each.message, each.subject, each.finding, each.cause)
+        for each in report.results
     ]
     return json.dumps([report.host, report.verdict, results])
 
@@ -102,9 +104,10 @@ def _report(name: str, told: str) -> TargetReport:
                 Status(status),
                 message,
                 subject=subject,
+                finding=finding,
                 cause=Cause(cause) if cause else None,
             )
-            for check, status, message, subject, cause in results
+            for check, status, message, subject, finding, cause in results
         ),
         service=service,
     )

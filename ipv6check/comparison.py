@@ -104,9 +104,11 @@ def known(old: TargetReport, new: TargetReport) -> TargetReport:
 
 def _drift(pair: _Pair) -> Drift | None:
     before, after = _rank(pair.old), _rank(pair.new)
-    if before == after:
-        return None if before == FINE or _told(pair.old) == _told(pair.new) else Drift.CHANGED
-    if before is None or after is None or not pair.certain:
+    if before == after == FINE:
+        return None
+    if before == after and pair.old and pair.new and _alike(pair.old, pair.new):
+        return None
+    if before == after or before is None or after is None or not pair.certain:
         return Drift.CHANGED
     return Drift.LOST if after > before else Drift.GAINED
 
@@ -115,8 +117,12 @@ def _rank(result: Result | None) -> int | None:
     return FINE if result is None else RANKS.get(result.status)
 
 
-def _told(result: Result | None) -> tuple[object, ...]:
-    return () if result is None else (result.status, result.cause, result.subject)
+def _alike(old: Result, new: Result) -> bool:
+    """Whether two results of one rank say the same; not every one names its finding."""
+    named = old.finding and new.finding
+    same_finding = old.finding == new.finding or not named
+    told = ((each.status, each.cause, each.subject) for each in (old, new))
+    return same_finding and next(told) == next(told)
 
 
 def _pairs(old: Sequence[Result], new: Sequence[Result]) -> Iterator[tuple[str, _Pair]]:
@@ -131,6 +137,8 @@ def _pairs_of_check(old: Mapping[str, Result], new: Mapping[str, Result]) -> Ite
     yield from (
         _Pair(old[subject], new[subject], certain=True) for subject in old if subject in new
     )
+    if old.keys() == new.keys():
+        return
     seen = all(_rank(each) is not None for each in (*old.values(), *new.values()))
     certain = bool(old and new) and seen
     olds = [each for subject, each in old.items() if subject not in new]

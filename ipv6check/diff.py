@@ -48,11 +48,8 @@ def run(old: str, new: str, format: str) -> int:  # noqa: A002 - the option's na
     if old == new == "-":
         raise ReportError("only one of the two reports can be standard input")
     with opened(old) as before, opened(new) as after:
-        for each in (before, after):
-            if each.interrupted:
-                sys.stderr.write(
-                    f"ipv6check: {each.name}: the run was interrupted, targets may be missing\n"
-                )
+        for caveat in filter(None, (before.caveat, after.caveat)):
+            sys.stderr.write(f"ipv6check: {caveat}\n")
         counts = _table(before, after) if format == "table" else _document(before, after)
     return WORSE if counts[Drift.LOST] else SAME
 
@@ -111,6 +108,7 @@ def _result_object(result: Result | None) -> dict[str, object] | None:
     if result is None:
         return None
     return {
+        "finding": result.finding,
         "status": result.status,
         "subject": result.subject,
         "cause": result.cause,
@@ -162,7 +160,13 @@ def _said(result: Result | None, other: Result | None) -> str:
         return "nothing"
     if other is None or result.status is not other.status:
         return result.status
-    return f"{result.status} {result.subject if result.subject != other.subject else result.cause}"
+    differing = (
+        (result.cause, other.cause),
+        (result.subject, other.subject),
+        (result.finding, other.finding),
+    )
+    told = next((own for own, others in differing if own != others), "")
+    return f"{result.status} {told or ''}".rstrip()
 
 
 def _summary(counts: Counter[Drift]) -> str:

@@ -285,6 +285,7 @@ def _result(told: Any) -> Result:
         status=_word(told, "status", Status),
         message=_of(told, "message", str),
         subject=_of(told, "subject", str, ""),
+        finding=_of(told, "finding", str, ""),
         cause=_word(told, "cause", Cause) if told.get("cause") is not None else None,
     )
 
