@@ -163,4 +163,4 @@ def _by_check(results: Iterable[Result]) -> dict[str, dict[str, Result]]:
 
 def _order(result: Result) -> tuple[int, str, str, str]:
     worst = _RANKS_WORST_FIRST.index(_rank(result))
-    return worst, result.subject, result.cause or "", result.message
+    return worst, result.subject, result.cause or "", f"{result.finding} {result.message}"
