@@ -12,7 +12,18 @@ from typing import Annotated, Any
 
 from ipv6check import __version__
 
-COMMANDS = ("check", "race", "firewall", "list", "explain", "clients", "init", "demo", "schema")
+COMMANDS = (
+    "check",
+    "race",
+    "firewall",
+    "diff",
+    "list",
+    "explain",
+    "clients",
+    "init",
+    "demo",
+    "schema",
+)
 SHORT = {"port": "-p", "format": "-f", "quiet": "-q", "verbose": "-v"}
 USAGE = 2
 
@@ -47,6 +58,28 @@ and what a cloud filters are out of sight.
 
 Exit codes: 0 nothing that breaks IPv6, 1 findings that do, 2 unreadable rules or usage,
 3 it cannot be told."""
+
+
+DIFF_HELP = """Tell what became better or worse between two saved reports. Nothing is sent.
+
+OLD and NEW are what -f json or -f jsonl printed, one each as you like, of any size, also after jq;
+- is standard input for one of them.
+
+\b
+  ipv6check check -i targets.txt --save json=old.json
+  ipv6check check -i targets.txt -f jsonl | ipv6check diff old.json -
+
+\b
+lost     what passed warns or fails, what warned fails, or one more address fails
+gained   the other way round
+changed  as bad as before, but for another cause or on another address; or what
+         could not be measured, before or now, which is neither better nor worse
+new      a target that only NEW has
+gone     a target that only OLD has
+
+To let a gate fail for what is lost alone: ipv6check check --baseline OLD.
+
+Exit codes: 0 nothing is lost, 1 something is, 2 a file cannot be read, or usage."""
 
 
 def main() -> None:
@@ -97,6 +130,7 @@ def _refuse(error: Exception) -> None:
     from ipv6check.firewall.model import RuleError  # noqa: PLC0415
     from ipv6check.output import OutputError  # noqa: PLC0415
     from ipv6check.plugin import PluginError  # noqa: PLC0415
+    from ipv6check.reports import ReportError  # noqa: PLC0415
     from ipv6check.target import TargetError, harmless  # noqa: PLC0415
     from ipv6check.tomlfile import ConfigError  # noqa: PLC0415
 
@@ -114,6 +148,7 @@ def _refuse(error: Exception) -> None:
         | OutputError
         | PluginError
         | PolicyError
+        | ReportError
         | RuleError
         | TargetError,
     ):
@@ -137,7 +172,16 @@ def _app(wanted: str) -> Any:
     _version.__annotations__["version"] = Annotated[bool, shown]
     app.callback(invoke_without_command=True, help=ABOUT)(_version)
     app.command("check", help=CHECK_HELP)(_with_options(_check) if wanted == "check" else _check)
+    app.command("diff", help=DIFF_HELP)(_diff)
     app.command("firewall", help=FIREWALL_HELP)(_with_rules(_firewall))
+    _diff.__annotations__ |= {
+        "old": Annotated[str, typer.Argument(metavar="OLD", help="The earlier report.")],
+        "new": Annotated[str, typer.Argument(metavar="NEW", help="The later report.")],
+        "format": Annotated[
+            str,
+            typer.Option("--format", "-f", metavar="table|json", help="Format of the differences."),
+        ],
+    }
     directories = typer.Option("--checks-dir", metavar="DIR", help="Look in DIR too. Repeatable.")
     private = Annotated[list[Path] | None, directories]
     _list.__annotations__["checks_dir"] = private
@@ -324,6 +368,12 @@ def _with_rules(command: Callable[..., None]) -> Callable[..., None]:
     )
     command.__annotations__ = {name: annotation for name, (annotation, _) in annotations.items()}
     return command
+
+
+def _diff(old: str, new: str, *, format: str = "table") -> None:  # noqa: A002 - the option's name
+    from ipv6check import diff  # noqa: PLC0415
+
+    sys.exit(diff.run(old, new, format))
 
 
 def _list(*, checks_dir: Any = None) -> None:

@@ -435,6 +435,16 @@ class Options:
             )
         },
     )
+    baseline: Path | None = field(
+        default=None,
+        metadata={
+            "option": Option(
+                _path,
+                "PATH",
+                "Earlier report, json or jsonl: what it has already does not make the exit code 1.",
+            )
+        },
+    )
     fail_on: str = field(
         default="fail",
         metadata={

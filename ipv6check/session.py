@@ -6,13 +6,14 @@ import asyncio
 import datetime as dt
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from ipv6check import __version__, plugin, reporters
 from ipv6check.config import Options
 from ipv6check.eyeballs import clients
-from ipv6check.gate import Gatekeeper
+from ipv6check.gate import Baseline, Gatekeeper
 from ipv6check.model import Gate, RunInfo, Settings, Summary, TargetReport
 from ipv6check.net import Net
 from ipv6check.net.local import LocalNet
@@ -81,8 +82,8 @@ def check(
 ) -> int:
     """Run the checks and print the reports; the exit code of design.md.
 
-    Raises ClientsError, PluginError, RuleError, TargetError or OutputError, before any packet is
-    sent.
+    Raises ClientsError, PluginError, ReportError, RuleError, TargetError or OutputError, before any
+    packet is sent.
     """
     settings = _with_rules(options)
     clients.load(settings.clients_dirs)
@@ -98,14 +99,30 @@ def check(
     settings = replace(settings, brief=named.total is None or named.total > FEW_TARGETS)
     assignments = _assignments(options, settings, found)
     whole = bool(options.services) and {*distinct} >= {*options.targets}
-    keeper = Gatekeeper(options.fail_on, options.on_unknown, options.waivers, whole=whole)
     live = progress(sys.stderr, named.total, quiet=options.quiet or options.format == "json")
-    with live:
+    with _baseline(options) as baseline, live:
+        keeper = Gatekeeper(
+            options.fail_on, options.on_unknown, options.waivers, baseline, whole=whole
+        )
         sinks = _sinks(options, live, many=named.total != 1)
         summary, broken = asyncio.run(_run(assignments, keeper, named, net, sinks, live))
     for line in filter(None, broken):
         _complain(line)
     return exit_code(summary, bad_lines=named.bad, lost=len(broken))
+
+
+@contextmanager
+def _baseline(options: Options) -> Iterator[Baseline | None]:
+    """The baseline, read whole; None without one."""
+    if options.baseline is None:
+        yield None
+        return
+    from ipv6check.baseline import opened  # noqa: PLC0415 - few runs have one
+
+    with opened(options.baseline) as baseline:
+        if baseline.caveat:
+            _complain(baseline.caveat)
+        yield baseline
 
 
 def _assignments(

@@ -139,6 +139,12 @@ def packets(told: Sequence[tuple[str, str, str, str]], style: Style) -> str:
     return _paint(_block(rows, style), style)
 
 
+def difference(status: Status, name: str, text: str, cause: str, message: str, style: Style) -> str:
+    """A row of what differs between two reports, marked as if it were of this status."""
+    row = _Row(status, name, _clean(text, style), cause=cause, facts=_clean(message, style))
+    return _paint(_block([row], style), style)
+
+
 # --- a target --------------------------------------------------------------------------------
 
 
