@@ -2,6 +2,8 @@
 
 A report is told in pieces, so that a run of any length streams: ``head``, then ``target`` for each
 target, then ``tail``. No piece knows of another; what little there is to remember is in `Stream`.
+A format whose pieces have to know of each other has ``begin()``, which gives an object with the
+same functions for one document. What it holds is bounded, however many targets there are.
 """
 
 from __future__ import annotations
@@ -83,10 +85,11 @@ def formats() -> tuple[str, ...]:
 
 
 def load(name: str) -> Reporter:
-    """The reporter of a format; only now is it imported, with all that it needs."""
+    """The reporter of a format for one document; only now is it imported, with all it needs."""
     if name not in formats():
         raise ValueError(f"no format {name!r}: one of {', '.join(formats())}")
-    return cast("Reporter", importlib.import_module(f"{__name__}.{name}"))
+    module = importlib.import_module(f"{__name__}.{name}")
+    return cast("Reporter", getattr(module, "begin", lambda: module)())
 
 
 def render(report: Report, reporter: Reporter, style: Style) -> str:
