@@ -13,7 +13,7 @@ import pkgutil
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from ipv6check.model import Report, RunInfo, Summary, TargetReport
+from ipv6check.model import Report, Result, RunInfo, Summary, TargetReport, Term
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +97,16 @@ def render(report: Report, reporter: Reporter, style: Style) -> str:
     stream = Stream(reporter, style)
     targets = [stream.target(target, report.run) for target in report.targets]
     return "".join([stream.head(report.run), *targets, stream.tail(report.summary, report.run)])
+
+
+def agreed(result: Result) -> str:
+    """What was agreed on a result, for a reader; empty where nothing was."""
+    waived = result.waived
+    if waived is not None and waived.term is not Term.EXPIRED:
+        waiver = waived.waiver
+        return f"waived until {waiver.expires} by {waiver.owner}: {waiver.reason}"
+    if result.known:
+        return "known: the baseline has it"
+    if waived is None:
+        return ""
+    return f"its waiver expired on {waived.waiver.expires} ({waived.waiver.owner}), it counts again"
