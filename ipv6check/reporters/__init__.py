@@ -13,7 +13,7 @@ import pkgutil
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from ipv6check.model import Report, Result, RunInfo, Summary, TargetReport, Term
+from ipv6check.model import Report, Result, RunInfo, Summary, TargetReport, Term, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,19 @@ class Style:
     quiet: bool = False
     many: bool = False
 
+    def legible(self, text: str) -> str:
+        """Text of the network's, each character of it visible, and known to the encoding."""
+        encoding = "utf-8" if self.unicode else "ascii"
+        return printable(text).encode(encoding, "backslashreplace").decode(encoding).strip()
+
 
 class Reporter(Protocol):
     """What a module of this package offers.
 
     ``ORDERED``: targets are wanted in the order in which they were named, not as each is done. A
     format whose targets need a separator has also ``BETWEEN: str``. ``run`` of the tail may know
-    more of the vantage than that of the head: a broken IPv6 is found out on the way.
+    more of the vantage than that of the head: a broken IPv6 is found out on the way. A format with
+    exit codes of its own has ``exit_code: int`` after its tail.
     """
 
     ORDERED: bool
@@ -76,6 +82,11 @@ class Stream:
     def tail(self, summary: Summary, run: RunInfo) -> str:
         """The last piece."""
         return self._reporter.tail(summary, run, self._style)
+
+    @property
+    def exit_code(self) -> int | None:
+        """What the format itself makes of the run, None where that is not its affair."""
+        return getattr(self._reporter, "exit_code", None)
 
 
 def formats() -> tuple[str, ...]:

@@ -31,7 +31,6 @@ from ipv6check.model import (
     Term,
     Vantage,
     Verdict,
-    printable,
 )
 from ipv6check.reporters import Style
 from ipv6check.reporters.json import plain
@@ -430,10 +429,7 @@ def _pack(parts: Sequence[Text], style: Style) -> list[Text]:
 
 
 def _clean(text: str, style: Style) -> str:
-    """Text of the network's, each character of it visible and known to the terminal's encoding."""
-    visible = printable(text).strip()
-    encoding = "utf-8" if style.unicode else "ascii"
-    return visible.encode(encoding, "backslashreplace").decode(encoding)
+    return style.legible(text)
 
 
 def _word(verdict: Verdict) -> str:
