@@ -111,13 +111,11 @@ def render(report: Report, reporter: Reporter, style: Style) -> str:
 
 
 def agreed(result: Result) -> str:
-    """What was agreed on a result, for a reader; empty where nothing was."""
+    """What a waiver or the baseline says of a result, for a reader; empty where neither does."""
     waived = result.waived
-    if waived is not None and waived.term is not Term.EXPIRED:
-        waiver = waived.waiver
-        return f"waived until {waiver.expires} by {waiver.owner}: {waiver.reason}"
-    if result.known:
-        return "known: the baseline has it"
+    if result.known and (waived is None or waived.term is Term.EXPIRED):
+        return "known: the baseline has it already"
     if waived is None:
         return ""
-    return f"its waiver expired on {waived.waiver.expires} ({waived.waiver.owner}), it counts again"
+    word = "waiver expired on" if waived.term is Term.EXPIRED else "waived until"
+    return f"{word} {waived.waiver.expires} by {waived.waiver.owner}: {waived.waiver.reason}"

@@ -28,11 +28,10 @@ from ipv6check.model import (
     Status,
     Summary,
     TargetReport,
-    Term,
     Vantage,
     Verdict,
 )
-from ipv6check.reporters import Style
+from ipv6check.reporters import Style, agreed
 from ipv6check.reporters.json import plain
 from ipv6check.wording import count
 
@@ -187,20 +186,10 @@ def _row(result: Result, report: TargetReport, style: Style) -> _Row:
         _clean(text, style),
         _clean(result.hint, style),
         "" if at_rest or result.cause is None else result.cause,
-        _clean(_agreed(result), style),
+        _clean(agreed(result), style),
         _clean(_facts(result), style) if style.verbose else "",
         _drawn(result.evidence, style) if _has_pictures(result, style) else {},
     )
-
-
-def _agreed(result: Result) -> str:
-    """What the baseline or a waiver says of it."""
-    if result.waived is None:
-        return "known: the baseline has it already" if result.known else ""
-    waiver = result.waived.waiver
-    ended = result.waived.term is Term.EXPIRED
-    word = "waiver expired on" if ended else "waived until"
-    return f"{word} {waiver.expires} by {waiver.owner}: {waiver.reason}"
 
 
 def _drawn(evidence: Evidence, style: Style) -> Evidence:

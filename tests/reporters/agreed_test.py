@@ -16,11 +16,11 @@ WAIVER = Waiver("tcp", "*", "new load balancer", "net team", dt.date(2026, 12, 3
     ("term", "known", "sentence"),
     [
         (None, False, ""),
-        (None, True, "known: the baseline has it"),
+        (None, True, "known: the baseline has it already"),
         (Term.ACTIVE, False, "waived until 2026-12-31 by net team: new load balancer"),
         (Term.EXPIRING, True, "waived until 2026-12-31 by net team: new load balancer"),
-        (Term.EXPIRED, False, "its waiver expired on 2026-12-31 (net team), it counts again"),
-        (Term.EXPIRED, True, "known: the baseline has it"),
+        (Term.EXPIRED, False, "waiver expired on 2026-12-31 by net team: new load balancer"),
+        (Term.EXPIRED, True, "known: the baseline has it already"),
     ],
 )
 def test_what_excuses_a_result_is_named(term: Term | None, known: bool, sentence: str) -> None:  # noqa: FBT001

@@ -131,7 +131,7 @@ def test_what_the_baseline_has_is_skipped() -> None:
     """It is no news."""
     (told,) = case(replace(DOWN, known=True)).result
     assert isinstance(told, junitparser.Skipped)
-    assert told.message == "known: the baseline has it"
+    assert told.message == "known: the baseline has it already"
 
 
 def test_an_expired_waiver_excuses_nothing() -> None:
@@ -140,7 +140,7 @@ def test_an_expired_waiver_excuses_nothing() -> None:
     assert isinstance(told, junitparser.Failure)
     assert told.message == (
         "silent, IPv4 connects in 11 ms "
-        "(its waiver expired on 2026-12-31 (net team), it counts again)"
+        "(waiver expired on 2026-12-31 by net team: new load balancer)"
     )
 
 

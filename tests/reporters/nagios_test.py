@@ -106,7 +106,7 @@ def test_what_is_excused_does_not_count() -> None:
         assert told(target(excused))[:2] == (0, "1 ready, 1 excused")
     expired = told(target(waived(DOWN, Term.EXPIRED)), gate=Gate.FAILED)
     assert expired[0] == 2
-    assert "its waiver expired on 2026-12-31 (net team)" in expired[1]
+    assert "waiver expired on 2026-12-31 by net team" in expired[1]
 
 
 def test_an_interrupted_run_knows_nothing() -> None:
