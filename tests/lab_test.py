@@ -17,7 +17,7 @@ import dns
 import pytest
 
 from tests.lab import Lab, LabError, plan, scenarios
-from tests.lab.requirements import FIREWALLS, PACKAGES
+from tests.lab.requirements import FIREWALLS, PACKAGES, READERS
 
 Argument = TypeVar("Argument")
 Value = TypeVar("Value")
@@ -511,7 +511,7 @@ def test_command_line(lab: Lab) -> None:
     result = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (7, "hello\n")
     listed = subprocess.run([*command, "packages"], cwd=ROOT, capture_output=True, check=True)
-    assert sorted(PACKAGES | FIREWALLS) == listed.stdout.decode().split()
+    assert sorted(PACKAGES | FIREWALLS | READERS) == listed.stdout.decode().split()
 
 
 def inhabitants(pid_namespace: str) -> list[str]:

@@ -79,12 +79,13 @@ class Document:
 
     def target(self, report: TargetReport, _run: RunInfo, style: Style) -> str:
         """Nothing yet."""
-        self._verdicts[report.gating] += 1
+        verdict = report.gating or report.verdict
+        self._verdicts[verdict] += 1
         bad = [each for each in report.results if each.status in _BAD_FIRST]
         counting = [each for each in bad if not each.excused]
         self._warned |= any(each.status is Status.WARN for each in counting)
-        if report.gating is not Verdict.READY:
-            rank = WORST_FIRST.index(report.gating)
+        if verdict is not Verdict.READY:
+            rank = WORST_FIRST.index(verdict)
             self._worst = sorted(
                 [*self._worst, (rank, _told(report, counting, style))],
                 key=lambda each: each[0],

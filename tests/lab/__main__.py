@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from tests.lab import Lab, LabError, plan
 from tests.lab.guide import guide
-from tests.lab.requirements import FIREWALLS, PACKAGES
+from tests.lab.requirements import FIREWALLS, PACKAGES, READERS
 
 
 def main() -> int:
@@ -77,7 +77,7 @@ def _guide(options: argparse.Namespace) -> int:
 
 
 def _packages(options: argparse.Namespace) -> int:
-    print(*sorted(PACKAGES | FIREWALLS))
+    print(*sorted(PACKAGES | FIREWALLS | READERS))
     return 0
 
 

@@ -29,6 +29,12 @@ FIREWALLS = {
     "ufw": ("ufw",),
 }
 
+# And for the tests of formats: who reads them in earnest.
+READERS = {
+    "icinga2-bin": ("icinga2",),
+    "prometheus": ("promtool",),
+}
+
 # What the lab will do later, tried on an empty namespace.
 _TRIAL = (
     "mount -t tmpfs tmpfs /run && ip netns add a && ip netns add b"
