@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,7 @@ COMMANDS = (
     "schema",
 )
 SHORT = {"port": "-p", "format": "-f", "quiet": "-q", "verbose": "-v"}
-USAGE = 2
+USAGE, INTERRUPTED = 2, 130
 
 ABOUT = """Tell whether what you run is ready for IPv6: what is wrong, where, and how to mend it.
 
@@ -36,7 +37,8 @@ CHECK_HELP = """Check targets: example.com, example.com:8443, https://example.co
 smtp://mx.example.com, 2001:db8::1, [2001:db8::1]:443.
 
 Exit codes: 0 nothing at or above the threshold, 1 findings at or above it, 2 usage or
-configuration, 3 it could not be measured from here, 130 interrupted.
+configuration, 3 it could not be measured from here, 130 interrupted. With -f nagios those of a
+monitoring plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
 
 Each option can also stand in ipv6check.toml (table [check]) or in the environment
 (IPV6CHECK_TIMEOUT=5); flags win over the environment, that over the file."""
@@ -99,15 +101,16 @@ def main() -> None:
         code = app(arguments, prog_name="ipv6check", standalone_mode=not arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(_unmade("interrupted", INTERRUPTED))
     except BrokenPipeError:
         # Whoever read has heard enough; the interpreter must not try again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(USAGE)
+        sys.exit(_unmade("nobody reads standard output", USAGE))
     except Exception as error:  # noqa: BLE001 - what is not of the user's making is raised again
         _refuse(error)
     else:
-        sys.exit(code)
+        # typer, too, makes a code of an interruption.
+        sys.exit(_unmade("interrupted", code) if code == INTERRUPTED else code)
 
 
 def _is_configured() -> bool:
@@ -152,9 +155,29 @@ def _refuse(error: Exception) -> None:
         | RuleError
         | TargetError,
     ):
-        raise error
+        code = _unmade(f"a defect of ipv6check: {type(error).__name__}: {line}", 1)
+        if code == 1:
+            raise error
+        sys.excepthook(type(error), error, error.__traceback__)
+        sys.exit(code)
     sys.stderr.write(f"ipv6check: {line}\n")
-    sys.exit(USAGE)
+    sys.exit(_unmade(line, USAGE))
+
+
+def _unmade(reason: str, code: int) -> int:
+    """The exit code of a run that could not be made; a monitoring system gets its line too.
+
+    Whether it is one that waits is read from a command line that may itself be what is wrong.
+    """
+    arguments = "\0".join(sys.argv[1:])
+    named = re.search(r"(?:^|\0)(?:-[a-z]*f\0?|--format[=\0])(\w+)", arguments)
+    if (named[1] if named else os.environ.get("IPV6CHECK_FORMAT")) != "nagios":
+        return code
+    from ipv6check.reporters import nagios  # noqa: PLC0415
+
+    sys.stdout.write(nagios.line(nagios.State.UNKNOWN, reason))
+    sys.stdout.flush()
+    return nagios.State.UNKNOWN
 
 
 def _app(wanted: str) -> Any:

@@ -108,7 +108,8 @@ def check(
         summary, broken = asyncio.run(_run(assignments, keeper, named, net, sinks, live))
     for line in filter(None, broken):
         _complain(line)
-    return exit_code(summary, bad_lines=named.bad, lost=len(broken))
+    code = exit_code(summary, bad_lines=named.bad, lost=len(broken))
+    return sinks[0].stream.exit_code(code)
 
 
 @contextmanager

@@ -42,7 +42,7 @@ class Reporter(Protocol):
     ``ORDERED``: targets are wanted in the order in which they were named, not as each is done. A
     format whose targets need a separator has also ``BETWEEN: str``. ``run`` of the tail may know
     more of the vantage than that of the head: a broken IPv6 is found out on the way. A format with
-    exit codes of its own has ``exit_code: int`` after its tail.
+    exit codes of its own has ``exit_code(code: int) -> int``, asked after its tail.
     """
 
     ORDERED: bool
@@ -83,10 +83,10 @@ class Stream:
         """The last piece."""
         return self._reporter.tail(summary, run, self._style)
 
-    @property
-    def exit_code(self) -> int | None:
-        """What the format itself makes of the run, None where that is not its affair."""
-        return getattr(self._reporter, "exit_code", None)
+    def exit_code(self, code: int) -> int:
+        """What the run's exit code is in the words of the format, the same for most."""
+        words = getattr(self._reporter, "exit_code", None)
+        return code if words is None else words(code)
 
 
 def formats() -> tuple[str, ...]:

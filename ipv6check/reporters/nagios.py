@@ -32,6 +32,8 @@ WORST = 5
 LINES = 100
 SENTENCE = 200
 
+# Exit codes of a run that came to its end: 0 passed, 1 failed, 3 could not be measured.
+_JUDGED = frozenset({0, 1, 3})
 _BAD_FIRST = (Status.FAIL, Status.ERROR, Status.UNKNOWN, Status.WARN)
 # What a label may not have: its own quote and end; and spaces, which not every reader splits well.
 _NOT_IN_A_LABEL = re.compile("['=\\s]+")
@@ -57,15 +59,12 @@ def begin() -> Document:
 
 
 class Document:
-    """One run. It names the worst first, so it remembers those, and as much as fits into lines.
-
-    ``exit_code`` is known after the tail.
-    """
+    """One run. It names the worst first, so it remembers those, and as much as fits into lines."""
 
     ORDERED = True
 
     def __init__(self) -> None:
-        self.exit_code = State.UNKNOWN
+        self._state = State.UNKNOWN
         self._verdicts: Counter[Verdict] = Counter()
         self._warned = False
         self._worst: list[tuple[int, str]] = []
@@ -100,9 +99,9 @@ class Document:
 
     def tail(self, summary: Summary, _run: RunInfo, style: Style) -> str:
         """The line, and with ``-v`` those of the findings."""
-        self.exit_code = self._state(summary)
+        self._state = self._judged(summary)
         text = _cut("; ".join(self._said(summary, style)), TEXT_BYTES)
-        first = f"IPV6CHECK {self.exit_code.name} - {text} |"
+        first = f"IPV6CHECK {self._state.name} - {text} |"
         for item in (*self._counts(summary), *self._perfdata):
             if len(first.encode()) + len(item.encode()) + 1 >= LINE_BYTES:
                 break
@@ -110,7 +109,11 @@ class Document:
         more = [f"and {self._untold} more findings"] if self._untold else []
         return "\n".join([first, *self._lines, *more]) + "\n"
 
-    def _state(self, summary: Summary) -> State:
+    def exit_code(self, code: int) -> int:
+        """The state, unless the run could not be made as it was asked for."""
+        return self._state if code in _JUDGED else State.UNKNOWN
+
+    def _judged(self, summary: Summary) -> State:
         if summary.interrupted or summary.gate is Gate.UNKNOWN:
             return State.UNKNOWN
         if self._verdicts[Verdict.NOT_READY]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,10 +16,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipv6check import cli, session
 from ipv6check.model import Gate, Note, Result, Status, TargetReport, Term
 from ipv6check.reporters import Stream, Style, load
 from ipv6check.reporters.nagios import LINE_BYTES, LINES, WORST, State, line
-from tests.reporters.reports import DOWN, HOSTILE, RUN, report, target, text, waived
+from tests.reporters.reports import (
+    COMMAND,
+    DOWN,
+    HOSTILE,
+    RUN,
+    report,
+    run,
+    served,
+    target,
+    text,
+    waived,
+)
 
 FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\ud800-\udfff]")
 FINE = Result("aaaa", Status.PASS, "1 address")
@@ -54,7 +69,7 @@ RACED = Result(
 
 def told(
     *targets: TargetReport, gate: Gate = Gate.PASSED, verbose: bool = False, **changes: Any
-) -> tuple[int | None, str, str, list[str]]:
+) -> tuple[int, str, str, list[str]]:
     """Exit code, text and performance data of the first line, and the lines after it."""
     stream = Stream(load("nagios"), Style(many=len(targets) != 1, verbose=verbose))
     whole = report(targets, gate=gate, **changes)
@@ -67,9 +82,10 @@ def told(
     assert FORBIDDEN.search(first) is None
     assert len(first.encode()) <= LINE_BYTES
     said, perfdata = first.split(" | ")
-    assert stream.exit_code is not None
-    assert said.startswith(f"IPV6CHECK {State(stream.exit_code).name} - ")
-    return stream.exit_code, said.partition(" - ")[2], perfdata, lines
+    code = stream.exit_code(0)
+    assert [stream.exit_code(each) for each in (1, 2, 3, 130)] == [code, 3, code, 3]
+    assert said.startswith(f"IPV6CHECK {State(code).name} - ")
+    return code, said.partition(" - ")[2], perfdata, lines
 
 
 def parsed(perfdata: str) -> Iterator[tuple[str, float, str]]:
@@ -206,8 +222,8 @@ def test_a_line_without_a_run() -> None:
 def icinga(expression: str) -> Any:
     """What Icinga's own console makes of an expression."""
     command = ["icinga2", "console", "--eval", expression]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
-    return json.loads(run.stdout.splitlines()[-1])
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    return json.loads(ended.stdout.splitlines()[-1])
 
 
 def test_icinga_reads_the_performance_data(needs: Callable[..., None]) -> None:
@@ -229,3 +245,90 @@ def test_icinga_reads_the_performance_data(needs: Callable[..., None]) -> None:
     assert (time["value"], time["unit"], time["min"]) == (0.01125, "seconds", 0)
     assert [read["not_ready"][key] for key in ("value", "crit", "min", "max")] == [1, 0, 0, 4]
     assert "::" not in perfdata
+
+
+# --- the installed command ---------------------------------------------------------------------
+
+
+def test_the_command_is_a_plugin(needs: Callable[..., None]) -> None:
+    """A target on this host: the state as exit code, times that Icinga reads, lines with -v."""
+    needs("icinga2")
+    with served() as port:
+        ended = run("-f", "nagios", f"localhost:{port}", "--only", "tcp")
+    said, perfdata = ended.stdout.removesuffix("\n").split(" | ")
+    assert (ended.returncode, ended.stderr, said) == (0, "", "IPV6CHECK OK - 1 ready")
+    items = ", ".join(f"parse_performance_data({json.dumps(each)})" for each in perfdata.split())
+    times = {each["label"]: each for each in icinga(f"[ {items} ]") if each["unit"] == "seconds"}
+    assert times.keys() == {"time", f"ipv6_{port}", f"ipv4_{port}"}
+    assert all(0 < each["value"] < 20 for each in times.values())
+    ended = run("-f", "nagios", f"localhost:{port}", "--only", "tcp", "-v")
+    first, *more = ended.stdout.splitlines()
+    assert (ended.returncode, len(more)) == (2, 1)
+    assert first.startswith(f"IPV6CHECK CRITICAL - localhost:{port}: nothing accepts port {port}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("-f nagios example.com:99999", '"99999" is not a port'),
+        ("-qfnagios --bogus ::1", "--bogus"),
+        ("--format=nagios --config nonexistent.toml ::1", "nonexistent.toml"),
+        ("--format nagios --save json=/nonexistent/x ::1", "/nonexistent/x cannot be written"),
+        ("example.com:99999", '"99999" is not a port'),
+    ],
+)
+def test_a_run_that_cannot_be_made_is_unknown(arguments: str, words: str) -> None:
+    """Exit code 2 would be CRITICAL: a mistake is no finding, and a plugin says so in its line."""
+    environment = {} if "nagios" in arguments else {"IPV6CHECK_FORMAT": "nagios"}
+    ended = run(*arguments.split(), **environment)
+    assert ended.returncode == 3
+    assert ended.stdout.startswith("IPV6CHECK UNKNOWN - ")
+    assert ended.stdout.count("\n") == 1
+    assert words in ended.stdout
+    assert ended.stderr == f"ipv6check: {ended.stdout.partition(' - ')[2]}"
+
+
+def test_other_formats_keep_their_exit_code() -> None:
+    """The flag wins over the environment, here too."""
+    ended = run("-f", "json", "example.com:99999", IPV6CHECK_FORMAT="nagios")
+    assert (ended.returncode, ended.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError("a | b")])
+def test_whatever_ends_it_is_unknown(
+    error: BaseException | type[BaseException],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A signal before the run, or a defect of ours: 1 would be a warning, and no line an enigma."""
+
+    def broken(*_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(session, "check", broken)
+    monkeypatch.setattr(sys, "argv", ["ipv6check", "::1", "-f", "nagios"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    said = capsys.readouterr()
+    assert ended.value.code == 3
+    assert said.out in {
+        "IPV6CHECK UNKNOWN - interrupted\n",
+        "IPV6CHECK UNKNOWN - a defect of ipv6check: RuntimeError: a \\x7c b\n",
+    }
+    assert ("Traceback" in said.err) == isinstance(error, RuntimeError)
+
+
+def test_an_interrupted_command_is_unknown() -> None:
+    """Ctrl-C while a name server is silent: the line is still printed, and the state is unknown."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.settimeout(30)
+        server = f"127.0.0.1:{mute.getsockname()[1]}"
+        command = [COMMAND, "-f", "nagios", "a.example", "--nameserver", server, "--timeout", "60"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            mute.recv(1)
+            process.send_signal(signal.SIGINT)
+            said, _ = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert said.startswith("IPV6CHECK UNKNOWN - interrupted")
+    assert said.count("\n") == 1
