@@ -22,14 +22,14 @@ def connects(report: TargetReport) -> dict[tuple[int, str], float]:
         for port, address, elapsed_ms in _handshakes(result):
             if _is_number(port) and isinstance(address, str) and _is_number(elapsed_ms):
                 key = (int(port), _family(address))
-                best[key] = min(best.get(key, math.inf), elapsed_ms / 1000)
+                best[key] = min(best.get(key, math.inf), _seconds(elapsed_ms))
     return best
 
 
 def races(report: TargetReport) -> dict[tuple[int, str], float]:
     """How long the race of RFC 8305 took on each port, with the family that won."""
     return {
-        (int(told["port"]), _family(told["winner"])): told["elapsed_ms"] / 1000
+        (int(told["port"]), _family(told["winner"])): _seconds(told["elapsed_ms"])
         for told in _ports_of_fallback(report.results)
         if isinstance(told.get("winner"), str)
         and _is_number(told.get("port"))
@@ -46,7 +46,7 @@ def lookups(report: TargetReport) -> dict[str, float]:
         for family in FAMILIES
     }
     return {
-        family: answer["elapsed_ms"] / 1000
+        family: _seconds(answer["elapsed_ms"])
         for family, answer in told.items()
         if isinstance(answer, Mapping)
         and "records" in answer
@@ -81,6 +81,11 @@ def _listed(evidence: Evidence, key: str) -> Iterator[Evidence]:
 
 def _family(address: str) -> str:
     return "ipv6" if ":" in address and "." not in address else "ipv4"
+
+
+def _seconds(milliseconds: float) -> float:
+    """To the nanosecond: what is beyond is an artefact of the division."""
+    return round(milliseconds / 1000, 9)
 
 
 def _is_number(value: object) -> bool:

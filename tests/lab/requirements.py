@@ -32,6 +32,7 @@ FIREWALLS = {
 # And for the tests of formats: who reads them in earnest.
 READERS = {
     "icinga2-bin": ("icinga2",),
+    "monitoring-plugins-basic": ("/usr/lib/nagios/plugins/negate",),
     "prometheus": ("promtool",),
 }
 

@@ -26,7 +26,7 @@ FORBIDDEN = re.compile("[^\n\x20-\x7e]")
 
 @cache
 def schema() -> xmlschema.XMLSchema:
-    """Jenkins' schema, as its plugin xunit has it; under the MIT licence."""
+    """Jenkins' schema: MIT licence, https://github.com/jenkinsci/xunit-plugin, by way of pytest."""
     return xmlschema.XMLSchema(Path(__file__).parents[1] / "data" / "junit-10.xsd")
 
 

@@ -20,6 +20,7 @@ from ipv6check import cli, session
 from ipv6check.model import Gate, Note, Result, Status, TargetReport, Term
 from ipv6check.reporters import Stream, Style, load
 from ipv6check.reporters.nagios import LINE_BYTES, LINES, WORST, State, line
+from tests.lab.requirements import READERS
 from tests.reporters.reports import (
     COMMAND,
     DOWN,
@@ -265,6 +266,24 @@ def test_the_command_is_a_plugin(needs: Callable[..., None]) -> None:
     first, *more = ended.stdout.splitlines()
     assert (ended.returncode, len(more)) == (2, 1)
     assert first.startswith(f"IPV6CHECK CRITICAL - localhost:{port}: nothing accepts port {port}")
+
+
+def test_negate_finds_the_state_in_the_line(needs: Callable[..., None]) -> None:
+    """monitoring-plugins' own wrapper turns exit code and word of a plugin into others."""
+    (negate,) = READERS["monitoring-plugins-basic"]
+    needs(negate)
+    with served() as port:
+        pass
+    plugin = [COMMAND, "-f", "nagios", f"localhost:{port}", "--only", "tcp"]
+    ended = subprocess.run(
+        [negate, "-s", "-c", "OK", *plugin],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith(f"IPV6CHECK OK - localhost:{port}: nothing accepts port {port}")
 
 
 @pytest.mark.parametrize(
