@@ -79,7 +79,8 @@ changed  as bad as before, but for another cause or on another address; or what
 new      a target that only NEW has
 gone     a target that only OLD has
 
-To let a gate fail for what is lost alone: ipv6check check --baseline OLD.
+In a gate: ipv6check check --baseline OLD. It stops for what is lost, and for faults that OLD
+cannot know: of a new target, or of one that could not be measured then.
 
 Exit codes: 0 nothing is lost, 1 something is, 2 a file cannot be read, or usage."""
 

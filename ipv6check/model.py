@@ -436,9 +436,8 @@ class Result:
 
     @property
     def excused(self) -> bool:
-        """Whether a gate lets it pass."""
-        waived = self.waived is not None and self.waived.term is not Term.EXPIRED
-        return waived or self.known
+        """Whether a gate lets it pass. A waiver counts before the baseline, which prolongs none."""
+        return self.known if self.waived is None else self.waived.term is not Term.EXPIRED
 
 
 # --- reports ---------------------------------------------------------------------------------

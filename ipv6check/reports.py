@@ -27,6 +27,7 @@ CHUNK = 1 << 18  # bytes of one read
 MAX_VALUE = 4 << 20  # characters of one target
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
+_LAST_WORD = re.compile(r"[-+.\w]*\s*\Z")
 _AFTER_A_VALUE = frozenset(" \t\r\n,:]}")
 _CUT = "ends too early: it is not whole"
 # The keys that are read of a line of jsonl, and of a document beside its targets.
@@ -212,7 +213,7 @@ class _Text:
                 # A number may go on in what is not read yet.
                 problem = "Expecting ',' delimiter"
             if self._ended:
-                cut = end >= len(self._buffer.rstrip()) or problem.startswith("Unterminated")
+                cut = problem.startswith("Unterminated") or _LAST_WORD.match(self._buffer, end)
                 self.refuse(_CUT if cut else f"is not JSON: {problem}", end)
             if len(self._buffer) - self._at > MAX_VALUE:
                 self.refuse(f"has a value longer than {MAX_VALUE} characters")

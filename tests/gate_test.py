@@ -101,6 +101,24 @@ def test_a_waived_fail_stays_a_fail_and_does_not_gate() -> None:
     assert (end.gate, end.excused, end.notes) == (Gate.PASSED, 1, ())
 
 
+class _Known:
+    """A baseline that has everything already."""
+
+    def known(self, report: TargetReport) -> TargetReport:
+        """Each result marked."""
+        return replace(report, results=tuple(replace(each, known=True) for each in report.results))
+
+
+@pytest.mark.parametrize(("days", "gate"), [(0, Gate.PASSED), (1, Gate.FAILED)])
+def test_a_baseline_prolongs_no_waiver(days: int, gate: Gate) -> None:
+    """It was made while the waiver held, and the exception would live for ever."""
+    today = WAIVER.expires + dt.timedelta(days)
+    keeper = Gatekeeper(waivers=[WAIVER], baseline=_Known(), today=today)
+    assert judged(keeper, target(result("fail")))[0].gate is gate
+    keeper = Gatekeeper(baseline=_Known(), today=today)
+    assert judged(keeper, target(result("fail")))[0].gate is Gate.PASSED
+
+
 def test_a_waiver_leaves_other_findings_alone() -> None:
     """Another check, another target, another subject: each of them still gates."""
     narrow = replace(WAIVER, subject="[2001:db8::1]:443")
