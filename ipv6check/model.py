@@ -275,6 +275,17 @@ class RuleTexts:
     missing: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class RuleFiles:
+    """Files of firewall rules, (name, text) each.
+
+    ``included``: those that each pattern of theirs includes, None where that could not be told.
+    """
+
+    files: tuple[tuple[str, str], ...]
+    included: Mapping[str, tuple[tuple[str, str], ...] | None] = field(default_factory=dict)
+
+
 # --- judgement -------------------------------------------------------------------------------
 
 
