@@ -33,8 +33,9 @@ class Reporter(Protocol):
     """What a module of this package offers.
 
     ``ORDERED``: targets are wanted in the order in which they were named, not as each is done. A
-    format whose targets need a separator has also ``BETWEEN: str``. ``run`` of the tail may know
-    more of the vantage than that of the head: a broken IPv6 is found out on the way.
+    format whose targets need a separator has also ``BETWEEN: str``, one that wants to have what was
+    observed ``KEEPS = True``. ``run`` of the tail may know more of the vantage than that of the
+    head: a broken IPv6 is found out on the way.
     """
 
     ORDERED: bool
@@ -57,6 +58,7 @@ class Stream:
 
     def __init__(self, reporter: Reporter, style: Style) -> None:
         self.ordered = reporter.ORDERED
+        self.keeps = getattr(reporter, "KEEPS", False)
         self._reporter = reporter
         self._style = style
         self._separator = ""
