@@ -194,7 +194,7 @@ def _types() -> _Types:
         if not probe.pure
     }
     facts = _DICT("Facts", kinds, total=False)
-    attempt: Any = _DICT("Attempt", {"facts": facts, "known_ms": dict[str, _Milliseconds]})
+    attempt: Any = _DICT("Observed", {"facts": facts, "known_ms": dict[str, _Milliseconds]})
     line = _DICT(
         "Line",
         {
