@@ -208,7 +208,7 @@ def _app(wanted: str) -> Any:
         "targets": Annotated[list[str] | None, typer.Argument(metavar="[TARGET]...")],
         "config": Annotated[str, written],
     }
-    kinds = typer.Argument(metavar="[output|config]", help="Which one; output if not given.")
+    kinds = typer.Argument(metavar="[output|config|observations]", help="Which one; output if not given.")
     _schema.__annotations__["kind"] = Annotated[str, kinds]
     for command in (_race, _list, _explain, _clients, _init, _demo, _schema):
         app.command(command.__name__[1:])(command)

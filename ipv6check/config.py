@@ -515,7 +515,7 @@ class Options:
     services: tuple[Service, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     # The names of the options that somebody set.
-    given: frozenset[str] = frozenset()
+    given: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def targets(self) -> tuple[Target, ...]:
