@@ -132,6 +132,7 @@ def _refuse(error: Exception) -> None:
     from ipv6check.eyeballs.clients import ClientsError  # noqa: PLC0415
     from ipv6check.eyeballs.policy import PolicyError  # noqa: PLC0415
     from ipv6check.firewall.model import RuleError  # noqa: PLC0415
+    from ipv6check.model import RecordingError  # noqa: PLC0415
     from ipv6check.output import OutputError  # noqa: PLC0415
     from ipv6check.plugin import PluginError  # noqa: PLC0415
     from ipv6check.reports import ReportError  # noqa: PLC0415
@@ -152,6 +153,7 @@ def _refuse(error: Exception) -> None:
         | OutputError
         | PluginError
         | PolicyError
+        | RecordingError
         | ReportError
         | RuleError
         | TargetError,
@@ -230,7 +232,9 @@ def _app(wanted: str) -> Any:
         "targets": Annotated[list[str] | None, typer.Argument(metavar="[TARGET]...")],
         "config": Annotated[str, written],
     }
-    kinds = typer.Argument(metavar="[output|config]", help="Which one; output if not given.")
+    kinds = typer.Argument(
+        metavar="[output|config|observations]", help="Which one; output if not given."
+    )
     _schema.__annotations__["kind"] = Annotated[str, kinds]
     for command in (_race, _list, _explain, _clients, _init, _demo, _schema):
         app.command(command.__name__[1:])(command)
@@ -252,6 +256,10 @@ def _check(**given: Any) -> None:
     targets = given.pop("targets") or []
     input_path = given.pop("input")
     options = config.load(given, os.environ, Path.cwd(), formats())
+    if options.replay is not None:
+        if targets or input_path is not None:
+            raise TargetError("--replay has its own targets: name none beside it")
+        sys.exit(session.replay(options))
     named = [target for text in targets for target in options.named(parse(text))]
     if not named and input_path is None:
         own = options.profile.target

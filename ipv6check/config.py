@@ -20,6 +20,7 @@ from ipv6check import manifest, tomlfile
 from ipv6check.manifest import Service
 from ipv6check.model import Profile, Settings, Waiver
 from ipv6check.profiles import PROFILES
+from ipv6check.retries import all_pauses_s
 from ipv6check.target import (
     Target,
     TargetError,
@@ -41,6 +42,15 @@ TABLES = (TABLE, "service", "waiver")
 PREFIX = "IPV6CHECK_"
 # The longest row of waits is four: resolve, connect, race the second port, ask the controls.
 DEADLINE_TIMEOUTS = 5
+MAX_RETRIES = 10
+# What is recorded already where there is a recording to judge.
+OBSERVING = frozenset(
+    {
+        *("port", "resolve", "nameserver", "timeout", "deadline", "retries", "internal"),
+        *("control", "no_controls"),
+        *("happy_eyeballs", "connection_attempt_delay", "resolution_delay"),
+    }
+)
 
 # a, f and k.root-servers.net: three operators, and addresses that will not change.
 ROOT_SERVERS = ("2001:503:ba3e::2:30", "2001:500:2f::f", "2001:7fd::1")
@@ -219,6 +229,10 @@ def _save(text: str, source: Source) -> tuple[str, Path]:
     return name, path
 
 
+def _replay(text: str, source: Source) -> Path:
+    return Path(text) if text == "-" else _path(text, source)
+
+
 def _inside(path: Path, directory: Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(directory))
 
@@ -311,8 +325,19 @@ class Options:
             "option": Option(
                 _seconds(3600),
                 "SECONDS",
-                "Longest time for one target; five times the timeout if not given.",
+                "Longest time for one target; five timeouts for each attempt if not given.",
                 "number",
+            )
+        },
+    )
+    retries: int = field(
+        default=0,
+        metadata={
+            "option": Option(
+                _whole(0, MAX_RETRIES),
+                "N",
+                "Try a target again, up to N times, after a timeout, a reset or a SERVFAIL.",
+                "integer",
             )
         },
     )
@@ -445,6 +470,17 @@ class Options:
             )
         },
     )
+    replay: Path | None = field(
+        default=None,
+        metadata={
+            "option": Option(
+                _replay,
+                "PATH",
+                "Judge what --save observations=PATH has recorded; - is standard input. No packet.",
+                in_file=False,
+            )
+        },
+    )
     fail_on: str = field(
         default="fail",
         metadata={
@@ -478,6 +514,8 @@ class Options:
     # Of the file alone.
     services: tuple[Service, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    # The names of the options that somebody set.
+    given: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -505,7 +543,8 @@ class Options:
             self.resolve,
             self.nameserver,
             self.timeout,
-            self.deadline or DEADLINE_TIMEOUTS * self.timeout,
+            self.deadline
+            or (1 + self.retries) * DEADLINE_TIMEOUTS * self.timeout + all_pauses_s(self.retries),
             self.run_deadline,
             self.parallel,
             self.internal,
@@ -514,6 +553,7 @@ class Options:
             connection_attempt_delay_ms=self.connection_attempt_delay,
             resolution_delay_ms=self.resolution_delay,
             clients_dirs=self.clients_dir,
+            retries=self.retries,
         )
 
 
@@ -560,7 +600,12 @@ def load(
                 raise ConfigError(f"{name}: control and no-controls exclude each other")
             values["no_controls"] = False  # what was said below is taken back
         values |= layer
-    return Options(**values)
+    if "replay" in values:
+        for name in sorted(OBSERVING & from_flags.keys()):
+            flag = name.replace("_", "-")
+            raise ConfigError(f"--{flag} changes what is observed, and --replay observes nothing")
+        values = {name: value for name, value in values.items() if name not in OBSERVING}
+    return Options(**values, given=frozenset(values))
 
 
 def _from_flags(flags: Mapping[str, object | None], here: Source) -> Values:

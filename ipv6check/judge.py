@@ -142,14 +142,11 @@ class Judge:
 
 def judge(check: Check, facts: Mapping[str, Any]) -> Findings:
     """What one check finds in these facts. Missing input and crashes are findings too."""
-    arguments = {}
-    for wanted in check.inputs:
-        fact = facts[wanted.name]
-        if isinstance(fact, Failure) and not wanted.admits_failure:
-            return (unmet(fact),)
-        arguments[wanted.name] = fact
+    failure = lacking(check, facts)
+    if failure is not None:
+        return (unmet(failure),)
     try:
-        found = check.judge(**arguments)
+        found = check.judge(**{wanted.name: facts[wanted.name] for wanted in check.inputs})
     except (Exception, SystemExit) as error:  # noqa: BLE001 - it is a result, the run goes on
         return (crash(error, check.id),)
     findings = (found,) if isinstance(found, Finding) else found
@@ -158,6 +155,17 @@ def judge(check: Check, facts: Mapping[str, Any]) -> Findings:
     if not all(isinstance(finding, Finding) for finding in findings):
         return (broken(f"{check.id} returned a list of something else than Findings"),)
     return tuple(findings)
+
+
+def lacking(check: Check, facts: Mapping[str, Any]) -> Failure | None:
+    """Why the check cannot judge these facts, if so. Without a record nothing can be said."""
+    for wanted in check.inputs:
+        fact = facts[wanted.name]
+        if isinstance(fact, Failure) and not (
+            wanted.admits_failure and fact.kind is not Kind.NOT_RECORDED
+        ):
+            return fact
+    return None
 
 
 def unmet(failure: Failure) -> Finding:

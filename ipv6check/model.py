@@ -8,13 +8,47 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 SCHEMA_VERSION = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """What a value has to be besides its type. Whoever reads recordings asks (pydantic).
+
+    ``test`` raises ValueError. ``endless``: a number may be infinite.
+    """
+
+    test: Callable[[Any], object] = bool
+    endless: bool = False
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
+        """What pydantic is to do with such a value."""
+        from pydantic_core import core_schema  # noqa: PLC0415 - only to read a recording
+
+        schema = handler(source) | ({"allow_inf_nan": True} if self.endless else {})
+        return core_schema.no_info_after_validator_function(self._tested, schema)
+
+    def _tested(self, value: Any) -> Any:
+        self.test(value)
+        return value
+
+
+def _port(number: int) -> None:
+    if not 0 <= number <= 65535:
+        raise ValueError("not a port")
+
+
+Address = Annotated[str, Only(ip_address)]
+Port = Annotated[int, Only(_port)]
+# Milliseconds, infinite where nothing ever happens.
+Endless = Annotated[float, Only(endless=True)]
 
 
 class Status(StrEnum):
@@ -74,6 +108,7 @@ class Kind(StrEnum):
     RESOLVER_UNREACHABLE = "resolver-unreachable"
     DEADLINE = "deadline"
     INTERRUPTED = "interrupted"
+    NOT_RECORDED = "not-recorded"
     CRASH = "crash"
     OTHER = "other"
 
@@ -86,8 +121,14 @@ VANTAGE_KINDS = frozenset(
         Kind.RESOLVER_UNREACHABLE,
         Kind.DEADLINE,
         Kind.INTERRUPTED,
+        Kind.NOT_RECORDED,
     }
 )
+
+# What may be otherwise a moment later: a packet was lost, a server began anew, its resolver was
+# busy. A refusal or a filter was somebody's decision, NXDOMAIN is an answer, a missing route takes
+# longer to come back than we wait, and after a deadline there is no time left.
+TRANSIENT_KINDS = frozenset({Kind.TIMEOUT, Kind.RESET, Kind.SERVFAIL, Kind.RESOLVER_UNREACHABLE})
 
 
 # A TCP says no by a reset; with a source it is a router's or a packet filter's word.
@@ -144,8 +185,8 @@ class Attempt:
     where it tells them: a SYN that was lost is a retransmission, and its wait is in ``elapsed_ms``.
     """
 
-    address: str
-    port: int
+    address: Address
+    port: Port
     elapsed_ms: float
     source: str | None = None
     failure: Failure | None = None
@@ -173,7 +214,7 @@ class Attempt:
 class Echo:
     """ICMP echo to one address: what was sent, what came back, the least round-trip time."""
 
-    address: str
+    address: Address
     sent: int
     received: int
     rtt_ms: float | None = None
@@ -209,8 +250,8 @@ class Listener:
     """
 
     protocol: str
-    address: str
-    port: int
+    address: Address
+    port: Port
     dual: bool = False
     interface: str = ""
     programs: tuple[str, ...] = ()
@@ -220,7 +261,7 @@ class Listener:
 class InterfaceAddress:
     """One address of an interface. ``state``: preferred, deprecated, tentative or duplicate."""
 
-    address: str
+    address: Address
     prefix_length: int
     state: str = "preferred"
 
@@ -273,6 +314,17 @@ class RuleTexts:
 
     texts: tuple[tuple[str, str], ...] = ()
     missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFiles:
+    """Files of firewall rules, (name, text) each.
+
+    ``included``: those that each pattern of theirs includes, None where that could not be told.
+    """
+
+    files: tuple[tuple[str, str], ...]
+    included: Mapping[str, tuple[tuple[str, str], ...] | None] = field(default_factory=dict)
 
 
 # --- judgement -------------------------------------------------------------------------------
@@ -444,6 +496,18 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Observed:
+    """One attempt at a target.
+
+    ``facts``: what each probe has observed, by its name, but for what can be computed from the
+    rest. ``known_ms``: when each fact was known, since the attempt began.
+    """
+
+    facts: Mapping[str, Any]
+    known_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class TargetReport:
     """All results of one target, ordered by check.
 
@@ -451,8 +515,8 @@ class TargetReport:
     looked at it. ``service`` and ``owner`` are empty where the target belongs to none. ``place``:
     where the target was named, None on a command line. ``requires`` is what the service requires
     of the vantage: any, ipv6 or dual-stack; ``optional`` are the checks whose unknown leaves the
-    verdict alone. ``facts`` are its observations, by the names of their probes, where the run keeps
-    them.
+    verdict alone. ``observed`` is every attempt at it, the first one first, where the run keeps
+    them, and ``text`` what the user wrote, which ``target`` shows harmlessly.
     """
 
     target: str
@@ -467,7 +531,8 @@ class TargetReport:
     place: Place | None = None
     requires: str = "any"
     optional: frozenset[str] = frozenset()
-    facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    text: str = ""
+    observed: tuple[Observed, ...] = field(default=(), compare=False)
 
 
 class Gate(StrEnum):
@@ -479,12 +544,35 @@ class Gate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceInfo:
+    """How the targets of a service were observed and judged, as far as data can tell.
+
+    ``settings`` are without rules, which ``rules`` holds as texts, and without ``clients_dirs``.
+    """
+
+    settings: Settings
+    owner: str = ""
+    requires: str = "any"
+    rules: RuleFiles | None = None
+
+
+class RecordingError(ValueError):
+    """What is wrong with a recording: one printable line, with file and line number."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunInfo:
-    """What is known of a run before its targets are: when it began and where from."""
+    """What is known of a run before its targets are: when it began and where from.
+
+    ``total``: how many targets there are, None while nobody knows. ``services``: by their names,
+    "" for targets of none.
+    """
 
     version: str
     started_at: str
     vantage: Vantage
+    total: int | None = None
+    services: Mapping[str, ServiceInfo] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -559,11 +647,12 @@ class Settings:
     ``rules``: the RuleSet of ``--firewall``, for every target; None without. ``happy_eyeballs``
     names the algorithm of the race; its delays are None where they are those of the RFC.
     ``brief``: the run is a long list, of which nobody wants to know at length what is well.
-    ``clients_dirs``: where more clients are read from, whose fallback is predicted.
+    ``clients_dirs``: where more clients are read from, whose fallback is predicted. ``retries``:
+    how often a target is observed again for what may change by itself.
     """
 
     profile: Profile
-    ports: tuple[int, ...] = ()
+    ports: tuple[Port, ...] = ()
     only: frozenset[str] = frozenset()
     skip: frozenset[str] = frozenset()
     resolve: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -580,6 +669,7 @@ class Settings:
     resolution_delay_ms: float | None = None
     clients_dirs: tuple[Path, ...] = ()
     brief: bool = False
+    retries: int = 0
 
     def ports_for(self, named: tuple[int, ...]) -> tuple[int, ...]:
         """The ports to try: those named with the target, else ``--port``, else the profile's."""

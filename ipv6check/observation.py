@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 
 from ipv6check.defects import crash
-from ipv6check.model import Failure, Kind
+from ipv6check.model import Failure, Kind, Observed
 from ipv6check.plugin import Probe
+from ipv6check.target import Target
 
 # The longest row of waits in one probe (PTR, then forward), and one more for places.
 PROBE_WAITS = 3
@@ -34,6 +35,25 @@ def course(probes: Sequence[Probe]) -> Course:
     }
     followers = {name: [probe for probe in probes if name in inputs[probe.name]] for name in names}
     return Course(tuple(probes), {name: len(needs) for name, needs in inputs.items()}, followers)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A target as it was observed once: every attempt, the first one first."""
+
+    target: Target
+    attempts: tuple[Observed, ...]
+    duration_ms: float
+
+
+def recalled(attempt: Observed, probes: Sequence[Probe]) -> dict[str, Any]:
+    """What was recorded of these probes, and a Failure for each of which nothing was."""
+    missing = {
+        probe.name: Failure(Kind.NOT_RECORDED, f"{probe.name}: not in the recording")
+        for probe in probes
+        if not probe.pure and probe.name not in attempt.facts
+    }
+    return {**attempt.facts, **missing}
 
 
 class Observation:

@@ -150,6 +150,11 @@ class Outputs:
         self._next = 0
         self._moved = asyncio.Event()
 
+    @property
+    def keeps(self) -> bool:
+        """Whether some document wants what was observed."""
+        return any(sink.stream.keeps for sink in self._sinks)
+
     def head(self) -> None:
         """Begin every document."""
         run = self._run()

@@ -53,6 +53,11 @@ class Probe:
     inputs: tuple[Input, ...]
     returns: frozenset[Any]
 
+    @property
+    def pure(self) -> bool:
+        """Whether it asks nobody, so that it can be computed again from what was recorded."""
+        return all(wanted.name != "net" for wanted in self.inputs)
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -131,7 +136,7 @@ def find(directories: Iterable[Path] = ()) -> Found:
 
     Raises PluginError for a broken file or an unknown input.
     """
-    probes = _probes()
+    probes = all_probes()
     found: dict[str, Check] = {}
     for directory in (shipped_directory(), *directories):
         found.update({item.id: item for item in _load_directory(directory, probes)})
@@ -242,7 +247,7 @@ def _one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(text.split())}"
 
 
-def _probes() -> dict[str, Probe]:
+def all_probes() -> dict[str, Probe]:
     """Every probe of the package, by its module's name."""
     found: dict[str, Probe] = {}
     functions = {}

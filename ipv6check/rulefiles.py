@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from ipv6check.firewall.model import RuleError, RuleSet
 from ipv6check.firewall.notation import live, read
-from ipv6check.model import Failure
+from ipv6check.model import Failure, RuleFiles
 from ipv6check.net.rules import live_rules
 
 MAX_FILE = 32 << 20  # bytes
 MAX_INCLUDED = 256
 STDIN = "/dev/stdin"
+
+Texts = tuple[tuple[str, str], ...]
 
 
 def read_rules(paths: Sequence[str]) -> tuple[tuple[str, ...], RuleSet]:
@@ -48,22 +51,34 @@ def text_of(path: Path) -> str:
 
 def rules_of(files: Sequence[tuple[str, str]]) -> RuleSet:
     """The rule set that these texts are; what nftables files include is read beside them."""
-    empty: list[str] = []
     beside = [Path(name).parent for name, _ in files if Path(name).is_file()]
+    return _rules(files, partial(_included, beside))
+
+
+def rules_again(source: RuleFiles) -> RuleSet:
+    """The rule set that these texts were, with no file read now. Raises RuleError."""
+    return _rules(source.files, source.included.get)
+
+
+def _rules(files: Sequence[tuple[str, str]], look: Callable[[str], Texts | None]) -> RuleSet:
+    included: dict[str, Texts | None] = {}
 
     def include(pattern: str) -> list[tuple[str, str]] | None:
-        places = [Path(pattern)] if Path(pattern).is_absolute() else [at / pattern for at in beside]
-        for place in places:
-            found = sorted(glob.glob(str(place)))[: MAX_INCLUDED + 1]  # noqa: PTH207 - any path
-            if len(found) > MAX_INCLUDED:
-                raise RuleError(f"{pattern}: includes more than {MAX_INCLUDED} files")
-            if found:
-                return [(path, text_of(Path(path))) for path in found]
-        if any(character in pattern for character in "*?["):
-            empty.append(pattern)
-            return []
-        return None
+        found = included[pattern] = look(pattern)
+        return None if found is None else list(found)
 
     rules = read(files, include)
-    rules.empty_includes += empty
+    rules.source = RuleFiles(tuple(files), included)
+    rules.empty_includes += [pattern for pattern, found in included.items() if found == ()]
     return rules
+
+
+def _included(beside: Sequence[Path], pattern: str) -> Texts | None:
+    places = [Path(pattern)] if Path(pattern).is_absolute() else [at / pattern for at in beside]
+    for place in places:
+        found = sorted(glob.glob(str(place)))[: MAX_INCLUDED + 1]  # noqa: PTH207 - any path
+        if len(found) > MAX_INCLUDED:
+            raise RuleError(f"{pattern}: includes more than {MAX_INCLUDED} files")
+        if found:
+            return tuple((path, text_of(Path(path))) for path in found)
+    return () if any(character in pattern for character in "*?[") else None

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterable, Awaitable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Protocol
 
-from ipv6check import external
-from ipv6check.judge import Judge, unmet
+from ipv6check import external, retries
+from ipv6check.judge import Judge, lacking, unmet
 from ipv6check.model import (
     Cause,
     Failure,
     Finding,
     Findings,
     Kind,
+    Observed,
     Result,
     Settings,
     Status,
@@ -29,7 +32,7 @@ from ipv6check.model import (
     worst,
 )
 from ipv6check.net import Net
-from ipv6check.observation import Course, Observation, course
+from ipv6check.observation import Course, Observation, Recorded, course, recalled
 from ipv6check.plugin import Check, Plan
 from ipv6check.target import Target
 
@@ -76,6 +79,11 @@ class Assignment:
         return course(self.plan.probes)
 
     @cached_property
+    def recollection(self) -> Course:
+        """The course of what is computed from recorded facts."""
+        return course([probe for probe in self.plan.probes if probe.pure])
+
+    @cached_property
     def pure(self) -> list[Check]:
         """The checks that are functions."""
         return [check for check in self.plan.checks if not check.executable]
@@ -86,15 +94,30 @@ class Assignment:
         return [check for check in self.plan.checks if check.executable]
 
 
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One attempt at a target: what was observed, and what the checks made of it."""
+
+    observed: Observed
+    results: list[Result]
+
+
 class Run:
     """One run. ``stop()`` ends it early: what is known is still reported.
 
     ``assignments`` are by the name of the service; "" is for targets of none, and says how the run
-    as a whole goes.
+    as a whole goes. ``net`` is None where every target was recorded. ``keep``: a report holds what
+    was observed.
     """
 
     def __init__(
-        self, assignments: Mapping[str, Assignment], net: Net, emit: Emit, watch: Watch
+        self,
+        assignments: Mapping[str, Assignment],
+        net: Net | None,
+        emit: Emit,
+        watch: Watch,
+        *,
+        keep: bool = False,
     ) -> None:
         self._assignments = assignments
         self._settings = assignments[""].settings
@@ -104,13 +127,15 @@ class Run:
         self._judge = Judge(self._settings.timeout_s)
         self._observing: set[Observation] = set()
         self._programs: set[asyncio.Task[Findings]] = set()
+        self._keep = keep
         self._ended: Failure | None = None
+        self._over = asyncio.Event()
         self._counts: Counter[Status] = Counter()
         self._verdicts: Counter[Verdict] = Counter()
         self._blind = False
 
-    async def run(self, targets: AsyncIterable[Target]) -> Summary:
-        """Observe and judge each target, so many at once."""
+    async def run(self, targets: AsyncIterable[Target | Recorded]) -> Summary:
+        """Observe and judge each target, so many at once; what was recorded is judged again."""
         started = time.perf_counter()
         numbered = _Numbered(targets)
         alarm = self._set_alarm()
@@ -136,6 +161,7 @@ class Run:
 
     def _end(self, why: Failure) -> None:
         self._ended = self._ended or why
+        self._over.set()
         self._judge.hurry()
         for observation in list(self._observing):
             observation.end(why)
@@ -162,44 +188,107 @@ class Run:
             self._watch.done(report)
             await self._emit(number, report)
 
-    async def _examine(self, target: Target) -> TargetReport:
+    async def _examine(self, named: Target | Recorded) -> TargetReport:
         started = time.perf_counter()
+        recorded = named if isinstance(named, Recorded) else None
+        target = named.target if isinstance(named, Recorded) else named
         self._watch.started(target.text)
         assigned = self._assignments[target.service]
         settings = assigned.settings
-        observation = await self._observe(target, assigned)
-        findings = await self._find(target, assigned, observation.facts)
-        results = [
-            _result(check, finding, settings, _duration(check, observation.known_ms))
-            for check, found in zip(assigned.plan.checks, findings, strict=True)
-            for finding in found
-        ]
+        if recorded is None:
+            attempts = await self._try(target, assigned)
+            duration_ms = (time.perf_counter() - started) * 1000
+        else:
+            attempts = [await self._recall(target, assigned, each) for each in recorded.attempts]
+            duration_ms = recorded.duration_ms
+        results = retries.best([each.results for each in attempts])
         return TargetReport(
             target=printable(target.text),
             host=target.host,
             ports=settings.ports_for(target.ports),
             verdict=verdict_of(results, settings.profile.optional),
-            duration_ms=(time.perf_counter() - started) * 1000,
+            duration_ms=duration_ms,
             results=tuple(results),
             service=target.service,
             owner=assigned.owner,
             place=target.place,
             requires=assigned.requires,
             optional=settings.profile.optional,
+            text=target.text if self._keep else "",
+            observed=tuple(each.observed for each in attempts) if self._keep else (),
         )
 
-    async def _observe(self, target: Target, assigned: Assignment) -> Observation:
-        """Every fact of the plan, or why it is not known."""
+    async def _try(self, target: Target, assigned: Assignment) -> list[_Attempt]:
+        """One attempt, and more for as long as there is hope, time and patience."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + assigned.settings.deadline_s
+        attempts = [await self._attempt(target, assigned, until)]
+        for least_s in retries.pauses_s(assigned.settings.retries):
+            results = retries.best([each.results for each in attempts])
+            if not retries.worth_another(results, attempts[-1].observed.facts):
+                break
+            pause_s = least_s * random.uniform(1, 1 + retries.SPREAD)  # noqa: S311 - spreads load
+            if loop.time() + pause_s >= until or await self._ends_within(pause_s):
+                break
+            attempts.append(await self._attempt(target, assigned, until))
+        return attempts
+
+    async def _ends_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+        return self._over.is_set()
+
+    async def _attempt(self, target: Target, assigned: Assignment, until: float) -> _Attempt:
+        """Observe the target and judge what was seen."""
         given = {"target": target, "settings": assigned.settings, "net": self._net}
-        observation = Observation(assigned.course, given, self._settings.timeout_s)
+        course = assigned.course
+        observation = await self._observe(target, given, course, assigned.settings, until)
+        asked = sorted(probe.name for probe in course.probes if not probe.pure)
+        facts = {name: observation.facts[name] for name in asked}
+        observed = Observed(facts, observation.known_ms)
+        return await self._judged(target, assigned, observation.facts, observed)
+
+    async def _recall(self, target: Target, assigned: Assignment, observed: Observed) -> _Attempt:
+        """Judge what was seen once. No packet is sent: what was not recorded is not known."""
+        settings = assigned.settings
+        recorded = recalled(observed, assigned.plan.probes)
+        given = {**recorded, "target": target, "settings": settings}
+        until = asyncio.get_running_loop().time() + settings.deadline_s
+        course = assigned.recollection
+        observation = await self._observe(target, given, course, settings, until)
+        return await self._judged(target, assigned, observation.facts, observed)
+
+    async def _judged(
+        self, target: Target, assigned: Assignment, facts: Mapping[str, Any], observed: Observed
+    ) -> _Attempt:
+        findings = await self._find(target, assigned, facts)
+        results = [
+            _result(check, finding, assigned.settings, _duration(check, observed.known_ms))
+            for check, found in zip(assigned.plan.checks, findings, strict=True)
+            for finding in found
+        ]
+        return _Attempt(observed, results)
+
+    async def _observe(
+        self,
+        target: Target,
+        given: Mapping[str, Any],
+        course: Course,
+        settings: Settings,
+        until: float,
+    ) -> Observation:
+        """Every fact of the course, or why it is not known."""
+        observation = Observation(course, given, self._settings.timeout_s)
         if self._ended is not None:
             observation.end(self._ended)
         observation.changed = partial(self._watch.waiting, target.text)
         self._observing.add(observation)
         try:
-            limit = self._settings.deadline_s
-            late = Failure(Kind.DEADLINE, f"not measured in the {limit:g} s of the target")
-            await observation.finish(limit, late)
+            late = Failure(
+                Kind.DEADLINE, f"not measured in the {settings.deadline_s:g} s of the target"
+            )
+            await observation.finish(until - asyncio.get_running_loop().time(), late)
         finally:
             self._observing.remove(observation)
         return observation
@@ -218,8 +307,9 @@ class Run:
 
     async def _ask(self, check: Check, target: Target, facts: Mapping[str, Any]) -> Findings:
         """What a check that is a program says, unless the run ends before."""
-        if self._ended is not None:
-            return (unmet(self._ended),)
+        cannot = self._ended or lacking(check, facts)
+        if cannot is not None:
+            return (unmet(cannot),)
         asking = external.ask(check, target, facts, self._settings.timeout_s)
         program = asyncio.get_running_loop().create_task(asking)
         self._programs.add(program)
@@ -234,7 +324,7 @@ class Run:
 class _Numbered:
     """Hands each target to one of the workers, with its place in the order named."""
 
-    def __init__(self, targets: AsyncIterable[Target]) -> None:
+    def __init__(self, targets: AsyncIterable[Target | Recorded]) -> None:
         self._targets = aiter(targets)
         self._lock = asyncio.Lock()
         self._number = -1
@@ -243,7 +333,7 @@ class _Numbered:
     def __aiter__(self) -> _Numbered:
         return self
 
-    async def __anext__(self) -> tuple[int, Target]:
+    async def __anext__(self) -> tuple[int, Target | Recorded]:
         async with self._lock:
             if self._empty:
                 raise StopAsyncIteration

@@ -1,4 +1,4 @@
-"""The JSON Schemas: of what is printed, and of ``ipv6check.toml`` for editors."""
+"""The JSON Schemas: of what is printed or recorded, and of ``ipv6check.toml`` for editors."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-KINDS = ("output", "config")
+KINDS = ("output", "config", "observations")
+FILES = {"output": "schema.json", "observations": "observations.schema.json"}
 
 
 def text(kind: str = "output") -> str:
     """One of them as JSON. Raises ValueError for another kind than those in ``KINDS``."""
     if kind not in KINDS:
         raise ValueError(f"{kind!a} is not a schema: {', '.join(KINDS)}")
-    if kind == "output":
-        return files("ipv6check").joinpath("schema.json").read_text("utf-8")
+    if kind in FILES:
+        return files("ipv6check").joinpath(FILES[kind]).read_text("utf-8")
     return json.dumps(config_schema(), indent=2) + "\n"
 
 

@@ -9,19 +9,32 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ipv6check import __version__, plugin, reporters
 from ipv6check.config import Options
 from ipv6check.eyeballs import clients
 from ipv6check.gate import Baseline, Gatekeeper
-from ipv6check.model import Gate, RunInfo, Settings, Summary, TargetReport
+from ipv6check.model import (
+    Gate,
+    RecordingError,
+    RunInfo,
+    ServiceInfo,
+    Settings,
+    Summary,
+    TargetReport,
+)
 from ipv6check.net import Net
 from ipv6check.net.local import LocalNet
+from ipv6check.observation import Recorded
 from ipv6check.output import Console, OutputError, Outputs, SavedFile, Sink, terminal
 from ipv6check.progress import Progress, progress
 from ipv6check.runner import Assignment, Run
 from ipv6check.target import Target, TargetError, address_and_port
 from ipv6check.targets import Seen, TargetStream, open_input
+
+if TYPE_CHECKING:
+    from ipv6check.replay import Recording
 
 OK, FINDINGS, USAGE, BLIND, INTERRUPTED = 0, 1, 2, 3, 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -34,10 +47,14 @@ NetFactory = Callable[[Settings, int | None], Net]
 
 @dataclass(slots=True)
 class Named:
-    """What the user named: targets on the command line, then the lines of an input."""
+    """What the user named: targets on the command line, then those of an input or a recording.
+
+    ``total``: how many there are, None while nobody knows.
+    """
 
     targets: Sequence[Target]
-    stream: TargetStream | None = None
+    stream: TargetStream | Recording | None = None
+    total: int | None = None
     broke_off: bool = False
 
     @property
@@ -45,23 +62,32 @@ class Named:
         """How many lines named no target, and one more where the input could not be read on."""
         return self.broke_off + (self.stream.bad if self.stream is not None else 0)
 
-    @property
-    def total(self) -> int | None:
-        """How many targets there are, None while nobody knows."""
-        return None if self.stream is not None else len(self.targets)
-
-    async def __aiter__(self) -> AsyncIterator[Target]:
+    async def __aiter__(self) -> AsyncIterator[Target | Recorded]:
         """Every target, once. After a stop no more lines are read."""
         for target in self.targets:
             yield target
         if self.stream is None:
             return
         try:
-            async for target in self.stream:
-                yield target
-        except TargetError as error:
+            async for named in self.stream:
+                yield named
+        except (TargetError, RecordingError) as error:
             self.broke_off = True
             _complain(str(error))
+
+    def stop(self) -> None:
+        """Name no more."""
+        if self.stream is not None:
+            self.stream.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """From where the targets are seen: a vantage, or (``net`` is None) a recording."""
+
+    info: Callable[[], RunInfo]
+    net: Net | None = None
+    duration_ms: Callable[[], float | None] = lambda: None
 
 
 def local_net(settings: Settings, total: int | None) -> Net:
@@ -95,17 +121,103 @@ def check(
     if input_path is not None:
         name, file = (input_path, input_path) if input_path != "-" else ("standard input", "")
         stream = TargetStream(open_input(input_path), name, _complain, seen, file)
-    named = Named(distinct, stream)
+    named = Named(distinct, stream, None if stream is not None else len(distinct))
     settings = replace(settings, brief=named.total is None or named.total > FEW_TARGETS)
     assignments = _assignments(options, settings, found)
     whole = bool(options.services) and {*distinct} >= {*options.targets}
+
+    def view() -> View:
+        started_at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
+        begun = started_at.replace("+00:00", "Z")
+        opened = net(settings, named.total)
+        services = {name: _service_info(each) for name, each in assignments.items()}
+        return View(
+            lambda: RunInfo(__version__, begun, opened.vantage(), named.total, services), opened
+        )
+
+    return _report(options, assignments, named, view, whole=whole)
+
+
+def replay(options: Options) -> int:
+    """Judge a recording again and print the reports; the exit code of design.md. No packet.
+
+    Raises ClientsError, PluginError, RecordingError, RuleError or OutputError.
+    """
+    from ipv6check.replay import Recording  # noqa: PLC0415 - few runs are replayed
+
+    assert options.replay is not None
+    recording = Recording(options.replay)
+    clients.load(options.clients_dir)
+    found = plugin.find(options.checks_dir)
+    _know_checks(options, found)
+    given = _with_rules(options)
+    assignments = {
+        name: replace(
+            _assignment(_regraded(info, options, given), found),
+            owner=info.owner,
+            requires=info.requires,
+        )
+        for name, info in recording.run.services.items()
+    }
+    view = View(
+        lambda: replace(recording.run, version=__version__),
+        duration_ms=lambda: recording.duration_ms,
+    )
+    named = Named((), recording, recording.run.total)
+    return _report(options, assignments, named, lambda: view, whole=False)
+
+
+def _regraded(info: ServiceInfo, options: Options, given: Settings) -> Settings:
+    """How it is judged now: as it was then, but for what somebody asks for today.
+
+    What is read from here, and how long is waited, is never a recording's to say.
+    """
+    recorded = info.settings
+    rules = given.rules
+    if rules is None and info.rules is not None:
+        from ipv6check import rulefiles  # noqa: PLC0415 - few runs have rules
+
+        rules = rulefiles.rules_again(info.rules)
+    then = recorded.profile
+    profile = replace(options.profile, ports=then.ports, graded=then.graded)
+    return replace(
+        given,
+        profile=profile if "profile" in options.given else then,
+        only=options.only if "only" in options.given else recorded.only,
+        skip=options.skip if "skip" in options.given else recorded.skip,
+        ports=recorded.ports,
+        internal=recorded.internal,
+        happy_eyeballs=recorded.happy_eyeballs,
+        connection_attempt_delay_ms=recorded.connection_attempt_delay_ms,
+        resolution_delay_ms=recorded.resolution_delay_ms,
+        brief=recorded.brief,
+        rules=rules,
+    )
+
+
+def _service_info(assigned: Assignment) -> ServiceInfo:
+    """What a recording tells of it. Directories are this host's, and rules are told as texts."""
+    settings = assigned.settings
+    rules = getattr(settings.rules, "source", None)
+    bare = replace(settings, rules=None, clients_dirs=())
+    return ServiceInfo(bare, assigned.owner, assigned.requires, rules)
+
+
+def _report(
+    options: Options,
+    assignments: Mapping[str, Assignment],
+    named: Named,
+    view: Callable[[], View],
+    *,
+    whole: bool,
+) -> int:
     live = progress(sys.stderr, named.total, quiet=options.quiet or options.format == "json")
     with _baseline(options) as baseline, live:
         keeper = Gatekeeper(
             options.fail_on, options.on_unknown, options.waivers, baseline, whole=whole
         )
         sinks = _sinks(options, live, many=named.total != 1)
-        summary, broken = asyncio.run(_run(assignments, keeper, named, net, sinks, live))
+        summary, broken = asyncio.run(_run(assignments, keeper, named, view, sinks, live))
     for line in filter(None, broken):
         _complain(line)
     code = exit_code(summary, bad_lines=named.bad, lost=len(broken))
@@ -184,42 +296,41 @@ async def _run(
     assignments: Mapping[str, Assignment],
     keeper: Gatekeeper,
     named: Named,
-    net_factory: NetFactory,
+    open_view: Callable[[], View],
     sinks: Sequence[Sink],
     live: Progress,
 ) -> tuple[Summary, list[str]]:
     """The summary, and a line for each document that could not be written to its end."""
-    started_at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-    net = net_factory(assignments[""].settings, named.total)
-
-    def info() -> RunInfo:
-        return RunInfo(__version__, started_at.replace("+00:00", "Z"), net.vantage())
-
-    outputs = Outputs(sinks, info)
+    view = open_view()
+    outputs = Outputs(sinks, view.info)
 
     async def emit(number: int, report: TargetReport) -> None:
         await outputs(number, keeper.applied(report))
 
-    run = Run(assignments, net, emit, live)
+    run = Run(assignments, view.net, emit, live, keep=outputs.keeps)
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
         run.stop()
-        if named.stream is not None:
-            named.stream.stop()
+        named.stop()
 
     outputs.gone = stop
     for number in SIGNALS:
         loop.add_signal_handler(number, stop)
     try:
         outputs.head()
-        summary = keeper.concluded(await run.run(named), net.vantage())
+        summary = await run.run(named)
+        took_ms = view.duration_ms()
+        if took_ms is not None:
+            summary = replace(summary, duration_ms=took_ms)
+        summary = keeper.concluded(summary, view.info().vantage)
         outputs.tail(summary)
     except BaseException:
         outputs.discard()
         raise
     finally:
-        net.close()
+        if view.net is not None:
+            view.net.close()
         for number in SIGNALS:
             loop.remove_signal_handler(number)
     return summary, outputs.broken

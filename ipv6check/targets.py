@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from ipv6check.model import Place
 from ipv6check.target import Target, TargetError, harmless, parse, quoted, without_user
@@ -32,6 +32,9 @@ _BREATH_S = 0.000_05
 _BREATH_EVERY_S = 0.001
 _BOM = b"\xef\xbb\xbf"
 _COMMENT = re.compile(rb"(?:^|\s)#")
+
+
+Item = TypeVar("Item")
 
 
 class Source(Protocol):
@@ -113,7 +116,7 @@ class TargetStream:
         self._on_bad = on_bad
         self._seen = Seen() if seen is None else seen
         self._number = 0
-        self._hand_off: _HandOff | None = None
+        self._hand_off: HandOff[Target | str] | None = None
         self._stopped = False
         self.duplicates = 0
         self.bad = 0
@@ -126,7 +129,7 @@ class TargetStream:
         """
         if self._stopped:
             return
-        hand_off = self._hand_off = _HandOff(asyncio.get_running_loop())
+        hand_off = self._hand_off = HandOff(asyncio.get_running_loop())
         # Not an executor's thread: those are joined at exit, and this one may sit in a read().
         threading.Thread(
             target=self._read, args=(hand_off,), name=f"read {self._name}", daemon=True
@@ -150,7 +153,7 @@ class TargetStream:
         if self._hand_off is not None:
             self._hand_off.stop()
 
-    def _read(self, hand_off: _HandOff) -> None:
+    def _read(self, hand_off: HandOff[Target | str]) -> None:
         """The thread: it ends with the input, or with the first read after the consumer's end."""
         try:
             with closing(self._source):
@@ -191,17 +194,17 @@ class TargetStream:
         return None
 
 
-class _HandOff:
+class HandOff(Generic[Item]):
     """Batches from a thread to the event loop, at most ``AHEAD`` of them under way."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._queue: asyncio.Queue[list[Target | str] | Exception | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[list[Item] | Exception | None] = asyncio.Queue()
         self._room = threading.Semaphore(AHEAD)
         self._breath_due = 0.0
         self.stopped = False
 
-    def put(self, batch: list[Target | str]) -> None:
+    def put(self, batch: list[Item]) -> None:
         """From the thread: wait for room, then hand over. Nothing happens after `stop`."""
         if batch:
             self._put(batch)
@@ -213,7 +216,7 @@ class _HandOff:
         """From the thread: nothing more comes, because of ``error`` if there was one."""
         self._put(error)
 
-    async def take(self) -> list[Target | str] | None:
+    async def take(self) -> list[Item] | None:
         """On the loop: the next batch, or None at the end."""
         batch = await self._queue.get()
         self._room.release()
@@ -227,7 +230,7 @@ class _HandOff:
         self._queue.put_nowait(None)
         self._room.release()
 
-    def _put(self, item: list[Target | str] | Exception | None) -> None:
+    def _put(self, item: list[Item] | Exception | None) -> None:
         self._room.acquire()
         if self.stopped:
             self._room.release()  # for the next put, which must not wait either
@@ -257,18 +260,19 @@ def _standard_input() -> Source:
 def _lines(source: Source) -> Iterator[list[bytes]]:
     """The lines that each read completed; of one that is too long only the beginning."""
     head = b""
-    while chunk := _chunk(source):
-        *lines, tail = (head + chunk).split(b"\n")
+    while octets := chunk(source):
+        *lines, tail = (head + octets).split(b"\n")
         head = tail[: MAX_LINE + 1]
         yield lines
     if head:
         yield [head]
 
 
-def _chunk(source: Source) -> bytes:
-    while (chunk := source.read(CHUNK)) is None:
+def chunk(source: Source) -> bytes:
+    """What is there, ``b""`` at the end."""
+    while (octets := source.read(CHUNK)) is None:
         select.select([source], [], [])
-    return chunk
+    return octets
 
 
 def _text(line: bytes) -> str:

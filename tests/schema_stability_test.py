@@ -37,6 +37,7 @@ class Kept:
 KEPT = {
     "output-1.json": Kept(schema.text),
     "config-1.json": Kept(partial(schema.text, "config"), read=True),
+    "observations-1.json": Kept(partial(schema.text, "observations")),
 }
 
 

@@ -14,14 +14,15 @@ from math import inf
 
 from ipv6check.eyeballs.order import arrange, split, without_firsts
 from ipv6check.eyeballs.policy import Policy
+from ipv6check.model import Address, Endless
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """What the resolver said to one question; ``after_ms`` is ``inf`` where it said nothing."""
 
-    addresses: tuple[str, ...] = ()
-    after_ms: float = 0.0
+    addresses: tuple[Address, ...] = ()
+    after_ms: Endless = 0.0
 
 
 @dataclass(frozen=True, slots=True)

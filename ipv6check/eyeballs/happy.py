@@ -19,7 +19,7 @@ from ipv6check.eyeballs.core import (
     WaitUntil,
 )
 from ipv6check.eyeballs.policy import RFC8305, Policy
-from ipv6check.model import Attempt
+from ipv6check.model import Address, Attempt, Port
 
 Connector = Callable[[str, int], Awaitable[Attempt]]
 RUNNING = "running"
@@ -35,7 +35,7 @@ class Entrant:
     are the kernel's (TCP_INFO), where the handshake was completed.
     """
 
-    address: str
+    address: Address
     why: str
     started_ms: float
     ended_ms: float
@@ -52,12 +52,12 @@ class Outcome:
     ``policy``: the constants. ``order``: the addresses by RFC 6724, before families alternate.
     """
 
-    port: int
-    winner: str | None
+    port: Port
+    winner: Address | None
     elapsed_ms: float
     entrants: tuple[Entrant, ...]
     policy: Policy = RFC8305
-    order: tuple[str, ...] = ()
+    order: tuple[Address, ...] = ()
 
 
 async def race(

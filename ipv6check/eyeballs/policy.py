@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields, replace
 from math import inf
 from typing import Any, Literal, get_args, get_type_hints
 
+from ipv6check.model import Endless
+
 # RFC 8305 section 8; the least that is permitted is the hard bound of section 5.
 RESOLUTION_DELAY_MS = 50.0
 CONNECTION_ATTEMPT_DELAY_MS = 250.0
@@ -74,10 +76,10 @@ class Policy:
     """
 
     queries: Literal["parallel", "sequential"] = "parallel"
-    resolution_delay_ms: float = inf
-    a_delay_ms: float = inf
-    https_delay_ms: float | None = None
-    dns_timeout_ms: float = GLIBC_DNS_TIMEOUT_MS
+    resolution_delay_ms: Endless = inf
+    a_delay_ms: Endless = inf
+    https_delay_ms: Endless | None = None
+    dns_timeout_ms: Endless = GLIBC_DNS_TIMEOUT_MS
     needs_a: bool = True
     own_ms: float = 0.0
 
@@ -87,24 +89,24 @@ class Policy:
     addresses_max: int = 0
     v4_mapped: Literal["ipv6", "ipv4", "skip"] = "ipv6"
 
-    connection_attempt_delay_ms: float = inf
-    connection_attempt_delay_max_ms: float | None = None
+    connection_attempt_delay_ms: Endless = inf
+    connection_attempt_delay_max_ms: Endless | None = None
     kick: Literal["latest", "idle"] = "latest"
-    fallback_delay_ms: float | None = None
+    fallback_delay_ms: Endless | None = None
     poll_ms: float = 0.0
     lane_end_kicks: bool = False
     alive_max: int = 0
 
-    attempt_timeout_ms: float = inf
+    attempt_timeout_ms: Endless = inf
     last_unlimited: bool = False
     share: Literal["none", "equal", "half"] = "none"
     share_min_ms: float = 0.0
-    connect_timeout_ms: float = inf
+    connect_timeout_ms: Endless = inf
     timeout_covers_dns: bool = True
-    syn_timeout_ms: float | None = None
+    syn_timeout_ms: Endless | None = None
     retry: Literal["none", "same", "leftovers"] = "none"
     success: Literal["tcp", "tls"] = "tcp"
-    tls_timeout_ms: float = inf
+    tls_timeout_ms: Endless = inf
 
     def __post_init__(self) -> None:
         """No client may start attempts closer than 10 ms (RFC 8305 section 5)."""

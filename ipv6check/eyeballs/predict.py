@@ -27,6 +27,7 @@ from ipv6check.eyeballs.core import (
 )
 from ipv6check.eyeballs.order import family, is_mapped
 from ipv6check.eyeballs.policy import Policy
+from ipv6check.model import Address
 
 # Nearer to a boundary than this, a client may end up on either side of it.
 BOUNDARY_MS = 10.0
@@ -72,8 +73,8 @@ class Survey:
     """
 
     dns: Mapping[str, Resolved]
-    order: tuple[str, ...]
-    seen: Mapping[str, Seen]
+    order: tuple[Address, ...]
+    seen: Mapping[Address, Seen]
     syn_timeout_ms: float = SYN_TIMEOUT_MS
 
 

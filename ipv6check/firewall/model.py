@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag, StrEnum
 from types import MappingProxyType
 
+from ipv6check.model import RuleFiles
+
 IPV4, IPV6 = 4, 6
 
 # Both ends included. Ranges are sorted, disjoint and not adjacent: see `merged`.
@@ -374,7 +376,8 @@ class RuleSet:
     """All that one host has, or one file of it.
 
     ``covers``: the families it says something about; a lone ip6tables-save says nothing on IPv4.
-    ``empty_includes``: patterns of files to include that match none here.
+    ``empty_includes``: patterns of files to include that match none here. ``source``: the texts
+    that it was read from, where they are files.
     """
 
     tables: list[Table] = field(default_factory=list)
@@ -382,6 +385,7 @@ class RuleSet:
     gaps: list[Gap] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     empty_includes: list[str] = field(default_factory=list)
+    source: RuleFiles | None = field(default=None, compare=False)
 
 
 # --- ranges

@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ipv6check.model import Answer, Failure, Kind, Settings
+from ipv6check.model import Address, Answer, Failure, Kind, Settings
 from ipv6check.net import Net
 from ipv6check.registry import SpecialPurpose, special_purpose, usable_ipv4
 from ipv6check.target import Target
@@ -22,7 +22,7 @@ _NO_WORD = frozenset(
 class Unusable:
     """A published IPv6 address that the Internet cannot reach, and why."""
 
-    address: str
+    address: Address
     reason: SpecialPurpose
 
 
@@ -39,8 +39,8 @@ class Addresses:
     origin: str
     a: Answer | Failure | None
     aaaa: Answer | Failure | None
-    ipv4: tuple[str, ...]
-    ipv6: tuple[str, ...]
+    ipv4: tuple[Address, ...]
+    ipv6: tuple[Address, ...]
     unusable: tuple[Unusable, ...] = ()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from ipv6check.model import Attempt, Settings
+from ipv6check.model import Attempt, Port, Settings
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
 from ipv6check.target import Target
@@ -19,7 +19,7 @@ class Connections:
     every address is not offered.
     """
 
-    ports: tuple[int, ...]
+    ports: tuple[Port, ...]
     named: bool
     attempts: tuple[Attempt, ...]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from ipv6check.model import Answer
+from ipv6check.model import Address, Answer
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
 
@@ -14,7 +14,7 @@ from ipv6check.probes.addresses import Addresses
 class Here:
     """Those of the target's addresses that this host has, IPv6 before IPv4; empty for another's."""
 
-    addresses: tuple[str, ...]
+    addresses: tuple[Address, ...]
 
     @property
     def loopback(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from ipv6check.model import Failure, Listener, Settings
+from ipv6check.model import Failure, Listener, Port, Settings
 from ipv6check.net import Net
 from ipv6check.probes.here import Here
 from ipv6check.target import Target
@@ -20,7 +20,7 @@ class Listeners:
     """
 
     here: Here
-    ports: tuple[int, ...]
+    ports: tuple[Port, ...]
     named: bool
     sockets: tuple[Listener, ...]
 

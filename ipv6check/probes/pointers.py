@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 from dataclasses import dataclass
 
-from ipv6check.model import Answer, Failure
+from ipv6check.model import Address, Answer, Failure
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
 
@@ -17,7 +17,7 @@ MAX_NAMES = 10
 class Pointer:
     """The PTR names of one address; ``confirmed`` are those that resolve back to it (FCrDNS)."""
 
-    address: str
+    address: Address
     names: tuple[str, ...] = ()
     confirmed: tuple[str, ...] = ()
     failure: Failure | None = None
@@ -32,7 +32,7 @@ class Pointers:
 
     ipv6: tuple[Pointer, ...]
     ipv4: tuple[Pointer, ...] = ()
-    loopback: tuple[str, ...] = ()
+    loopback: tuple[Address, ...] = ()
 
 
 async def pointers(addresses: Addresses, net: Net) -> Pointers:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ipv6check.model import Failure, Finding, Kind, RuleTexts, Settings
-from ipv6check.net import Net
-from ipv6check.probes.here import Here
 
 if TYPE_CHECKING:
     from ipv6check.firewall.model import RuleSet
@@ -34,14 +32,15 @@ class Rules:
         return list(review(self.ruleset, Question(named, destinations=destinations)).findings)
 
 
-async def rules(here: Here | Failure, settings: Settings, net: Net) -> Rules | Failure:
+async def rules(in_force: RuleTexts | Failure | None, settings: Settings) -> Rules | Failure:
     """Those of ``--firewall``, for any target; else those in force here, if the target is here."""
     if settings.rules is not None:
         return Rules(settings.rules)  # type: ignore[arg-type]
-    if isinstance(here, Failure) or not here.addresses:
+    if in_force is None:
         return Rules(None)
-    found = await net.rules()
-    return found if isinstance(found, Failure) else await asyncio.to_thread(_read, found)
+    if isinstance(in_force, Failure):
+        return in_force
+    return await asyncio.to_thread(_read, in_force)
 
 
 def _read(found: RuleTexts) -> Rules | Failure:

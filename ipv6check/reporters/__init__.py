@@ -40,9 +40,10 @@ class Reporter(Protocol):
     """What a module of this package offers.
 
     ``ORDERED``: targets are wanted in the order in which they were named, not as each is done. A
-    format whose targets need a separator has also ``BETWEEN: str``. ``run`` of the tail may know
-    more of the vantage than that of the head: a broken IPv6 is found out on the way. A format with
-    exit codes of its own has ``exit_code(code: int) -> int``, asked after its tail.
+    format whose targets need a separator has also ``BETWEEN: str``, one that wants to have what was
+    observed ``KEEPS = True``, one with exit codes of its own ``exit_code(code: int) -> int``, asked
+    after its tail. ``run`` of the tail may know more of the vantage than that of the head: a broken
+    IPv6 is found out on the way.
     """
 
     ORDERED: bool
@@ -65,6 +66,7 @@ class Stream:
 
     def __init__(self, reporter: Reporter, style: Style) -> None:
         self.ordered = reporter.ORDERED
+        self.keeps = getattr(reporter, "KEEPS", False)
         self._reporter = reporter
         self._style = style
         self._separator = ""
@@ -113,9 +115,7 @@ def render(report: Report, reporter: Reporter, style: Style) -> str:
 def agreed(result: Result) -> str:
     """What a waiver or the baseline says of a result, for a reader; empty where neither does."""
     waived = result.waived
-    if result.known and (waived is None or waived.term is Term.EXPIRED):
-        return "known: the baseline has it already"
     if waived is None:
-        return ""
+        return "known: the baseline has it already" if result.known else ""
     word = "waiver expired on" if waived.term is Term.EXPIRED else "waived until"
     return f"{word} {waived.waiver.expires} by {waived.waiver.owner}: {waived.waiver.reason}"

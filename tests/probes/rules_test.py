@@ -1,4 +1,4 @@
-"""The probe ``rules``: whose rules are judged, and that nobody is asked who need not be."""
+"""``in_force`` and ``rules``: whose rules are judged, and that nobody is asked in vain."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from ipv6check.firewall.model import RuleSet
 from ipv6check.model import Failure, Kind, RuleTexts
 from ipv6check.probes.here import Here
+from ipv6check.probes.in_force import in_force
 from ipv6check.probes.rules import Rules, rules
 from ipv6check.testing import SETTINGS, FakeNet
 
@@ -16,8 +17,13 @@ HERE = Here(("2001:db8::1",))
 
 
 def observed(net: FakeNet, here: Here | Failure = HERE, given: RuleSet | None = None) -> object:
-    """What the probe yields."""
-    return asyncio.run(rules(here, replace(SETTINGS, rules=given), net))
+    """What the probes yield, one after the other."""
+
+    async def both() -> object:
+        settings = replace(SETTINGS, rules=given)
+        return await rules(await in_force(here, settings, net), settings)
+
+    return asyncio.run(both())
 
 
 def test_rules_that_are_given_are_for_any_target() -> None:

@@ -20,7 +20,7 @@ WAIVER = Waiver("tcp", "*", "new load balancer", "net team", dt.date(2026, 12, 3
         (Term.ACTIVE, False, "waived until 2026-12-31 by net team: new load balancer"),
         (Term.EXPIRING, True, "waived until 2026-12-31 by net team: new load balancer"),
         (Term.EXPIRED, False, "waiver expired on 2026-12-31 by net team: new load balancer"),
-        (Term.EXPIRED, True, "known: the baseline has it already"),
+        (Term.EXPIRED, True, "waiver expired on 2026-12-31 by net team: new load balancer"),
     ],
 )
 def test_what_excuses_a_result_is_named(term: Term | None, known: bool, sentence: str) -> None:  # noqa: FBT001

@@ -1,0 +1,19 @@
+"""The firewall rules in force on this host, where the target is this host."""
+
+from __future__ import annotations
+
+from ipv6check.model import Failure, RuleTexts, Settings
+from ipv6check.net import Net
+from ipv6check.probes.here import Here
+
+
+async def in_force(
+    here: Here | Failure, settings: Settings, net: Net
+) -> RuleTexts | Failure | None:
+    """What the commands print that show them; None where they are not this target's to be judged.
+
+    Those of another host cannot be seen, and with ``--firewall`` others are to be judged.
+    """
+    if settings.rules is not None or isinstance(here, Failure) or not here.addresses:
+        return None
+    return await net.rules()

@@ -1,0 +1,108 @@
+"""What is tried again, and what several attempts at one target add up to. Pure.
+
+Only what may change by itself is worth another attempt (`model.TRANSIENT_KINDS`), and only where
+something is not well. Of each check the best attempt counts, and every result tells of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from itertools import groupby
+from typing import Any
+
+from ipv6check.model import TRANSIENT_KINDS, Failure, Result, Status
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+# So much longer a pause may be by chance, so that not all targets come at once again.
+SPREAD = 0.5
+
+# What says most of a target comes first: what was measured goes before what could not be.
+BEST_FIRST = (
+    Status.PASS,
+    Status.WARN,
+    Status.FAIL,
+    Status.UNKNOWN,
+    Status.ERROR,
+    Status.SKIP,
+)
+_NOT_WELL = frozenset({Status.FAIL, Status.WARN, Status.UNKNOWN})
+_ENDINGS = {1: "st", 2: "nd", 3: "rd"}
+
+Results = Sequence[Result]
+
+
+def pauses_s(retries: int) -> tuple[float, ...]:
+    """How long to wait before each further attempt, at the least; ``SPREAD`` more at the most."""
+    return tuple(min(FIRST_PAUSE_S * 2**number, LONGEST_PAUSE_S) for number in range(retries))
+
+
+def all_pauses_s(retries: int) -> float:
+    """The most that the pauses of one target take together."""
+    return sum(pauses_s(retries)) * (1 + SPREAD)
+
+
+def worth_another(results: Results, facts: Mapping[str, Any]) -> bool:
+    """Whether what is not well may be well a moment later."""
+    return any(result.status in _NOT_WELL for result in results) and any(
+        failure.kind in TRANSIENT_KINDS for failure in failures(facts.values())
+    )
+
+
+def failures(facts: Iterable[Any]) -> Iterator[Failure]:
+    """Every Failure in these facts, at any depth."""
+    for fact in facts:
+        if isinstance(fact, Failure):
+            yield fact
+        elif isinstance(fact, Mapping):
+            yield from failures(fact.values())
+        elif isinstance(fact, tuple):
+            yield from failures(fact)
+        elif is_dataclass(fact):
+            yield from failures(getattr(fact, each.name) for each in fields(fact))
+
+
+def best(attempts: Sequence[Results]) -> Results:
+    """What the attempts add up to; each has its results by check, the checks in the same order."""
+    if len(attempts) == 1:
+        return attempts[0]
+    by_check = zip(*map(_by_check, attempts), strict=True)
+    return [result for tries in by_check for result in _best(tries)]
+
+
+def _by_check(results: Results) -> list[list[Result]]:
+    return [list(found) for _, found in groupby(results, key=lambda result: result.check)]
+
+
+def _best(tries: Sequence[Results]) -> Results:
+    """The results of one check in its best attempt, the later one among equals."""
+    ranks = [BEST_FIRST.index(_worst(found).status) for found in tries]
+    chosen = max(range(len(tries)), key=lambda number: (-ranks[number], number))
+    first, *rest = tries[chosen]
+    said = [{"status": each.status, "message": each.message} for each in map(_worst, tries)]
+    message = first.message
+    if len({_essence(found) for found in tries}) > 1:
+        message += f" ({_told([each['status'] for each in said], chosen)})"
+    return [replace(first, message=message, evidence={**first.evidence, "attempts": said}), *rest]
+
+
+def _worst(found: Results) -> Result:
+    return max(found, key=lambda result: BEST_FIRST.index(result.status))
+
+
+def _essence(found: Results) -> frozenset[tuple[Status, str]]:
+    """What makes two attempts of a check alike: of what is well there is no more to say."""
+    return frozenset(
+        (result.status, "" if result.status is Status.PASS else result.subject) for result in found
+    )
+
+
+def _told(statuses: Sequence[str], chosen: int) -> str:
+    before, after = ", ".join(statuses[:chosen]), ", ".join(statuses[chosen + 1 :])
+    others = [f"{when}: {what}" for when, what in (("before", before), ("after", after)) if what]
+    return f"at the {_ordinal(chosen + 1)} attempt of {len(statuses)}; {'; '.join(others)}"
+
+
+def _ordinal(number: int) -> str:
+    return f"{number}{_ENDINGS.get(number, 'th')}"
