@@ -580,6 +580,7 @@ class Summary:
     """What is known of a run after its last target.
 
     ``gate`` is what the exit code says; ``excused`` counts the findings that it leaves out.
+    ``bad_lines`` counts the lines of an input that name no target.
     """
 
     verdict: Verdict
@@ -592,6 +593,7 @@ class Summary:
     gate: Gate = Gate.PASSED
     excused: int = 0
     notes: tuple[Note, ...] = ()
+    bad_lines: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,7 +220,7 @@ def _report(
         summary, broken = asyncio.run(_run(assignments, keeper, named, view, sinks, live))
     for line in filter(None, broken):
         _complain(line)
-    code = exit_code(summary, bad_lines=named.bad, lost=len(broken))
+    code = exit_code(summary, lost=len(broken))
     return sinks[0].stream.exit_code(code)
 
 
@@ -280,12 +280,12 @@ def _with_rules(options: Options) -> Settings:
     return replace(options.settings, rules=rules)
 
 
-def exit_code(summary: Summary, *, bad_lines: int, lost: int) -> int:
+def exit_code(summary: Summary, *, lost: int) -> int:
     """What the run means to a gate. ``lost``: documents that could not be written to their end."""
     gates = (
         (lost, USAGE),
         (summary.interrupted, INTERRUPTED),
-        (bad_lines, USAGE),
+        (summary.bad_lines, USAGE),
         (summary.gate is Gate.FAILED, FINDINGS),
         (summary.gate is Gate.UNKNOWN, BLIND),
     )
@@ -319,7 +319,7 @@ async def _run(
         loop.add_signal_handler(number, stop)
     try:
         outputs.head()
-        summary = await run.run(named)
+        summary = replace(await run.run(named), bad_lines=named.bad)
         took_ms = view.duration_ms()
         if took_ms is not None:
             summary = replace(summary, duration_ms=took_ms)

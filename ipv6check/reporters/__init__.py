@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from ipv6check.model import Report, Result, RunInfo, Summary, TargetReport, Term, printable
+from ipv6check.wording import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +120,11 @@ def agreed(result: Result) -> str:
         return "known: the baseline has it already" if result.known else ""
     word = "waiver expired on" if waived.term is Term.EXPIRED else "waived until"
     return f"{word} {waived.waiver.expires} by {waived.waiver.owner}: {waived.waiver.reason}"
+
+
+def lacking(summary: Summary) -> list[str]:
+    """Why a report is not of all that was asked for, a sentence each; mostly nothing."""
+    told = ["interrupted: the rest was not checked"] if summary.interrupted else []
+    if summary.bad_lines:
+        told.append(f"{count(summary.bad_lines, 'line', 'lines')} of the input named no target")
+    return told

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from ipv6check.model import Note, Result, RunInfo, Status, Summary, TargetReport, printable
-from ipv6check.reporters import Style, agreed
+from ipv6check.reporters import Style, agreed, lacking
 
 ORDERED = True
 
@@ -60,13 +60,11 @@ def target(report: TargetReport, run: RunInfo, _style: Style) -> str:
 
 def tail(summary: Summary, run: RunInfo, _style: Style) -> str:
     """The close, after a suite for what is to be said of the whole run, if anything is."""
-    said = [_noted(note) for note in summary.notes]
-    outcome = "system-out"
-    if summary.interrupted:
-        outcome = "error"
-        said.insert(0, "interrupted: what is missing here was not checked")
+    short = lacking(summary)
+    said = [*short, *map(_noted, summary.notes)]
     own = ""
     if said:
+        outcome = "error" if short else "system-out"
         test = _Test("run", outcome, message=said[0], details=said[1:])
         own = _suite("ipv6check", run, summary.duration_ms, {}, [test])
     return f"{own}</testsuites>\n"

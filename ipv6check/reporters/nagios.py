@@ -21,7 +21,7 @@ from ipv6check.model import (
     TargetReport,
     Verdict,
 )
-from ipv6check.reporters import Style, agreed
+from ipv6check.reporters import Style, agreed, lacking
 from ipv6check.reporters._measured import connects
 
 # Nagios promises to read 4 KiB, whatever more it may do; NRPE cuts where its own buffer ends.
@@ -114,7 +114,7 @@ class Document:
         return self._state if code in _JUDGED else State.UNKNOWN
 
     def _judged(self, summary: Summary) -> State:
-        if summary.interrupted or summary.gate is Gate.UNKNOWN:
+        if lacking(summary) or summary.gate is Gate.UNKNOWN:
             return State.UNKNOWN
         if self._verdicts[Verdict.NOT_READY]:
             return State.CRITICAL
@@ -123,8 +123,7 @@ class Document:
         return State.OK
 
     def _said(self, summary: Summary, style: Style) -> Iterator[str]:
-        if summary.interrupted:
-            yield "interrupted"
+        yield from lacking(summary)
         total = self._verdicts.total()
         tally = [
             f"{self._verdicts[verdict]} {verdict.replace('-', ' ')}"

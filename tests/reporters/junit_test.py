@@ -181,6 +181,9 @@ def test_the_run_has_a_suite_where_there_is_something_to_say() -> None:
     ((said,),) = [list(own)]
     assert said.is_error
     assert own.errors == 1
+    *_, own = suites(target(DOWN), bad_lines=1)
+    ((said,),) = [list(own)]
+    assert said.result[0].message == "1 line of the input named no target"
 
 
 def test_it_is_written_as_targets_are_done() -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,7 +130,16 @@ def test_what_is_excused_does_not_count() -> None:
 def test_an_interrupted_run_knows_nothing() -> None:
     """What was found so far is told, and the state is unknown."""
     code, said, _, _ = told(target(DOWN), gate=Gate.FAILED, interrupted=True)
-    assert (code, said) == (3, "interrupted; example.com: silent, IPv4 connects in 11 ms")
+    assert (code, said) == (
+        3,
+        "interrupted: the rest was not checked; example.com: silent, IPv4 connects in 11 ms",
+    )
+
+
+def test_bad_input_is_unknown() -> None:
+    """Lines that name no target are a mistake to mend, whatever the others are."""
+    code, said, _, _ = told(target(FINE), bad_lines=2)
+    assert (code, said) == (3, "2 lines of the input named no target; 1 ready")
 
 
 def test_nothing_is_not_ok() -> None:
@@ -335,6 +345,18 @@ def test_whatever_ends_it_is_unknown(
         "IPV6CHECK UNKNOWN - a defect of ipv6check: RuntimeError: a \\x7c b\n",
     }
     assert ("Traceback" in said.err) == isinstance(error, RuntimeError)
+
+
+def test_a_bad_line_of_an_input_is_unknown(tmp_path: Path) -> None:
+    """The line says what the exit code does, for stderr is not what a monitoring system reads."""
+    path = tmp_path / "hosts"
+    with served() as port:
+        path.write_text(f"localhost:{port}\n1.2.3.4\n")
+        ended = run("-f", "nagios", "-i", str(path), "--only", "tcp")
+    assert ended.returncode == 3
+    assert ended.stdout.startswith(
+        "IPV6CHECK UNKNOWN - 1 line of the input named no target; 1 ready"
+    )
 
 
 def test_an_interrupted_command_is_unknown() -> None:
