@@ -110,8 +110,8 @@ class Document:
         return "\n".join([first, *self._lines, *more]) + "\n"
 
     def exit_code(self, code: int) -> int:
-        """The state, unless the run could not be made as it was asked for."""
-        return self._state if code in _JUDGED else State.UNKNOWN
+        """The state. Nothing is OK where the run could not be made as it was asked for."""
+        return self._state if code in _JUDGED else self._state or State.UNKNOWN
 
     def _judged(self, summary: Summary) -> State:
         if lacking(summary) or summary.gate is Gate.UNKNOWN:
