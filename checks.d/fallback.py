@@ -21,6 +21,7 @@ from ipv6check import (
     Attempt,
     Cause,
     Connections,
+    Explained,
     Failure,
     Finding,
     Outcome,
@@ -46,6 +47,86 @@ RESOLUTION_DELAY_MS = 50.0
 # Whom most readers know; a sentence names these first.
 KNOWN = ("wget", "requests", "curl", "chrome", "firefox", "safari", "go", "node", "java-http")
 ONE_FAMILY = "no race: the target has addresses of one family only"
+
+FINDINGS = (
+    Explained(
+        "masked",
+        "warn fail",
+        "No IPv6 address accepts a connection, and IPv4 does. Browsers go on with IPv4 after a "
+        "wait, so that nobody complains; other programs wait for minutes, or fail. A warning, as "
+        "tcp fails for it; a failure where tcp is left out.",
+        "Repair IPv6, see tcp for what is wrong; or withdraw the AAAA records until then, which "
+        "helps as soon as their TTL is over.",
+    ),
+    Explained(
+        "stalled",
+        "warn",
+        "Some address of the name is dead, and clients that happen to try it first wait for it.",
+        "Repair each dead address or withdraw its record: tcp names them.",
+    ),
+    Explained(
+        "ipv4-dead",
+        "warn",
+        "IPv6 works and IPv4 does not. Programs that know IPv4 alone, or take it first, wait or "
+        "fail.",
+        "Let IPv4 accept the port too, or withdraw the A record.",
+    ),
+    Explained(
+        "late",
+        "warn",
+        "One of A and AAAA is answered much later than the other. Clients wait for both, or go on "
+        "with what they have, and may not use an IPv6 that works.",
+        "Look at the name's servers: both types should be answered alike.",
+        {
+            "dig": "dig A www.example.com @ns1.example.com | grep time\n"
+            "dig AAAA www.example.com @ns1.example.com | grep time"
+        },
+    ),
+    Explained(
+        "slow",
+        "warn",
+        "IPv6 works, and its connections take so much longer that clients end on IPv4.",
+        "Shorten the IPv6 path: better peering, no tunnel, a replica that is near over IPv6 too. "
+        "Where the first SYN was lost, look for loss instead.",
+        {"Linux": "mtr -6 -T -P 443 -r -c 100 HOST\nmtr -4 -T -P 443 -r -c 100 HOST"},
+    ),
+    Explained(
+        "impatient",
+        "warn",
+        "Every address works, and takes longer than some client waits; that client fails.",
+        "Shorten the path, or give those clients more time.",
+    ),
+    Explained(
+        "mapped",
+        "warn",
+        "An AAAA record holds an IPv4-mapped address (::ffff:0:0/96). Some clients connect to it "
+        "over IPv4 and call that IPv6, others fail.",
+        "Publish a global unicast address (2000::/3), or withdraw the record.",
+    ),
+    Explained(
+        "unsteady",
+        "unknown",
+        "No attempt of the race connects, though some did a moment before.",
+        "Run it again. If it stays so, look for a rate limit or for a server that restarts.",
+    ),
+    Explained(
+        "untried",
+        "unknown",
+        "This host, or its own router, refused to send the packets. Nothing is said of the target.",
+        "Run it from a host with IPv6. A pipeline may accept this with --on-unknown pass.",
+    ),
+    Explained(
+        "no-ipv6-here",
+        "unknown",
+        "This host has no IPv6, or one that reaches nobody. Nothing is said of the target.",
+        "Run it from a host with IPv6. A pipeline may accept this with --on-unknown pass.",
+    ),
+    Explained("no-race", "skip", "AAAA cannot be resolved, or leads nowhere: see aaaa."),
+    Explained("one-family", "skip", "The target has addresses of one family, or a single one."),
+    Explained("nothing-open", "skip", "Nothing accepts a connection: see tcp."),
+    Explained("ipv4-first", "skip", "By RFC 6724 IPv4 goes before this IPv6; that is no fault."),
+    Explained("ipv6-wins", "pass", "Clients end up on IPv6, without waiting."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +201,7 @@ class _Port:
         return max(0.0, client.connect_ms - min(heard, default=0.0) - handshake_ms)
 
 
-# A word for what is so, by which ports are held against each other, and the finding.
-_Judgement = tuple[str, Finding]
-
-
-@check(reference="RFC 8305", cause="network")
+@check(reference="RFC 8305", cause="network", findings=FINDINGS)
 def fallback(
     addresses: Addresses,
     connections: Connections,
@@ -153,25 +230,25 @@ def fallback(
         return _without_ipv6(addresses, ports)
     alone = len(addresses.ipv6 + addresses.ipv4) == 1
     if alone and not isinstance(addresses.a, Failure):
-        return skip(ONE_FAMILY)
+        return skip(ONE_FAMILY, id="one-family")
     if path.ipv6 != "yes":
-        return unknown(path.detail)
+        return unknown(path.detail, id="no-ipv6-here")
     if not ports:
-        return skip("no race: nothing accepts a connection, see tcp")
+        return skip("no race: nothing accepts a connection, see tcp", id="nothing-open")
     looks = (_masked, _unsteady, _late, _slow, _ipv4_dead, _stalled, _impatient, _alone, _fine)
     judged = [(port, next(filter(None, (look(port) for look in looks)))) for port in ports]
     return _merged(judged)
 
 
-def _merged(judged: list[tuple[_Port, _Judgement]]) -> list[Finding]:
+def _merged(judged: list[tuple[_Port, Finding]]) -> list[Finding]:
     """One finding for all ports; one for each that differs, if any does."""
     kinds: dict[object, list[tuple[_Port, Finding]]] = {}
-    for port, (kind, finding) in judged:
+    for port, finding in judged:
         # Those on the edge may end either way on each port: that is no difference.
         failing = []
-        if kind != "fine":
+        if finding.id != "ipv6-wins":
             failing = [each.name for each in port.clients if each.outcome == "failed"]
-        alike = (kind, finding.status, finding.cause, *failing)
+        alike = (finding.id, finding.status, finding.cause, *failing)
         kinds.setdefault(alike, []).append((port, finding))
     found = []
     for members in kinds.values():
@@ -189,24 +266,26 @@ def _merged(judged: list[tuple[_Port, _Judgement]]) -> list[Finding]:
 
 def _without_ipv6(addresses: Addresses, ports: list[_Port]) -> Finding:
     if not ports:
-        return skip(ONE_FAMILY)
+        return skip(ONE_FAMILY, id="one-family")
     port = ports[0]
     mapped = [each.address for each in addresses.unusable if _is_mapped(each.address)]
     if mapped:
         message = f"{mapped[0]} connects over IPv4: clients that call it IPv6 use none"
         hint = "publish a global unicast address (2000::/3), or withdraw the record"
+        subject, evidence = mapped[0], _evidence(port)
         return warn(
-            message, hint=hint, cause=Cause.DNS, subject=mapped[0], evidence=_evidence(port)
+            message, hint=hint, cause=Cause.DNS, subject=subject, evidence=evidence, id="mapped"
         )
     hurt = _hurt(port)
     costs = f"; {hurt}" if hurt else ""
+    what = "no-race"
     if isinstance(addresses.aaaa, Failure):
         message = f"no race: AAAA cannot be resolved, see aaaa{costs}"
     elif addresses.unusable:
         message = f"no race: no AAAA can be reached, see aaaa{costs}"
     else:
-        message = ONE_FAMILY
-    return skip(message, evidence=_evidence(port))
+        message, what = ONE_FAMILY, "one-family"
+    return skip(message, evidence=_evidence(port), id=what)
 
 
 def _is_mapped(address: str) -> bool:
@@ -216,18 +295,18 @@ def _is_mapped(address: str) -> bool:
 # --- what can be wrong on a port -------------------------------------------------------------
 
 
-def _masked(port: _Port) -> _Judgement | None:
+def _masked(port: _Port) -> Finding | None:
     """Nothing of IPv6 works, and IPv4 hides it."""
     if any(each.connected for each in port.ipv6):
         return None
     cause = port.blame(port.ipv6[0])
     if cause is Cause.VANTAGE:
-        return "blind", unknown("no race: IPv6 cannot be tried from here, see tcp")
+        return unknown("no race: IPv6 cannot be tried from here, see tcp", id="untried")
     message = f"IPv4 masks a broken IPv6: {_hurt(port) or 'clients go on with IPv4 at once'}"
     hint = "mend IPv6 (see tcp), or withdraw the AAAA until it works"
     # One cause, one failure: that of tcp, unless nobody asked for it.
     status = Status.WARN if _judges_tcp(port.settings) else Status.FAIL
-    return "masked", Finding(status, message, hint, "", cause, _evidence(port))
+    return Finding(status, message, hint, "", cause, _evidence(port), "masked")
 
 
 def _judges_tcp(settings: Settings) -> bool:
@@ -235,15 +314,15 @@ def _judges_tcp(settings: Settings) -> bool:
     return wanted and "tcp" not in settings.skip
 
 
-def _unsteady(port: _Port) -> _Judgement | None:
+def _unsteady(port: _Port) -> Finding | None:
     """The same address answers at one time and not at another."""
     if port.race is None or port.race.winner is not None:
         return None
     message = "no attempt of the race connects, though some did just before: ask again"
-    return "unsteady", unknown(message, cause=Cause.NETWORK, evidence=_evidence(port))
+    return unknown(message, cause=Cause.NETWORK, evidence=_evidence(port), id="unsteady")
 
 
-def _late(port: _Port) -> _Judgement | None:
+def _late(port: _Port) -> Finding | None:
     """An answer of the DNS costs more than the path."""
     aaaa_ms, a_ms = port.answered_ms("AAAA"), port.answered_ms("A")
     if aaaa_ms - a_ms > RESOLUTION_DELAY_MS and port.survey.dns["A"].addresses:
@@ -259,10 +338,10 @@ def _late(port: _Port) -> _Judgement | None:
         return None
     hint = "look at the name's servers: A and AAAA should be answered alike"
     message = f"{late}: {costs or 'nobody waits'}{moved}"
-    return "late", warn(message, hint=hint, cause=Cause.DNS, evidence=_evidence(port))
+    return warn(message, hint=hint, cause=Cause.DNS, evidence=_evidence(port), id="late")
 
 
-def _slow(port: _Port) -> _Judgement | None:
+def _slow(port: _Port) -> Finding | None:
     """IPv6 works, and most use IPv4."""
     if port.race is None or not port.ipv4_wins:
         return None
@@ -271,7 +350,8 @@ def _slow(port: _Port) -> _Judgement | None:
     if not raced and any(":" in address for address in started):
         return None  # a dead one had its turn, and IPv4 was faster than the next
     if not raced:
-        return "order", skip("no race: IPv4 goes first here (RFC 6724)", evidence=_evidence(port))
+        message = "no race: IPv4 goes first here (RFC 6724)"
+        return skip(message, evidence=_evidence(port), id="ipv4-first")
     ends = [(started[each.address] + each.elapsed_ms, each) for each in raced]
     ended_ms, best6 = min(ends, key=lambda end: end[0])
     won_ms = [each.elapsed_ms for each in port.ipv4 if each.address == port.race.winner]
@@ -282,10 +362,10 @@ def _slow(port: _Port) -> _Judgement | None:
     hint = "shorten the IPv6 path: peering, tunnel, far replica"
     if best6.retransmissions:
         hint = "its first SYN was lost: look for loss on the IPv6 path"
-    return "slow", warn(message, hint=hint, evidence=_evidence(port))
+    return warn(message, hint=hint, evidence=_evidence(port), id="slow")
 
 
-def _ipv4_dead(port: _Port) -> _Judgement | None:
+def _ipv4_dead(port: _Port) -> Finding | None:
     """Clients that know IPv4 alone, or first, have nowhere to go."""
     ipv6_works = all(each.connected for each in port.ipv6)
     if not ipv6_works or not port.ipv4 or any(each.connected for each in port.ipv4) or port.blind:
@@ -296,10 +376,10 @@ def _ipv4_dead(port: _Port) -> _Judgement | None:
     hint = "let IPv4 accept the port too, or withdraw the A record"
     cause = port.blame(port.ipv4[0])
     message = f"IPv4 is dead: {hurt}"
-    return "ipv4-dead", warn(message, hint=hint, cause=cause, evidence=_evidence(port))
+    return warn(message, hint=hint, cause=cause, evidence=_evidence(port), id="ipv4-dead")
 
 
-def _stalled(port: _Port) -> _Judgement | None:
+def _stalled(port: _Port) -> Finding | None:
     """A dead address beside those that work."""
     if not port.dead or port.blind:
         return None
@@ -308,33 +388,33 @@ def _stalled(port: _Port) -> _Judgement | None:
         return None
     hint = "mend each dead address, or withdraw its record: see tcp"
     cause = port.blame(port.dead[0])
-    return "stalled", warn(
-        f"{_dead(port)}: {hurt}", hint=hint, cause=cause, evidence=_evidence(port)
-    )
+    message = f"{_dead(port)}: {hurt}"
+    return warn(message, hint=hint, cause=cause, evidence=_evidence(port), id="stalled")
 
 
-def _impatient(port: _Port) -> _Judgement | None:
+def _impatient(port: _Port) -> Finding | None:
     """Every address works, and some client gives all of them up."""
     at_once = port.race is not None and port.race.elapsed_ms < FELT_MS
     if at_once or port.blind or not any(each.outcome == "failed" for each in port.clients):
         return None
     hint = "they give up too early for this path: shorten it, or give them more time"
-    return "impatient", warn(f"IPv6 works: {_hurt(port)}", hint=hint, evidence=_evidence(port))
+    message = f"IPv6 works: {_hurt(port)}"
+    return warn(message, hint=hint, evidence=_evidence(port), id="impatient")
 
 
-def _alone(port: _Port) -> _Judgement | None:
+def _alone(port: _Port) -> Finding | None:
     if port.ipv6 and port.ipv4:
         return None
-    return "alone", skip(ONE_FAMILY, evidence=_evidence(port))
+    return skip(ONE_FAMILY, evidence=_evidence(port), id="one-family")
 
 
-def _fine(port: _Port) -> _Judgement:
+def _fine(port: _Port) -> Finding:
     assert port.race is not None
     behind = f", {_dead(port)}: see tcp" if any(not e.connected for e in port.ipv6) else ""
     message = f"IPv6 wins in {ms(port.race.elapsed_ms)}{behind}"
     # Of a long list nobody reads 32 times that all is well.
     calm = port.settings.brief and not port.dead and port.race.elapsed_ms < FELT_MS
-    return "fine", ok(message, evidence=_evidence(port, clients=not calm))
+    return ok(message, evidence=_evidence(port, clients=not calm), id="ipv6-wins")
 
 
 def _dead(port: _Port) -> str:

@@ -17,6 +17,8 @@ from dataclasses import asdict
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from ipv6check import (
+    GET_IPV6,
+    Explained,
     Finding,
     Host,
     HostState,
@@ -41,13 +43,199 @@ ULA = IPv6Network("fc00::/7")  # RFC 4193
 Held = tuple[Interface, InterfaceAddress]
 
 
-@check(reference="RFC 8504", cause="host")
+FINDINGS = (
+    Explained(
+        "no-address",
+        "fail",
+        "IPv6 is on, and no interface has an IPv6 address beyond its own link, while IPv4 has one. "
+        "No router advertises a prefix, or this host does not take it.",
+        "Look whether router advertisements arrive. A host that forwards takes none unless "
+        "accept_ra is 2. In a cloud, give the interface an address.",
+        {
+            **GET_IPV6,
+            "Linux": "rdisc6 eth0                # is a prefix advertised?\n"
+            "sysctl -w net.ipv6.conf.eth0.accept_ra=2",
+            "netplan": "dhcp6: true\naccept-ra: true            # of the interface",
+            "NetworkManager": "nmcli con mod NAME ipv6.method auto && nmcli con up NAME",
+        },
+    ),
+    Explained(
+        "switched-off",
+        "fail warn",
+        "IPv6 is switched off on an interface that has IPv4: by a sysctl, or for the whole kernel "
+        "by ipv6.disable=1. A failure where no other interface has it, else a warning.",
+        "Switch it on, and take the switch out of /etc/sysctl.d so that it stays on.",
+        {
+            "Linux": "grep -r disable_ipv6 /etc/sysctl.conf /etc/sysctl.d\n"
+            "sysctl -w net.ipv6.conf.all.disable_ipv6=0\n"
+            "sysctl -w net.ipv6.conf.eth0.disable_ipv6=0\n"
+            "grep -o 'ipv6.disable=[01]' /proc/cmdline",
+            "NetworkManager": "nmcli con mod NAME ipv6.method auto && nmcli con up NAME",
+        },
+    ),
+    Explained(
+        "no-route",
+        "fail",
+        "The kernel has no way to the Internet over IPv6, while IPv4 has one.",
+        "Look whether a router advertises itself and is heard, or set a default route. In a "
+        "cloud the route table of the subnet needs ::/0.",
+        {
+            "Linux": "ip -6 route show default\nip -6 route add default via fe80::1 dev eth0",
+            "AWS": "aws ec2 create-route --route-table-id rtb-ID \\\n"
+            "  --destination-ipv6-cidr-block ::/0 --gateway-id igw-ID",
+        },
+    ),
+    Explained(
+        "small-mtu",
+        "fail",
+        "The MTU of an interface is below 1280 bytes, with which the kernel runs no IPv6 there "
+        "(RFC 8200 section 5).",
+        "Raise it to 1280 at least. A tunnel inside a tunnel may need a larger MTU outside.",
+        {
+            "Linux": "ip link set eth0 mtu 1500",
+            "netplan": "mtu: 1500                  # of the interface",
+        },
+    ),
+    Explained(
+        "duplicate",
+        "fail",
+        "Duplicate address detection has found another host of the link with the same address "
+        "(RFC 4862 section 5.4). The kernel does not use it.",
+        "Give one of the two another address, then take it away here and add it again. A cloned "
+        "machine often has its twin's address.",
+        {
+            "Linux": "ip -6 addr show dadfailed\n"
+            "ip -6 addr del 2001:db8::2/64 dev eth0\n"
+            "ip -6 addr add 2001:db8::3/64 dev eth0"
+        },
+    ),
+    Explained(
+        "resolver-dead",
+        "fail",
+        "A name server that has an IPv6 address does not serve, while another one does. Each "
+        "lookup that begins with it waits.",
+        "Repair it, or take it out of the configuration.",
+        {
+            "dig": "dig @2001:db8::53 example.com",
+            "systemd": "resolvectl dns    # else: /etc/resolv.conf",
+        },
+    ),
+    Explained(
+        "resolvers-dead",
+        "fail",
+        "No name server answers. Where both families are silent it is no fault of IPv6.",
+        "Look whether they are the right ones, up, and routed.",
+        {
+            "dig": "dig @2001:db8::53 example.com",
+            "systemd": "resolvectl dns    # else: /etc/resolv.conf",
+        },
+    ),
+    Explained(
+        "offline",
+        "fail",
+        "No interface has an address beyond its own link, of IPv6 or of IPv4. This host has no "
+        "network; that is no fault of IPv6.",
+        "Bring an interface up.",
+        {"Linux": "ip link set eth0 up"},
+    ),
+    Explained(
+        "unique-local",
+        "warn",
+        "All IPv6 addresses are unique local (fc00::/7), which the Internet does not route.",
+        "Get a global prefix; see no-address for how. Where none is wanted, say --internal.",
+    ),
+    Explained(
+        "deprecated",
+        "warn",
+        "Every IPv6 address is deprecated: its preferred lifetime is over, and new connections "
+        "are to avoid it (RFC 4862 section 5.5.4).",
+        "Let the router advertise the prefix with a preferred lifetime again; or set a static "
+        "address without one.",
+        {
+            "Linux": "ip -6 addr show deprecated\nip -6 addr change 2001:db8::2/64 dev eth0 \\\n"
+            "  preferred_lft forever valid_lft forever"
+        },
+    ),
+    Explained(
+        "tentative",
+        "warn",
+        "Duplicate address detection has not ended for an address; nobody can reach it yet.",
+        "Look again in a second. If it stays so, the link is not up.",
+        {"Linux": "ip -6 addr show tentative\nip link show eth0          # state UP?"},
+    ),
+    Explained(
+        "no-route-at-all",
+        "warn",
+        "There is no way to the Internet, over IPv6 or over IPv4. Fine on an isolated network.",
+        "If it is not meant to be isolated, give it a default route.",
+    ),
+    Explained(
+        "no-resolver",
+        "warn",
+        "No name server is configured.",
+        "Name one.",
+        {
+            "Linux": "nameserver 2001:db8::53    # in /etc/resolv.conf",
+            "systemd": "DNS=2001:db8::53           # in /etc/systemd/resolved.conf",
+        },
+    ),
+    Explained(
+        "resolvers-ipv4-only",
+        "warn",
+        "Every name server is asked over IPv4. Without IPv4 this host could resolve no name.",
+        "Add one by its IPv6 address.",
+        {
+            "Linux": "nameserver 2001:db8::53    # in /etc/resolv.conf",
+            "systemd": "DNS=2001:db8::53           # in /etc/systemd/resolved.conf",
+        },
+    ),
+    Explained(
+        "ipv4-first",
+        "warn",
+        "getaddrinfo puts IPv4 addresses before IPv6 ones, and most programs connect in that "
+        "order. Mostly /etc/gai.conf says so.",
+        "Take the line out, unless somebody wanted it for a reason that still holds.",
+        {"Linux": "grep -n '^precedence ::ffff:0:0/96' /etc/gai.conf"},
+    ),
+    Explained(
+        "ipv4-first-unique-local",
+        "warn",
+        "getaddrinfo puts IPv4 first, as the only IPv6 source address is unique local: RFC 6724 "
+        "prefers IPv4 to that for the Internet.",
+        "Give this host a global address; see no-address for how.",
+    ),
+    Explained(
+        "bindv6only",
+        "warn",
+        "net.ipv6.bindv6only is 1: a program that listens on [::] and counts on the default serves "
+        "IPv6 alone.",
+        "Set it to 0, unless every program asks for what it needs; listeners tells.",
+        {"Linux": "sysctl -w net.ipv6.bindv6only=0   # then restart what listens"},
+    ),
+    Explained(
+        "not-here",
+        "unknown",
+        "The target is another host, into which this one cannot look.",
+        "Run it there, or leave out --profile host.",
+    ),
+    Explained("resolvers-unrouted", "skip", "Name servers are out of reach without a route."),
+    Explained("order-untold", "skip", "getaddrinfo gives no name both families."),
+    Explained("order-unrouted", "skip", "IPv4 goes first as there is no IPv6 route: see no-route."),
+    Explained("addresses", "pass", "There are IPv6 addresses that can be used."),
+    Explained("route", "pass", "There is a way to the Internet over IPv6."),
+    Explained("resolvers", "pass", "Names can be had over IPv6, or from a resolver on this host."),
+    Explained("ipv6-first", "pass", "getaddrinfo puts IPv6 first."),
+    Explained("settings", "pass", "A socket on [::] serves both families; each MTU is enough."),
+)
+
+
+@check(reference="RFC 8504", cause="host", findings=FINDINGS)
 def host(host: Host | None, target: Target, settings: Settings) -> Finding | list[Finding]:
     """This host has addresses, routes and resolvers for IPv6, and prefers it."""
     if host is None:
         message = f"{target.host} is another host: only this one can be looked into"
         hint = f"run it there, or check {target.host} from here without --profile host"
-        return unknown(message, hint=hint)
+        return unknown(message, hint=hint, id="not-here")
     state = host.state
     # Below the least MTU the kernel takes IPv6 off an interface: what is missing then is told.
     small = _mtu(state)
@@ -83,8 +271,11 @@ def _held(state: HostState, version: int) -> list[Held]:
 def _offline(state: HostState) -> Finding:
     """Both families lack the same: not an IPv6 fault (law 4)."""
     message = "this host has no network: no address beyond its own links, neither IPv6 nor IPv4"
-    hint = "not an IPv6 fault: bring an interface up"
-    return fail(message, hint=hint, subject="addresses", cause="network", evidence=asdict(state))
+    hint, what = "not an IPv6 fault: bring an interface up", "offline"
+    evidence = asdict(state)
+    return fail(
+        message, hint=hint, subject="addresses", cause="network", evidence=evidence, id=what
+    )
 
 
 def _no_ipv6(state: HostState, ipv4: list[Held]) -> Finding:
@@ -95,42 +286,50 @@ def _no_ipv6(state: HostState, ipv4: list[Held]) -> Finding:
         message = f"IPv6 is switched off on {where}, which has IPv4"
         hint = f"sysctl -w net.ipv6.conf.{names[0]}.disable_ipv6=0; if there is no such switch, "
         hint += "take ipv6.disable=1 from the kernel's command line"
-        return fail(message, hint=hint, subject="addresses", evidence=evidence)
+        return fail(message, hint=hint, subject="addresses", evidence=evidence, id="switched-off")
     message = f"no IPv6 address but link-local, IPv4 has {_named(ipv4)}"
     hint = "does the router advertise a prefix, and is it taken (accept_ra, or DHCPv6)?"
-    return fail(message, hint=hint, subject="addresses", cause="network", evidence=evidence)
+    where, what = "addresses", "no-address"
+    return fail(message, hint=hint, subject=where, cause="network", evidence=evidence, id=what)
 
 
 def _addresses(ipv6: list[Held], ipv4: list[Held], *, internal: bool) -> list[Finding]:
     found = [_amiss(*each) for each in ipv6 if each[1].state in {"duplicate", "tentative"}]
     usable = [each for each in ipv6 if each[1].state in {"preferred", "deprecated"}]
     outside = [each for each in usable if IPv6Address(each[1].address) not in ULA]
-    evidence = {"ipv6": _evidence(ipv6), "ipv4": _evidence(ipv4)}
+    evidence: dict[str, object] = {"ipv6": _evidence(ipv6), "ipv4": _evidence(ipv4)}
     if usable and all(held.state == "deprecated" for _, held in usable):
         message = f"every IPv6 address is deprecated: {_named(usable)}"
         hint = "the router renews no lifetime: new connections are to avoid these (RFC 4862)"
-        found.append(
-            warn(message, hint=hint, subject="addresses", cause="network", evidence=evidence)
-        )
+        found.append(_warn(message, hint, evidence, "deprecated"))
     elif usable and not outside and not internal:
         message = f"unique local addresses only, which the Internet cannot reach: {_named(usable)}"
         hint = "get a global prefix (2000::/3), or say --internal if none is wanted (RFC 4193)"
-        found.append(
-            warn(message, hint=hint, subject="addresses", cause="network", evidence=evidence)
-        )
-    return found or [ok(_named(outside or usable), subject="addresses", evidence=evidence)]
+        found.append(_warn(message, hint, evidence, "unique-local"))
+    if found:
+        return found
+    message = _named(outside or usable)
+    return [ok(message, subject="addresses", evidence=evidence, id="addresses")]
+
+
+def _warn(message: str, hint: str, evidence: dict[str, object], what: str) -> Finding:
+    return warn(
+        message, hint=hint, subject="addresses", cause="network", evidence=evidence, id=what
+    )
 
 
 def _amiss(interface: Interface, held: InterfaceAddress) -> Finding:
     """Duplicate address detection said no, or has not said yes (RFC 4862 section 5.4)."""
-    evidence = _evidence([(interface, held)])[0]
+    evidence, where = _evidence([(interface, held)])[0], held.address
     if held.state == "duplicate":
         message = f"{held.address} on {interface.name} is in use by another host of the link"
         hint = "give one of the two another address; the kernel uses this one for nothing"
-        return fail(message, hint=hint, subject=held.address, cause="network", evidence=evidence)
+        what = "duplicate"
+        return fail(message, hint=hint, subject=where, cause="network", evidence=evidence, id=what)
     message = f"{held.address} on {interface.name} is tentative: nobody can reach it yet"
     hint = "look again in a second; if it stays, the link is not up"
-    return warn(message, hint=hint, subject=held.address, cause="network", evidence=evidence)
+    what = "tentative"
+    return warn(message, hint=hint, subject=where, cause="network", evidence=evidence, id=what)
 
 
 def _switched_off(state: HostState) -> list[Finding]:
@@ -139,7 +338,10 @@ def _switched_off(state: HostState) -> list[Finding]:
     hint = "if nobody meant it: sysctl -w net.ipv6.conf.{}.disable_ipv6=0"
     return [
         warn(
-            f"IPv6 is switched off on {name}, which has IPv4", hint=hint.format(name), subject=name
+            f"IPv6 is switched off on {name}, which has IPv4",
+            hint=hint.format(name),
+            subject=name,
+            id="switched-off",
         )
         for name in names
     ]
@@ -163,14 +365,18 @@ def _route(state: HostState) -> Finding:
     evidence = {family: asdict(route) if route else None for family, route in _routes(state)}
     if route6 is not None:
         beside = f"IPv4 {_via(route4)}" if route4 is not None else "no IPv4"
-        return ok(f"{_via(route6)} ({beside})", subject="route", evidence=evidence)
+        return ok(f"{_via(route6)} ({beside})", subject="route", evidence=evidence, id="route")
     if route4 is None:
         message = "no route to the Internet, neither over IPv6 nor over IPv4"
         hint = "not an IPv6 fault: fine on an isolated network, else give it a default route"
-        return warn(message, hint=hint, subject="route", cause="network", evidence=evidence)
+        what = "no-route-at-all"
+        return warn(
+            message, hint=hint, subject="route", cause="network", evidence=evidence, id=what
+        )
     message = f"no route to the Internet over IPv6, IPv4 goes {_via(route4)}"
     hint = "does the router advertise itself (ip -6 route), and is it heard (accept_ra)?"
-    return fail(message, hint=hint, subject="route", cause="network", evidence=evidence)
+    what = "no-route"
+    return fail(message, hint=hint, subject="route", cause="network", evidence=evidence, id=what)
 
 
 def _routes(state: HostState) -> tuple[tuple[str, Route | None], ...]:
@@ -189,14 +395,15 @@ def _resolvers(host: Host) -> list[Finding]:
     servers = host.name_servers
     if not servers:
         message, hint = "no name server is configured", "name one in /etc/resolv.conf"
-        return [warn(message, hint=hint, subject="resolvers")]
+        return [warn(message, hint=hint, subject="resolvers", id="no-resolver")]
     well = [each.address for each in servers if each.failure is None]
     if not well:
         return [_all_dead(servers, host.state)]
     dead = [each for each in servers if ":" in each.address and each.failure is not None]
     if dead and host.state.route_ipv6 is None:
         message = f"{dead[0].address} is out of reach: there is no IPv6 route"
-        return [skip(message, subject="resolvers", evidence=_answers(servers))]
+        evidence, what = _answers(servers), "resolvers-unrouted"
+        return [skip(message, subject="resolvers", evidence=evidence, id=what)]
     if dead:
         return [_dead(each, well[0], servers) for each in dead]
     names = ", ".join(well)
@@ -204,33 +411,38 @@ def _resolvers(host: Host) -> list[Finding]:
     inside = all(ip_address(address).is_loopback for address in well)
     if inside or any(":" in address for address in well):
         message = f"{names} on this host" if inside else names
-        return [ok(message, subject="resolvers", evidence=_answers(servers))]
+        return [ok(message, subject="resolvers", evidence=_answers(servers), id="resolvers")]
     message = f"every name server is asked over IPv4: {names}"
     hint = "add one by its IPv6 address: without IPv4 this host could resolve no name"
-    evidence = _answers(servers)
-    return [warn(message, hint=hint, subject="resolvers", cause="network", evidence=evidence)]
+    evidence, what = _answers(servers), "resolvers-ipv4-only"
+    return [
+        warn(message, hint=hint, subject="resolvers", cause="network", evidence=evidence, id=what)
+    ]
 
 
 def _all_dead(servers: Sequence[NameServer], state: HostState) -> Finding:
     if state.route_ipv6 is None and state.route_ipv4 is None:
         message = "no name server is in reach: there is no route"
-        return skip(message, subject="resolvers", evidence=_answers(servers))
+        evidence, what = _answers(servers), "resolvers-unrouted"
+        return skip(message, subject="resolvers", evidence=evidence, id=what)
     first = servers[0].failure
     assert first is not None
     message = f"no name server answers: {first.detail}"
     families = {":" in each.address for each in servers}
     hint = "over IPv6 and IPv4 alike: not an IPv6 fault" if len(families) > 1 else ""
     hint = hint or f"is {servers[0].address} the right one, up, and routed?"
-    evidence = _answers(servers)
-    return fail(message, hint=hint, subject="resolvers", cause="network", evidence=evidence)
+    evidence, what = _answers(servers), "resolvers-dead"
+    return fail(
+        message, hint=hint, subject="resolvers", cause="network", evidence=evidence, id=what
+    )
 
 
 def _dead(server: NameServer, other: str, servers: Sequence[NameServer]) -> Finding:
     assert server.failure is not None
     message = f"name server {server.address} does not serve: {server.failure.detail}; {other} does"
     hint = "lookups wait for it: mend it, or take it out of resolv.conf"
-    subject, evidence = server.address, _answers(servers)
-    return fail(message, hint=hint, subject=subject, cause="network", evidence=evidence)
+    where, evidence, what = server.address, _answers(servers), "resolver-dead"
+    return fail(message, hint=hint, subject=where, cause="network", evidence=evidence, id=what)
 
 
 def _answers(servers: Sequence[NameServer]) -> dict[str, object]:
@@ -246,22 +458,26 @@ def _order(host: Host) -> Finding:
     """What getaddrinfo puts first is what most programs try first (RFC 6724)."""
     addresses, route = host.preference, host.state.route_ipv6
     if not addresses:
-        return skip("getaddrinfo gave no name both families", subject="order")
+        return skip("getaddrinfo gave no name both families", subject="order", id="order-untold")
     inside = all(ip_address(address).is_loopback for address in addresses)
     of = "localhost" if inside else "a name with both families"
     evidence = {"addresses": addresses, "source_ipv6": route.source if route else None}
     if ":" in addresses[0]:
-        return ok(f"getaddrinfo puts IPv6 first, for {of}", subject="order", evidence=evidence)
+        message = f"getaddrinfo puts IPv6 first, for {of}"
+        return ok(message, subject="order", evidence=evidence, id="ipv6-first")
     if not inside and route is None:
         message = "getaddrinfo puts IPv4 first, as there is no IPv6 route"
-        return skip(message, subject="order", evidence=evidence)
+        return skip(message, subject="order", evidence=evidence, id="order-unrouted")
     message = f"getaddrinfo puts IPv4 first, for {of}"
     if not inside and route is not None and route.source and IPv6Address(route.source) in ULA:
         message += f": the source would be {route.source}, unique local"
         hint = "give it a global address: RFC 6724 takes no unique local one for the Internet"
-        return warn(message, hint=hint, subject="order", cause="network", evidence=evidence)
+        what = "ipv4-first-unique-local"
+        return warn(
+            message, hint=hint, subject="order", cause="network", evidence=evidence, id=what
+        )
     hint = "look for `precedence ::ffff:0:0/96 100` in /etc/gai.conf, and at deprecated addresses"
-    return warn(message, hint=hint, subject="order", evidence=evidence)
+    return warn(message, hint=hint, subject="order", evidence=evidence, id="ipv4-first")
 
 
 # --- switches --------------------------------------------------------------------------------
@@ -275,6 +491,7 @@ def _mtu(state: HostState) -> list[Finding]:
             hint=f"ip link set {each.name} mtu 1500, or as much as the link can carry",
             subject=each.name,
             evidence={"interface": each.name, "mtu_bytes": each.mtu},
+            id="small-mtu",
         )
         for each in _links(state)
         if each.mtu < MIN_MTU
@@ -296,7 +513,8 @@ def _settings(state: HostState) -> Finding:
     if state.bindv6only:
         message = "net.ipv6.bindv6only = 1: what listens on [::] serves IPv6 alone"
         hint = "programs that count on the default lose IPv4: set it to 0, or see listeners"
-        return warn(message, hint=hint, subject="bindv6only", evidence=evidence)
+        return warn(message, hint=hint, subject="bindv6only", evidence=evidence, id="bindv6only")
     message = "bindv6only = 0: a socket on [::] serves both families"
     mtus = ", ".join(f"{each.mtu} on {each.name}" for each in _links(state))
-    return ok(f"{message}; MTU {mtus}" if mtus else message, evidence=evidence)
+    message += f"; MTU {mtus}" if mtus else ""
+    return ok(message, evidence=evidence, id="settings")

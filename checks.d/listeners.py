@@ -9,9 +9,7 @@ Looked at is the kernel's table of sockets, not the network; so only a target on
 judged: localhost, an address of this host, or a name that leads to one. Programs are named where
 this user may know them (root may).
 
-One socket's IPV6_V6ONLY is set by its program, else by the sysctl net.ipv6.bindv6only. In words of
-some of them: nginx `listen [::]:443 ssl;`, Apache `Listen 443`, sshd `AddressFamily any`, Python
-`socket.create_server(("", 443), family=AF_INET6, dualstack_ipv6=True)`.
+One socket's IPV6_V6ONLY is set by its program, else by the sysctl net.ipv6.bindv6only.
 
 With the profile `host` every port is looked at that others can reach. What listens on loopback
 alone is then told, and fails nothing; nor does UDP, of which nobody can tell whether it serves.
@@ -25,6 +23,8 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 
 from ipv6check import (
+    LISTEN,
+    Explained,
     Finding,
     Listener,
     Listeners,
@@ -51,11 +51,81 @@ SPELLINGS = {
 }
 
 
-@check(reference="RFC 3493 section 5.3", cause="host")
+FINDINGS = (
+    Explained(
+        "ipv4-only",
+        "fail warn",
+        "The port is open over IPv4, and nothing listens on it over IPv6: every IPv6 client is "
+        "refused, whatever DNS and firewalls say. A warning where the program was told one IPv4 "
+        "address, which may be meant: a bridge's, say.",
+        "Tell the program to listen on [::] too, or on this IPv6 address, and start it anew.",
+        LISTEN,
+    ),
+    Explained(
+        "loopback-only",
+        "fail",
+        "Something listens on the port, and only this host gets to it.",
+        "Tell the program to listen on [::] instead of ::1 or 127.0.0.1; see ipv4-only for how. "
+        "Where a proxy is meant to be before it, look at the proxy's port.",
+    ),
+    Explained(
+        "elsewhere",
+        "fail",
+        "Something listens on the port, and on none of the target's addresses.",
+        "Tell the program to listen on the target's addresses too, or on [::] for all of them; "
+        "see ipv4-only for how.",
+    ),
+    Explained(
+        "address-missed",
+        "fail",
+        "One IPv6 address of the target is served, and another one is not.",
+        "Tell the program to listen on that address too, or on [::] for all of them; see ipv4-only "
+        "for how. An address that is not meant to serve needs no AAAA record.",
+    ),
+    Explained(
+        "down",
+        "fail",
+        "Nothing listens on the port over IPv6 or over IPv4. The service is down, or is on another "
+        "port; that is no fault of IPv6.",
+        "Start the service, or name the port that it has: HOST:PORT, or --port.",
+        {"systemd": "systemctl status NAME\njournalctl -u NAME -e"},
+    ),
+    Explained(
+        "ipv6-only",
+        "warn",
+        "The port is open over IPv6 alone: a socket on [::] with IPV6_V6ONLY on, and none on "
+        "0.0.0.0.",
+        "If IPv4 is to be served too, add a socket for it, or switch IPV6_V6ONLY off.",
+        {
+            "nginx": "listen 443 ssl;            # beside [::]:443, which is IPv6 alone",
+            "HAProxy": "bind :::443 v4v6           # not v6only",
+            "systemd": "BindIPv6Only=both          # in the .socket unit",
+            "Linux": "sysctl -w net.ipv6.bindv6only=0   # for programs that do not say",
+        },
+    ),
+    Explained(
+        "two-programs",
+        "warn",
+        "IPv6 clients of the port get to one program, and IPv4 clients to another. They may say "
+        "different things; one of them may be a leftover.",
+        "Look which of the two is meant, stop the other, and let one serve both families.",
+        {"Linux": "ss -tlnp 'sport = :443'"},
+    ),
+    Explained(
+        "not-here",
+        "skip",
+        "The target is another host. What listens there can be seen from inside alone.",
+    ),
+    Explained("served", "pass", "What listens serves both families."),
+)
+
+
+@check(reference="RFC 3493 section 5.3", cause="host", findings=FINDINGS)
 def listeners(listeners: Listeners, target: Target) -> Finding | list[Finding]:
     """What listens on this host listens over IPv6 and IPv4 alike."""
     if not listeners.here.addresses:
-        return skip(f"{target.host} is not this host, which alone can be seen from inside")
+        message = f"{target.host} is not this host, which alone can be seen from inside"
+        return skip(message, id="not-here")
     if not listeners.ports:
         return _host(listeners)
     used = [port for port in listeners.ports if listeners.on(port)]
@@ -73,7 +143,7 @@ def _down(ports: list[int]) -> Finding:
     where = " or ".join(map(str, ports))
     message = f"nothing listens on port {where}, over IPv6 or IPv4: the service is down"
     hint = "not an IPv6 fault: start the service, or name the port that it has"
-    return fail(message, hint=hint, subject=f"port {where}")
+    return fail(message, hint=hint, subject=f"port {where}", id="down")
 
 
 def _port(listeners: Listeners, port: int) -> list[Finding]:
@@ -133,7 +203,7 @@ def _host(listeners: Listeners) -> list[Finding]:
         f"UDP: {_ports(udp)}" if udp else "",
     ]
     message = "; ".join(filter(None, told)) or "nothing listens that others can reach"
-    return [*found, ok(message, evidence=_evidence(listeners.sockets))]
+    return [*found, ok(message, evidence=_evidence(listeners.sockets), id="served")]
 
 
 def _host_port(port: int, sockets: list[Listener], tcp: list[Listener]) -> list[Finding]:
@@ -158,23 +228,24 @@ def _ipv4_only(
     message += f", over IPv6 on {_list(besides)} alone" if besides else ""
     hint, subject = _mend(port, over4, wanted), f"port {port}"
     evidence = _evidence([*over4, *besides])
-    if meant:
-        return warn(message, hint=hint, subject=subject, evidence=evidence)
-    return fail(message, hint=hint, subject=subject, evidence=evidence)
+    severity = warn if meant else fail
+    return severity(message, hint=hint, subject=subject, evidence=evidence, id="ipv4-only")
 
 
 def _ipv6_only(port: int, over6: list[Listener]) -> Finding:
     message = f"port {port} listens on IPv6 only: {_list(over6)}"
     hint = f"if IPv4 is to be served too, listen on {ANY4}:{port} as well, "
     hint += "or on [::] with IPV6_V6ONLY off"
-    return warn(message, hint=hint, subject=f"port {port}", evidence=_evidence(over6))
+    subject, evidence = f"port {port}", _evidence(over6)
+    return warn(message, hint=hint, subject=subject, evidence=evidence, id="ipv6-only")
 
 
 def _missed(address: str, port: int, over6: list[Listener]) -> Finding:
     subject = endpoint(address, port)
     message = f"nothing listens on {subject}, but {_list(over6)} does"
     hint = f"listen on {subject} too, or on [::]:{port} for all addresses"
-    return fail(message, hint=hint, subject=subject, evidence=_evidence(over6))
+    evidence = _evidence(over6)
+    return fail(message, hint=hint, subject=subject, evidence=evidence, id="address-missed")
 
 
 def _elsewhere(listeners: Listeners, port: int) -> Finding:
@@ -182,12 +253,12 @@ def _elsewhere(listeners: Listeners, port: int) -> Finding:
     sockets = listeners.on(port)
     loopback = all(_inside(each) for each in sockets)
     if loopback:
-        message = f"port {port} listens on loopback only: {_list(sockets)}"
+        message, what = f"port {port} listens on loopback only: {_list(sockets)}", "loopback-only"
     else:
         named = ", ".join(listeners.here.addresses)
-        message = f"port {port} listens on {_list(sockets)}, not on {named}"
-    hint = _mend(port, sockets, "::")
-    return fail(message, hint=hint, subject=f"port {port}", evidence=_evidence(sockets))
+        message, what = f"port {port} listens on {_list(sockets)}, not on {named}", "elsewhere"
+    hint, evidence = _mend(port, sockets, "::"), _evidence(sockets)
+    return fail(message, hint=hint, subject=f"port {port}", evidence=evidence, id=what)
 
 
 def _strangers(port: int, over6: list[Listener], over4: list[Listener]) -> list[Finding]:
@@ -197,15 +268,15 @@ def _strangers(port: int, over6: list[Listener], over4: list[Listener]) -> list[
         return []
     message = f"port {port} is served by different programs: {_list(over6)}, {_list(over4)}"
     hint = "one of them may be a leftover: clients get the one or the other by their family"
-    evidence = _evidence([*over6, *over4])
-    return [warn(message, hint=hint, subject=f"port {port}", evidence=evidence)]
+    subject, evidence = f"port {port}", _evidence([*over6, *over4])
+    return [warn(message, hint=hint, subject=subject, evidence=evidence, id="two-programs")]
 
 
 def _fine(listeners: Listeners, ports: list[int]) -> Finding:
     over6 = [each for port in ports for each in _over6(listeners, port)]
     over4 = [each for port in ports for each in _over4(listeners, port)]
     sockets = list(dict.fromkeys([*over6, *over4]))
-    return ok(_ways(sockets), evidence=_evidence(sockets))
+    return ok(_ways(sockets), evidence=_evidence(sockets), id="served")
 
 
 def _ways(sockets: list[Listener]) -> str:

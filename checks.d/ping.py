@@ -10,8 +10,10 @@ https://www.rfc-editor.org/rfc/rfc4890#section-4.3.1
 from __future__ import annotations
 
 from ipv6check import (
+    ACCEPT_ICMPV6,
     Connections,
     Echo,
+    Explained,
     Failure,
     Finding,
     Path,
@@ -27,16 +29,57 @@ from ipv6check import (
 
 HALF_PERCENT = 50
 
+FINDINGS = (
+    Explained(
+        "filtered",
+        "warn",
+        "TCP works and no ping is answered: a filter drops ICMPv6 echo. That hurts whoever looks "
+        "for a fault; and such a filter often drops packet-too-big as well, and then large pages "
+        "stall for clients behind a smaller MTU.",
+        "Permit ICMPv6 as a whole, or at least types 1 to 4, 128 and 129. Neighbour discovery "
+        "(types 133 to 136) is needed on the machine itself.",
+        {**ACCEPT_ICMPV6, "Linux": "sysctl -w net.ipv6.icmp.echo_ignore_all=0"},
+    ),
+    Explained(
+        "lossy",
+        "warn",
+        "More than half of the pings are lost: a rate limit of ICMPv6, a full link or a route that "
+        "comes and goes.",
+        "Compare with IPv4, and look where on the way the loss begins.",
+        {"Linux": "mtr -6 -r -c 100 HOST      # where does the loss begin?"},
+    ),
+    Explained(
+        "no-answer",
+        "skip",
+        "The address answers nothing at all, neither ping nor TCP. That is told by tcp.",
+    ),
+    Explained(
+        "not-pinged",
+        "skip",
+        "This host may not send ICMPv6 echo requests.",
+        "Permit it for a user without privileges, or run it as root.",
+        {"Linux": "sysctl -w net.ipv4.ping_group_range='0 2147483647'   # of IPv6 too"},
+    ),
+    Explained(
+        "no-ipv6-here",
+        "unknown",
+        "This host has no IPv6, or one that reaches nobody. Nothing is said of the target.",
+        "Run it from a host with IPv6.",
+    ),
+    Explained("no-address", "skip", "The name has no IPv6 address that could be tried: see aaaa."),
+    Explained("answered", "pass", "Every IPv6 address answers, as it should."),
+)
 
-@check(reference="RFC 4890 section 4.3.1", cause="firewall")
+
+@check(reference="RFC 4890 section 4.3.1", cause="firewall", findings=FINDINGS)
 def ping(pings: Pings | Failure, connections: Connections, path: Path) -> Finding | list[Finding]:
     """ICMPv6 echo is answered, as it should be."""
     if isinstance(pings, Failure):
-        return skip(pings.detail)
+        return skip(pings.detail, id="not-pinged")
     if not pings.ipv6:
-        return skip("no IPv6 address to ping: see aaaa")
+        return skip("no IPv6 address to ping: see aaaa", id="no-address")
     if path.ipv6 != "yes":
-        return unknown(path.detail)
+        return unknown(path.detail, id="no-ipv6-here")
     return [_judge(echo, pings, connections) for echo in pings.ipv6 if not _well(echo)] or [
         _fine(pings)
     ]
@@ -57,14 +100,16 @@ def _judge(echo: Echo, pings: Pings, connections: Connections) -> Finding:
             subject=echo.address,
             cause="network",
             evidence=evidence,
+            id="lossy",
         )
     alive = any(each.answered for each in connections.ipv6 if each.address == echo.address)
     if not alive:
-        return skip(f"{echo.address} answers nothing at all: see tcp", subject=echo.address)
+        message = f"{echo.address} answers nothing at all: see tcp"
+        return skip(message, subject=echo.address, id="no-answer")
     said = echo.failure.detail if echo.failure and echo.failure.source else "is lost"
     message = f"ping to {echo.address} {said}, though TCP works"
     hint = "RFC 4890 section 4.3.1: ICMPv6 echo must not be dropped; permit types 128 and 129"
-    return warn(message, hint=hint, subject=echo.address, evidence=evidence)
+    return warn(message, hint=hint, subject=echo.address, evidence=evidence, id="filtered")
 
 
 def _fine(pings: Pings) -> Finding:
@@ -74,7 +119,8 @@ def _fine(pings: Pings) -> Finding:
     loss = f"{100 * lost / sent:.0f} % loss"
     of = "" if len(pings.ipv6) == 1 else f" of {count(len(pings.ipv6), 'address', 'addresses')}"
     evidence = [_evidence(echo) for echo in pings.echoes]
-    return ok(f"{loss}{of}, {ms(rtt)}{_beside(pings)}", evidence={"echoes": evidence})
+    message = f"{loss}{of}, {ms(rtt)}{_beside(pings)}"
+    return ok(message, evidence={"echoes": evidence}, id="answered")
 
 
 def _beside(pings: Pings) -> str:

@@ -8,16 +8,58 @@ https://www.rfc-editor.org/rfc/rfc1912#section-2.1
 
 from __future__ import annotations
 
-from ipv6check import Finding, Pointer, Pointers, check, count, ok, skip, warn
+from ipv6check import Explained, Finding, Pointer, Pointers, check, count, ok, skip, warn
+
+FINDINGS = (
+    Explained(
+        "no-ptr",
+        "warn",
+        "The reverse name of the address does not exist. Large mail providers refuse mail over "
+        "IPv6 from such an address.",
+        "Publish a PTR record. The reverse zone belongs to whoever gave you the prefix: your "
+        "provider has a field for it, or delegates the zone to your name servers.",
+        {
+            "BIND": 'zone "8.b.d.0.1.0.0.2.ip6.arpa" {\n'
+            '  type primary; file "reverse";\n'
+            "};\n"
+            "# and in the file, by dig -x 2001:db8::1:\n"
+            "$ORIGIN 0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa.\n"
+            "1.0.0.0.0.0.0.0.0.0.0.0  PTR  mx.example.com.",
+            "Hetzner": "hcloud server set-rdns SERVER --ip 2001:db8::1 \\\n"
+            "  --hostname mx.example.com",
+        },
+    ),
+    Explained(
+        "unconfirmed",
+        "warn",
+        "There is a PTR record, and its name does not lead back to the address. A name that "
+        "anybody may write into a reverse zone proves nothing; so whoever asks takes this for "
+        "no name at all.",
+        "Publish the AAAA record of that name, or let the PTR record name the host that has the "
+        "address.",
+        {"BIND": "mx.example.com.  AAAA  2001:db8::1     ; in the zone example.com"},
+    ),
+    Explained(
+        "unresolvable",
+        "warn",
+        "The question for the PTR record gets no answer, or an error. Whoever asks, such as a "
+        "mail server for each mail, waits for that.",
+        "Repair the name servers of the reverse zone, or have its delegation taken away.",
+        {"dig": "dig -x 2001:db8::1 +trace     # who fails to answer?"},
+    ),
+    Explained("loopback", "skip", "Nobody publishes a name for a loopback address (RFC 6303)."),
+    Explained("no-address", "skip", "The name has no IPv6 address to look up: see aaaa."),
+    Explained("confirmed", "pass", "Each address has a name, and the name has the address."),
+)
 
 
-@check(reference="RFC 1912 section 2.1", cause="dns")
+@check(reference="RFC 1912 section 2.1", cause="dns", findings=FINDINGS)
 def ptr(pointers: Pointers) -> Finding | list[Finding]:
     """Every IPv6 address has a PTR record whose name leads back to it (FCrDNS)."""
     if pointers.loopback and not pointers.ipv6:
-        return skip("nobody publishes a name for a loopback address (RFC 6303)")
+        return skip("nobody publishes a name for a loopback address (RFC 6303)", id="loopback")
     if not pointers.ipv6:
-        return skip("no IPv6 address to look up: see aaaa")
+        return skip("no IPv6 address to look up: see aaaa", id="no-address")
     found = [_judge(pointer, pointers.ipv4) for pointer in pointers.ipv6 if not pointer.confirmed]
     return found or [_fine(pointers.ipv6)]
 
@@ -28,16 +70,16 @@ def _judge(pointer: Pointer, twins: tuple[Pointer, ...]) -> Finding:
     if pointer.failure is not None:
         message = f"PTR of {subject} cannot be resolved: {pointer.failure.detail}"
         hint = "mend the name servers of the reverse zone under ip6.arpa"
-        return warn(message, hint=hint, subject=subject, evidence=evidence)
+        return warn(message, hint=hint, subject=subject, evidence=evidence, id="unresolvable")
     if pointer.names:
         message = f"PTR of {subject} is {pointer.names[0]}, which does not lead back to it"
         hint = f"publish AAAA {subject} for {pointer.names[0]}, or correct the PTR record"
-        return warn(message, hint=hint, subject=subject, evidence=evidence)
+        return warn(message, hint=hint, subject=subject, evidence=evidence, id="unconfirmed")
     named = next((twin for twin in twins if twin.names), None)
     beside = f", IPv4 {named.address} has {named.names[0]}" if named else ""
     message = f"{subject} has no PTR record{beside}"
     hint = "publish one in the reverse zone under ip6.arpa; its holder is your network's provider"
-    return warn(message, hint=hint, subject=subject, evidence=evidence)
+    return warn(message, hint=hint, subject=subject, evidence=evidence, id="no-ptr")
 
 
 def _fine(pointers: tuple[Pointer, ...]) -> Finding:
@@ -47,6 +89,7 @@ def _fine(pointers: tuple[Pointer, ...]) -> Finding:
     return ok(
         f"{number}, confirmed as {names[0]}{more}",
         evidence={"ipv6": [_evidence(each) for each in pointers]},
+        id="confirmed",
     )
 
 

@@ -10,10 +10,14 @@ https://www.rfc-editor.org/rfc/rfc4890
 from __future__ import annotations
 
 from ipv6check import (
+    ACCEPT_TCP,
+    GET_IPV6,
+    LISTEN,
     Attempt,
     Cause,
     Connections,
     Echo,
+    Explained,
     Failure,
     Finding,
     Kind,
@@ -34,14 +38,102 @@ from ipv6check import (
 
 FROM_ELSEWHERE = "run it from a host with IPv6; a pipeline may accept this with --on-unknown pass"
 
+FINDINGS = (
+    Explained(
+        "refused",
+        "fail",
+        "The machine answers with a reset: it is up and routed, and nothing listens on this port "
+        "of this IPv6 address. Mostly the service was only ever told its IPv4 address.",
+        "Let the service listen on the IPv6 address too, and start it anew. On the machine "
+        "itself, ipv6check --profile host names the program.",
+        LISTEN,
+    ),
+    Explained(
+        "filtered",
+        "fail",
+        "The machine answers ping or another port, and is silent on this one: a packet filter "
+        "drops TCP over IPv6. Each client waits for its timeout before it tries IPv4.",
+        "Open the port for IPv6, on the machine and in the cloud before it: a rule for 0.0.0.0/0 "
+        "says nothing of IPv6. On the machine itself, ipv6check firewall names the rule.",
+        ACCEPT_TCP,
+    ),
+    Explained(
+        "prohibited",
+        "fail",
+        "A packet filter answers with an ICMPv6 error, such as type 1 code 1 (administratively "
+        "prohibited) or code 4 (port unreachable).",
+        "Open the port for IPv6 in the filter that answers, whose address the evidence has; see "
+        "filtered for how.",
+    ),
+    Explained(
+        "unreachable",
+        "fail",
+        "Nothing answers at this address, to no port and no ping, or a router says that it knows "
+        "no way there. The address may be wrong or old, not configured, or not routed; or a "
+        "filter drops everything.",
+        "Look whether the machine has this very address and a default route, and whether the "
+        "cloud routes IPv6 to it. Where it cannot be mended now, withdraw the AAAA record: users "
+        "with IPv4 are then served at once.",
+        GET_IPV6,
+    ),
+    Explained(
+        "no-own-route",
+        "fail",
+        "The target is this very host, which has no route to its own loopback address.",
+        "Bring the loopback interface up, and do not switch IPv6 off on it.",
+        {"Linux": "ip link set lo up\nsysctl -w net.ipv6.conf.lo.disable_ipv6=0"},
+    ),
+    Explained(
+        "down",
+        "fail",
+        "Nothing accepts this port over IPv6 or over IPv4. The service is down, or is on another "
+        "port; that is no fault of IPv6.",
+        "Start the service, or name the port that it has: HOST:PORT, or --port.",
+    ),
+    Explained(
+        "no-loopback",
+        "fail",
+        "The target is this very host, whose loopback interface is down for both families.",
+        "Bring it up.",
+        {"Linux": "ip link set lo up"},
+    ),
+    Explained(
+        "ipv6-only",
+        "warn",
+        "The port is open over IPv6 and shut over IPv4. Often that is a filter with rules for "
+        "IPv4 alone, and a port that nobody meant to open.",
+        "If it was not meant to be open, filter it over IPv6 as over IPv4. If it was, open it "
+        "over IPv4 too.",
+        {
+            "nftables": "nft insert rule inet filter input tcp dport 8080 drop",
+            "ip6tables": "ip6tables -I INPUT -p tcp --dport 8080 -j DROP",
+            "ufw": "ufw prepend deny 8080/tcp",
+        },
+    ),
+    Explained(
+        "untried",
+        "unknown",
+        "This host, or its own router, refused to send the packets. Nothing is said of the target.",
+        "Run it from a host with IPv6. A pipeline may accept this with --on-unknown pass.",
+    ),
+    Explained(
+        "no-ipv6-here",
+        "unknown",
+        "This host has no IPv6, or one that reaches nobody. Nothing is said of the target.",
+        "Run it from a host with IPv6. A pipeline may accept this with --on-unknown pass.",
+    ),
+    Explained("no-address", "skip", "The name has no IPv6 address that could be tried: see aaaa."),
+    Explained("open", "pass", "Every IPv6 address accepts a connection on every port offered."),
+)
 
-@check(reference="RFC 4890", cause="network")
+
+@check(reference="RFC 4890", cause="network", findings=FINDINGS)
 def tcp(connections: Connections, pings: Pings | Failure, path: Path) -> Finding | list[Finding]:
     """Every IPv6 address accepts a connection on every port that the service offers."""
     if not connections.ipv6:
-        return skip("no IPv6 address to connect to: see aaaa")
+        return skip("no IPv6 address to connect to: see aaaa", id="no-address")
     if path.ipv6 != "yes":
-        return unknown(path.detail, hint=FROM_ELSEWHERE)
+        return unknown(path.detail, hint=FROM_ELSEWHERE, id="no-ipv6-here")
     offered = [port for port in connections.ports if any(_open(connections.attempts, port))]
     closed = [port for port in connections.ports if port not in offered]
     found = [_down(connections, [port], pings) for port in closed if connections.named]
@@ -78,21 +170,20 @@ def _dead(
     assert failure is not None
     subject = endpoint(attempt.address, attempt.port)
     twin = min(twins, key=lambda each: (not each.connected, each.elapsed_ms), default=None)
-    evidence = {"ipv6": _evidence(attempt), "ipv4": _evidence(twin)}
+    evidence: dict[str, object] = {"ipv6": _evidence(attempt), "ipv4": _evidence(twin)}
     cause = _blame(attempt, connections, pings)
     if cause is Cause.VANTAGE:
         message = f"{subject} cannot be tried from here: {failure.detail}"
-        return unknown(message, hint=FROM_ELSEWHERE, subject=subject, evidence=evidence)
+        return _untried(message, subject, evidence)
     message = f"{subject} {describe(failure)}"
     if twin is not None and twin.connected:
         message += f", IPv4 connects in {ms(twin.elapsed_ms)}"
-    return fail(
-        message,
-        hint=_mend(attempt, cause, str(attempt.port), pings),
-        subject=subject,
-        cause=cause,
-        evidence=evidence,
-    )
+    what, hint = _mend(attempt, cause, str(attempt.port), pings)
+    return fail(message, hint=hint, subject=subject, cause=cause, evidence=evidence, id=what)
+
+
+def _untried(message: str, subject: str, evidence: dict[str, object]) -> Finding:
+    return unknown(message, hint=FROM_ELSEWHERE, subject=subject, evidence=evidence, id="untried")
 
 
 def _ipv6_only(
@@ -103,8 +194,9 @@ def _ipv6_only(
     message = f"port {port} is open over IPv6 only: {where} {describe(twin.failure)}"
     hint = "if nobody meant to expose it over IPv6, filter it there as over IPv4; else open IPv4"
     cause = _blame(twin, connections, pings)
+    evidence = {"ipv4": _evidence(twin)}
     return warn(
-        message, hint=hint, subject=f"port {port}", cause=cause, evidence={"ipv4": _evidence(twin)}
+        message, hint=hint, subject=f"port {port}", cause=cause, evidence=evidence, id="ipv6-only"
     )
 
 
@@ -113,25 +205,27 @@ def _down(connections: Connections, ports: list[int], pings: Pings | Failure) ->
     first6 = next(each for each in connections.ipv6 if each.port == ports[0])
     first4 = next((each for each in connections.ipv4 if each.port == ports[0]), None)
     assert first6.failure is not None
-    evidence = {"ipv6": _evidence(first6), "ipv4": _evidence(first4)}
+    evidence: dict[str, object] = {"ipv6": _evidence(first6), "ipv4": _evidence(first4)}
     where = " or ".join(map(str, ports))
     subject = f"port {where}"
     cause = _blame(first6, connections, pings)
     if cause is Cause.VANTAGE:
         message = f"port {where} cannot be tried from here: {first6.failure.detail}"
-        return unknown(message, hint=FROM_ELSEWHERE, subject=subject, evidence=evidence)
+        return _untried(message, subject, evidence)
     if first4 is None or first4.failure is None or _ended_here(first4):
         message = f"nothing accepts port {where}: {first6.address} {describe(first6.failure)}"
-        hint = _mend(first6, cause, where, pings)
-        return fail(message, hint=hint, subject=subject, cause=cause, evidence=evidence)
+        what, hint = _mend(first6, cause, where, pings)
+        return fail(message, hint=hint, subject=subject, cause=cause, evidence=evidence, id=what)
     if first6.failure.kind is Kind.NO_LOCAL_ROUTE:
         message = f"nobody gets to port {where}: this host has no loopback, over IPv6 or IPv4"
-        hint = "not an IPv6 fault: ip link set lo up"
-        return fail(message, hint=hint, subject=subject, cause=Cause.HOST, evidence=evidence)
+        hint, what = "not an IPv6 fault: ip link set lo up", "no-loopback"
+        return fail(
+            message, hint=hint, subject=subject, cause=Cause.HOST, evidence=evidence, id=what
+        )
     message = f"nothing accepts port {where}, over IPv6 and IPv4 alike: the service is down"
     hint = f"not an IPv6 fault: {first6.address} {describe(first6.failure)}, "
     hint += f"{first4.address} {describe(first4.failure)}"
-    return fail(message, hint=hint, subject=subject, cause=Cause.HOST, evidence=evidence)
+    return fail(message, hint=hint, subject=subject, cause=Cause.HOST, evidence=evidence, id="down")
 
 
 def _blame(attempt: Attempt, connections: Connections, pings: Pings | Failure) -> Cause:
@@ -143,19 +237,22 @@ def _echo(address: str, pings: Pings | Failure) -> Echo | None:
     return pings.to(address) if isinstance(pings, Pings) else None
 
 
-def _mend(attempt: Attempt, cause: Cause, port: str, pings: Pings | Failure) -> str:
+def _mend(attempt: Attempt, cause: Cause, port: str, pings: Pings | Failure) -> tuple[str, str]:
+    """Which finding it is, and the hint."""
     assert attempt.failure is not None
     if cause is Cause.FIREWALL and attempt.failure.kind is Kind.TIMEOUT:
         echo = _echo(attempt.address, pings)
         alive = "answers ping" if echo is not None and echo.received else "answers on other ports"
-        return f"the host {alive}: open TCP {port} for IPv6 where it is filtered"
+        return "filtered", f"the host {alive}: open TCP {port} for IPv6 where it is filtered"
     if cause is Cause.FIREWALL:
-        return f"a packet filter says so: open TCP {port} for IPv6 there"
+        return "prohibited", f"a packet filter says so: open TCP {port} for IPv6 there"
     if attempt.failure.kind is Kind.NO_LOCAL_ROUTE:
-        return f"give this host {attempt.address} back: ip link set lo up, disable_ipv6 = 0 for lo"
+        hint = f"give this host {attempt.address} back: ip link set lo up, disable_ipv6 = 0 for lo"
+        return "no-own-route", hint
     if cause is Cause.HOST:
-        return f"the machine is there: let the service listen on [{attempt.address}]:{attempt.port}"
-    return "nothing answers there: is the address right, up and routed?"
+        where = f"[{attempt.address}]:{attempt.port}"
+        return "refused", f"the machine is there: let the service listen on {where}"
+    return "unreachable", "nothing answers there: is the address right, up and routed?"
 
 
 def _fine(connections: Connections, offered: list[int]) -> Finding:
@@ -167,7 +264,7 @@ def _fine(connections: Connections, offered: list[int]) -> Finding:
     addresses = count(number, "address", "addresses")
     message = f"{ports} open on {addresses}, {ms(best6)} ({twin})"
     attempts = [{"port": each.port, **(_evidence(each) or {})} for each in connections.attempts]
-    return ok(message, evidence={"attempts": attempts})
+    return ok(message, evidence={"attempts": attempts}, id="open")
 
 
 def _evidence(attempt: Attempt | None) -> dict[str, object] | None:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ipv6check.diagnosis import blame, describe
+    from ipv6check.explained import Explained
     from ipv6check.eyeballs.happy import Entrant, Outcome
     from ipv6check.eyeballs.predict import Prediction, Survey
+    from ipv6check.mends import ACCEPT_ICMPV6, ACCEPT_TCP, GET_IPV6, LISTEN
     from ipv6check.model import (
         Answer,
         Attempt,
@@ -50,6 +52,8 @@ _HOMES = {
     "diagnosis": ("blame", "describe"),
     "eyeballs.happy": ("Entrant", "Outcome"),
     "eyeballs.predict": ("Prediction", "Survey"),
+    "explained": ("Explained",),
+    "mends": ("ACCEPT_ICMPV6", "ACCEPT_TCP", "GET_IPV6", "LISTEN"),
     "model": (
         "Answer",
         "Attempt",
@@ -88,6 +92,10 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "ACCEPT_ICMPV6",
+    "ACCEPT_TCP",
+    "GET_IPV6",
+    "LISTEN",
     "Addresses",
     "Answer",
     "Attempt",
@@ -95,6 +103,7 @@ __all__ = [
     "Connections",
     "Echo",
     "Entrant",
+    "Explained",
     "Failure",
     "Finding",
     "Here",

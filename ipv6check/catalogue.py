@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 
-from ipv6check import plugin
+from ipv6check import __version__, plugin
+from ipv6check.explained import Explained
 from ipv6check.eyeballs.clients import Client, load
 from ipv6check.eyeballs.policy import Policy
-from ipv6check.model import printable
-from ipv6check.plugin import Check
+from ipv6check.model import SCHEMA_VERSION, Profile, printable
+from ipv6check.plugin import Check, PluginError, nearest
 from ipv6check.profiles import PROFILES
 from ipv6check.reporters import formats
+
+WIDTH = 80
 
 
 def listing(directories: Iterable[Path] = ()) -> str:
@@ -23,23 +29,135 @@ def listing(directories: Iterable[Path] = ()) -> str:
     for profile in PROFILES.values():
         ports = f" (ports {', '.join(map(str, profile.ports))})" if profile.ports else ""
         lines.append(f"  {profile.name:<12}{profile.about}{ports}")
-    lines += ["", f"Formats: {', '.join(formats())}", "", "More: ipv6check explain CHECK"]
+    lines += [
+        "",
+        f"Formats: {', '.join(formats())}",
+        "",
+        "More: ipv6check explain CHECK or CHECK/FINDING",
+    ]
     return "\n".join(lines) + "\n"
 
 
+def document(directories: Iterable[Path] = ()) -> str:
+    """The same for programs, as JSON; its shape is ``catalogue`` in schema.json."""
+    checks = plugin.load(directories).checks
+    whole = {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "ipv6check", "version": __version__},
+        "checks": [_check_object(check) for check in checks],
+        "profiles": [_profile_object(profile, checks) for profile in PROFILES.values()],
+        "formats": formats(),
+    }
+    return json.dumps(whole, indent=1) + "\n"
+
+
+def _check_object(check: Check) -> dict[str, object]:
+    return {
+        "id": check.id,
+        "about": sentence(check),
+        "why": "\n\n".join(_why(check)),
+        "reference": check.reference,
+        "url": _url(check),
+        "cause": check.cause,
+        "inputs": [wanted.name for wanted in check.inputs],
+        "file": str(check.path),
+        "findings": [
+            {
+                "id": each.id,
+                "statuses": each.statuses,
+                "what": each.what,
+                "mend": each.mend,
+                "examples": dict(each.examples),
+            }
+            for each in check.findings
+        ],
+    }
+
+
+def _profile_object(profile: Profile, checks: Iterable[Check]) -> dict[str, object]:
+    runs = [check.id for check in checks if profile.runs(check.id)]
+    return {
+        "name": profile.name,
+        "about": profile.about,
+        "ports": profile.ports,
+        "checks": runs,
+        "required": [name for name in runs if name not in profile.optional],
+        "severity": dict(profile.severity),
+    }
+
+
 def explanation(name: str, directories: Iterable[Path] = ()) -> str:
-    """One check at length. Raises PluginError where there is none of that name."""
-    (check,) = plugin.load(directories, only=[name]).checks
-    text = check.text or check.about
-    inputs = ", ".join(wanted.name for wanted in check.inputs)
-    about = [f"{check.id}: {sentence(check)}"]
-    body = text.removeprefix(sentence(check)).strip()
-    if body:
-        about += ["", body]
-    about += ["", f"Judges: {inputs}", f"File: {check.path}"]
-    if check.reference:
-        about.append(f"Reference: {check.reference}")
-    return "\n".join(about) + "\n"
+    """One check at length, or one finding of it: ``tcp``, ``tcp/refused``; in 80 columns.
+
+    Raises PluginError where there is none of that name.
+    """
+    wanted, _, finding = name.partition("/")
+    (check,) = plugin.load(directories, only=[wanted]).checks
+    known = {each.id: each for each in check.findings}
+    if finding and finding not in known:
+        meant = nearest(finding, known) if known else ", which explains none"
+        raise PluginError(f'"{finding}" is not a finding of {check.id}{meant}')
+    if finding:
+        return "\n".join(_explained(known[finding])) + "\n"
+    blocks = [_wrapped(f"{check.id}: {sentence(check)}"), *map(_wrapped, _why(check))]
+    if known:
+        blocks += [["Findings:"], *(_explained(each, "  ") for each in check.findings)]
+    facts = {
+        "Judges": ", ".join(wanted.name for wanted in check.inputs),
+        "File": str(check.path),
+        "Reference": check.reference,
+        "Online": _url(check),
+    }
+    blocks.append([f"{key}: {value}" for key, value in facts.items() if value])
+    return "\n\n".join("\n".join(lines) for lines in blocks) + "\n"
+
+
+def _why(check: Check) -> list[str]:
+    """The paragraphs of the file's docstring, a line each, without its sentence and its address."""
+    paragraphs = check.text.removeprefix(sentence(check)).strip("\n").split("\n\n")
+    return [
+        each if _is_laid_out(each) else " ".join(each.split())
+        for each in paragraphs
+        if each and not each.startswith("https://")
+    ]
+
+
+def _is_laid_out(paragraph: str) -> bool:
+    """Whether its author indented a line of it: then its lines are to stay as they are."""
+    return "\n " in f"\n{paragraph}"
+
+
+def _url(check: Check) -> str:
+    """Where the reference can be read, if the file's docstring ends with its address."""
+    last = check.text.rpartition("\n")[2]
+    return last if last.startswith("https://") else ""
+
+
+def _explained(finding: Explained, indent: str = "") -> list[str]:
+    """A finding: what it means, what to do, and the lines that do it."""
+    inside = indent + "  "
+    lines = [f"{indent}{finding.id} ({' or '.join(finding.statuses)})"]
+    lines += _wrapped(finding.what, inside)
+    if finding.mend:
+        lines += _wrapped(f"Mend: {finding.mend}", inside)
+    room = max(map(len, finding.examples), default=0) + 2
+    for software, example in finding.examples.items():
+        for label, line in zip_longest([software], example.splitlines(), fillvalue=""):
+            lines.append(f"{inside}  {label:<{room}}{line}")
+    return lines
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    if _is_laid_out(text):
+        return [indent + line for line in text.splitlines()]
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def clients(directories: Iterable[Path] = ()) -> str:

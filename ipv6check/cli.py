@@ -210,7 +210,8 @@ def _app(wanted: str) -> Any:
     }
     directories = typer.Option("--checks-dir", metavar="DIR", help="Look in DIR too. Repeatable.")
     private = Annotated[list[Path] | None, directories]
-    _list.__annotations__["checks_dir"] = private
+    shape = typer.Option("--format", "-f", metavar="table|json", help="For people, or programs.")
+    _list.__annotations__ |= {"format": Annotated[str, shape], "checks_dir": private}
     _explain.__annotations__["checks_dir"] = private
     own = typer.Option("--clients-dir", metavar="DIR", help="Read DIR's clients too. Repeatable.")
     _clients.__annotations__["clients_dir"] = Annotated[list[Path] | None, own]
@@ -408,18 +409,28 @@ def _diff(old: str, new: str, *, format: str = "table") -> None:  # noqa: A002 -
     sys.exit(diff.run(old, new, format))
 
 
-def _list(*, checks_dir: Any = None) -> None:
+def _list(*, format: Any = "table", checks_dir: Any = None) -> None:  # noqa: A002 - the option
     """List the checks, the profiles and the formats."""
     from ipv6check import catalogue  # noqa: PLC0415
+    from ipv6check.tomlfile import ConfigError  # noqa: PLC0415
 
-    sys.stdout.write(catalogue.listing(_private(checks_dir)))
+    written = {"table": catalogue.listing, "json": catalogue.document}
+    if format not in written:
+        raise ConfigError(f"--format {format!a} is neither table nor json")
+    _say(written[format](_private(checks_dir)))
 
 
 def _explain(check: str, *, checks_dir: Any = None) -> None:
-    """Explain a check: what it looks at, why that matters, and where it is written down."""
+    """Explain a check, or one finding of it (tcp/refused): what it means, and how to mend it."""
     from ipv6check import catalogue  # noqa: PLC0415
 
-    sys.stdout.write(catalogue.explanation(check, _private(checks_dir)))
+    _say(catalogue.explanation(check, _private(checks_dir)))
+
+
+def _say(text: str) -> None:
+    """Print what a file holds, which may be more than the terminal's encoding does."""
+    encoding = sys.stdout.encoding or "ascii"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _clients(*, clients_dir: Any = None) -> None:

@@ -154,7 +154,20 @@ def judge(check: Check, facts: Mapping[str, Any]) -> Findings:
         return (broken(f"{check.id} returned {type(found).__name__}, not a Finding or a list"),)
     if not all(isinstance(finding, Finding) for finding in findings):
         return (broken(f"{check.id} returned a list of something else than Findings"),)
-    return tuple(findings)
+    return (*findings, *_undeclared(check, findings))
+
+
+def _undeclared(check: Check, findings: Sequence[Finding]) -> Findings:
+    """A defect for what a check found and does not explain. What it found is true all the same."""
+    if not check.findings:
+        return ()
+    known = {each.id: each for each in check.findings}
+    strange = dict.fromkeys(
+        f'"{each.id}" ({each.status})'
+        for each in findings
+        if each.id not in known or each.status not in known[each.id].statuses
+    )
+    return tuple(broken(f"{check.id} found {each}, which it does not explain") for each in strange)
 
 
 def lacking(check: Check, facts: Mapping[str, Any]) -> Failure | None:

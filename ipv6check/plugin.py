@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ipv6check import probes as probe_package
+from ipv6check.explained import Explained
 from ipv6check.model import Cause, Failure, Finding, Profile, Settings
 from ipv6check.net import Net
 from ipv6check.target import Target
@@ -61,7 +62,10 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One judgement. ``id`` and ``path`` are filled in from the file."""
+    """One judgement. ``id`` and ``path`` are filled in from the file.
+
+    ``findings``: all that it can give; empty where it does not tell.
+    """
 
     judge: Judge
     about: str
@@ -71,6 +75,7 @@ class Check:
     id: str = ""
     path: Path = Path()
     text: str = ""
+    findings: tuple[Explained, ...] = ()
 
     @property
     def executable(self) -> bool:
@@ -86,15 +91,33 @@ class Plan:
     probes: tuple[Probe, ...]
 
 
-def check(*, reference: str = "", cause: str | Cause) -> Callable[[Judge], Check]:
-    """Make a function a check. ``cause`` is what its findings carry unless they say otherwise."""
+def check(
+    *, reference: str = "", cause: str | Cause, findings: Sequence[Explained] = ()
+) -> Callable[[Judge], Check]:
+    """Make a function a check. ``cause`` is what its findings carry unless they say otherwise.
+
+    ``findings`` tells all that it can find; where it is given, a Finding that it does not name is a
+    defect of the check.
+    """
 
     def decorate(judge: Judge) -> Check:
         if not inspect.isfunction(judge):
             raise TypeError(f"@check marks a plain function, not {judge!r}")
-        return Check(judge, inspect.getdoc(judge) or "", reference, Cause(cause))
+        about = inspect.getdoc(judge) or ""
+        return Check(judge, about, reference, Cause(cause), findings=_explained(findings))
 
     return decorate
+
+
+def _explained(findings: Sequence[Explained]) -> tuple[Explained, ...]:
+    seen = set()
+    for each in findings:
+        if not isinstance(each, Explained):
+            raise TypeError(f"findings holds {each!r}, which is no Explained")
+        if each.id in seen:
+            raise ValueError(f'finding "{each.id}" is explained twice')
+        seen.add(each.id)
+    return tuple(findings)
 
 
 @dataclass(frozen=True, slots=True)

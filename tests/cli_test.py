@@ -144,7 +144,9 @@ def refused(
         (["list", "x"], "x"),
         (["list", "--checks-dir", "nonexistent"], "nonexistent"),
         (["explain"], "check"),
+        (["list", "-f", "xml"], "'xml'"),
         (["explain", "tpc"], '"tpc"'),
+        (["explain", "tcp/refsed"], '"refsed" is not a finding of tcp; did you mean "refused"?'),
         (["schema", "x"], "x"),
         (["demo", "--bogus"], "--bogus"),
     ],
@@ -252,10 +254,15 @@ def test_unreadable_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         open_input("secret")
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """The installed command, for what sends nothing."""
     return subprocess.run(
-        [COMMAND, *arguments], capture_output=True, text=True, timeout=20, check=False
+        [COMMAND, *arguments],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
     )
 
 
@@ -281,7 +288,9 @@ def test_no_arguments() -> None:
         (["--help"], "explain"),
         (["check", "--help"], "--nameserver"),
         (["list"], "aaaa"),
+        (["list", "-f", "json"], '"id": "refused"'),
         (["explain", "tcp"], "RFC 4890"),
+        (["explain", "tcp/refused"], "listen [::]:443 ssl;"),
         (["clients"], "fallback_delay_ms 300"),
         (["schema"], "$schema"),
     ],
@@ -291,6 +300,21 @@ def test_commands_that_tell(arguments: list[str], words: str) -> None:
     ended = run(*arguments)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert words in ended.stdout
+
+
+@pytest.mark.parametrize("command", [["explain", "mine"], ["list"], ["list", "-f", "json"]])
+def test_a_terminal_without_utf8_is_told_all_the_same(tmp_path: Path, command: list[str]) -> None:
+    """What a private check's file says may be more than the terminal's encoding can."""
+    sentence = '"""Größe \u2713."""'
+    (tmp_path / "mine.py").write_text(
+        f"{sentence}\nfrom ipv6check import Finding, check, ok\n\n"
+        f"@check(cause='dns')\ndef mine() -> Finding:\n    {sentence}\n    return ok('x')\n",
+        "utf-8",
+    )
+    ended = run(*command, "--checks-dir", str(tmp_path), PYTHONIOENCODING="ascii")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.isascii()
+    assert "mine" in ended.stdout
 
 
 def test_a_private_client(tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ def test_the_private_check_runs(
     """The command loads the check from its directory, and its finding decides."""
     returned, (result,) = checked(directory, address, "our_prefix")
     assert (code, status, subject) == (returned, result["status"], result["subject"])
+    assert result["finding"] == ("stranger" if code else "ours")
 
 
 def test_the_private_check_is_listed_and_explained(directory: Path) -> None:
@@ -81,6 +82,8 @@ def test_the_private_check_is_listed_and_explained(directory: Path) -> None:
     assert re.search("our_prefix +Every published IPv6 address is one of ours.", listed.stdout)
     explained = run(directory, *COMMAND, "explain", "our_prefix", *options)
     assert "After a renumbering" in explained.stdout
+    finding = run(directory, *COMMAND, "explain", "our_prefix/stranger", *options)
+    assert "BIND  www  AAAA  2001:db8:100::1" in finding.stdout
 
 
 def test_its_shown_test_passes(directory: Path) -> None:

@@ -7,13 +7,26 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ipv6check.explained import Explained
 from ipv6check.judge import Judge, judge
-from ipv6check.model import VANTAGE_KINDS, Cause, Failure, Findings, Kind, Status, ok, warn
+from ipv6check.model import (
+    VANTAGE_KINDS,
+    Cause,
+    Failure,
+    Finding,
+    Findings,
+    Kind,
+    Status,
+    fail,
+    ok,
+    warn,
+)
 from ipv6check.plugin import Check, Input
 
 DEADLINE_S = 0.2
@@ -199,6 +212,46 @@ def test_a_wrong_return_value_is_an_error(returned: object, named: str) -> None:
 def test_several_findings_are_kept_in_order(several: Any) -> None:
     """A list and a tuple of Findings are equally good."""
     assert judge(check("a", lambda: several), {}) == (ok("x"), warn("y"))
+
+
+def explaining(*findings: Any) -> Check:
+    """A check that explains ``shut`` (fail) and ``open`` (pass), and finds these."""
+    explained = (Explained("shut", "fail", "It is shut."), Explained("open", "pass", "It is open."))
+    return replace(check("a", lambda: list(findings)), findings=explained)
+
+
+def test_what_is_explained_is_found() -> None:
+    """A check that explains its findings may give any of them."""
+    found = (fail("x", id="shut"), ok("y", id="open"), fail("z", id="shut"))
+    assert judge(explaining(*found), {}) == found
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (fail("x", id="ajar"), 'a found "ajar" (fail), which it does not explain'),
+        (fail("x"), 'a found "" (fail), which it does not explain'),
+        (warn("x", id="shut"), 'a found "shut" (warn), which it does not explain'),
+    ],
+)
+def test_what_is_not_explained_is_a_defect_beside_the_finding(found: Finding, said: str) -> None:
+    """A table that lacks a finding hides no failure: both are told, the defect once."""
+    first, second, defect = judge(explaining(found, found), {})
+    assert (first, second) == (found, found)
+    assert (defect.status, defect.cause, defect.message) == (Status.ERROR, Cause.TOOL, said)
+
+
+@pytest.mark.parametrize("found", [fail("x"), fail("x", id="ajar")])
+def test_a_check_need_not_explain(found: Finding) -> None:
+    """Without a table any finding is good, with an id and without."""
+    assert judge(check("a", lambda: found), {}) == (found,)
+
+
+def test_a_missing_input_needs_no_explanation() -> None:
+    """What judges writes in a check's stead is not one of its findings."""
+    needing = replace(explaining(), inputs=(Input("reason"),))
+    (finding,) = judge(needing, {"reason": Failure(Kind.TIMEOUT, "why")})
+    assert (finding.status, finding.id) == (Status.SKIP, "")
 
 
 @pytest.mark.parametrize("kind", sorted(set(Kind) - VANTAGE_KINDS - {Kind.CRASH}))

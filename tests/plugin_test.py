@@ -300,6 +300,57 @@ def test_a_wrong_decorator_is_refused(tmp_path: Path, before: str, says: str) ->
     assert says in line
 
 
+EXPLAINED = """from ipv6check import Explained, check, ok
+
+FINDINGS = (
+    Explained("fine", "pass", "It is well."),
+    {}
+)
+
+@check(cause="dns", findings=FINDINGS)
+def judging():
+    'About it.'
+    return ok("x", id="fine")
+"""
+
+
+@pytest.mark.parametrize(
+    ("explained", "line", "says"),
+    [
+        ("Explained('Not Fine', 'fail', 'x'),", 5, '"Not Fine" cannot be a finding\'s id'),
+        ("Explained('not_fine', 'fail', 'x'),", 5, '"not_fine" cannot be a finding\'s id'),
+        ("Explained('shut', 'failed', 'x'),", 5, "'failed' is not a valid Status"),
+        ("Explained('shut', '', 'x'),", 5, 'finding "shut" has no status'),
+        ("Explained('shut', 'fail'),", 5, "TypeError: "),
+        (
+            "Explained('shut', 'fail', 'x', examples={'ngnix': 'listen 443;'}),",
+            5,
+            'an example of "shut" is for "ngnix"; did you mean "nginx"?',
+        ),
+        ("Explained('shut', 'fail', 'x', '', {'qqq': ''}),", 5, 'for "qqq"; there are: nginx, Apa'),
+        ("Explained('fine', 'fail', 'x'),", 8, 'ValueError: finding "fine" is explained twice'),
+        ("'shut',", 8, "TypeError: findings holds 'shut', which is no Explained"),
+    ],
+)
+def test_a_wrong_explanation_is_refused(
+    tmp_path: Path, explained: str, line: int, says: str
+) -> None:
+    """What a check says of its findings is read when its file is loaded, and has its line."""
+    path = write(tmp_path, "bad.py", EXPLAINED.format(explained))
+    said = refused(tmp_path)
+    assert said.startswith(f"{path}:{line}: ")
+    assert says in said
+
+
+def test_a_check_carries_what_it_explains(tmp_path: Path) -> None:
+    """A check's findings are told by its own file; one that tells none is as good."""
+    write(tmp_path, "telling.py", EXPLAINED.format(""))
+    write(tmp_path, "silent.py", GOOD)
+    silent, telling = load([tmp_path], only=["silent", "telling"]).checks
+    assert [each.id for each in telling.findings] == ["fine"]
+    assert silent.findings == ()
+
+
 def test_a_class_is_no_check(tmp_path: Path) -> None:
     """A check is a function; what else is marked is refused with its line."""
     path = write(tmp_path, "bad.py", f"{HEAD}@check(cause='dns')\nclass Mine:\n    'About it.'\n")

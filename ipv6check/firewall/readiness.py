@@ -149,6 +149,7 @@ def _certainty(rules: RuleSet) -> Iterator[Finding]:
             hint="mend the line: until then the rules that were there stay, or none",
             subject=where,
             evidence={"trap": "would not load"},
+            id="would-not-load",
         )
     for gap in rules.gaps:
         if IPV6 in gap.families:
@@ -156,12 +157,14 @@ def _certainty(rules: RuleSet) -> Iterator[Finding]:
                 f"nothing is certain: {gap.reason}",
                 hint="give ip6tables-save, ip6tables-legacy-save and nft list ruleset together",
                 cause="tool",
+                id="incomplete",
             )
     if IPV6 not in rules.covers:
         yield unknown(
             "no IPv6 rules were given",
             hint="give ip6tables-save or nft list ruleset",
             cause="tool",
+            id="incomplete",
         )
 
 
@@ -175,6 +178,7 @@ def _parity(ports: Sequence[Told], other: Told, question: Question) -> Iterator[
             hint="give the IPv6 rules the policy and the rules that the IPv4 rules have",
             subject="tcp",
             evidence=_sides(other) | ({"trap": "empty IPv6 rules"} if empty else {}),
+            id="unfiltered",
         )
         return
     for told in ports:
@@ -184,22 +188,26 @@ def _parity(ports: Sequence[Told], other: Told, question: Question) -> Iterator[
 def _port(told: Told, *, named: bool) -> Iterator[Finding]:
     six, four = told.six, told.four
     status: Callable[..., Finding] | None = None
-    message, hint = "", ""
+    message, hint, what = "", "", ""
     if _is_open(four) and _is_shut(six):
+        what = "shut-over-ipv6"
         status, message = fail, f"is open over IPv4 and shut over IPv6 by {_by(six)}"
         hint = f"accept {told.name} in the IPv6 rules too"
     elif four and _is_open(six) and _is_shut(four):
+        what = "open-over-ipv6"
         status, message = fail, f"is open over IPv6 and shut over IPv4 by {_by(four)}"
         hint = f"shut {told.name} in the IPv6 rules too, if it is meant to be shut"
     elif four and "depends" in (six.verdict, four.verdict) and _differ(six, four):
+        what = "differs"
         status, message = warn, f"over IPv6: {_said(six)}; over IPv4: {_said(four)}"
         hint = "let both families depend on the same"
     elif named and _is_shut(six):
-        alike = _is_shut(four)
+        alike, what = _is_shut(four), "shut"
         status = warn if alike else fail
         message = f"is shut over IPv6{' and IPv4 alike' if alike else ''} by {_by(six)}"
         hint = f"accept {told.name}"
     elif named and six.verdict == "depends":
+        what = "depends"
         status, message = unknown, f"over IPv6: {_said(six)}"
     if status is not None:
         yield status(
@@ -208,6 +216,7 @@ def _port(told: Told, *, named: bool) -> Iterator[Finding]:
             subject=told.name,
             cause="firewall",
             evidence=_sides(told),
+            id=what,
         )
 
 
@@ -226,7 +235,8 @@ def _messages(rules: RuleSet, messages: Sequence[Told], icmp4: Rule | None) -> I
     for (severity, why), group in sorted(lost.items()):
         yield _loss(severity, why, group)
     if not lost:
-        yield ok(f"accepts what IPv6 needs: {len(messages)} ICMPv6 messages of RFC 4890")
+        message = f"accepts what IPv6 needs: {len(messages)} ICMPv6 messages of RFC 4890"
+        yield ok(message, id="icmpv6-accepted")
 
 
 def _loss(severity: Status, why: str, group: Sequence[Told]) -> Finding:
@@ -238,14 +248,15 @@ def _loss(severity: Status, why: str, group: Sequence[Told]) -> Finding:
     evidence = {"messages": [_answer(told.six) for told in group]}
     if severity is Status.UNKNOWN:
         hint = "say which interface is meant with --iif"
-        return unknown(f"{said}: {why}", hint=hint, cause="firewall", evidence=evidence)
+        message = f"{said}: {why}"
+        return unknown(message, hint=hint, cause="firewall", evidence=evidence, id="depends")
     losses = "; ".join(dict.fromkeys(message.loss for message in messages if message.loss))
     by = " or ".join(dict.fromkeys(_by(told.six) for told in group))
     types = ", ".join(map(str, sorted({message.probe["type"] for message in messages})))
     hint = f"{why} {TRAPS[why]}" if why else f"accept ICMPv6 type {types} before that"
     message = f"{by} loses {said}{f': {losses}' if losses else ''}"
     trap = {"trap": why} if why else {}
-    return Finding(severity, message, hint, "icmpv6", evidence=evidence | trap)
+    return Finding(severity, message, hint, "icmpv6", None, evidence | trap, "icmpv6-lost")
 
 
 def _trap(rules: RuleSet, asked: Packet, icmp4: Rule | None) -> str:
@@ -280,6 +291,7 @@ def _replies(rules: RuleSet, ports: Sequence[Told], question: Question) -> Itera
             hint="accept established connections on OUTPUT",
             subject="output",
             evidence={"trap": "replies blocked", "replies": [_answer(each) for _, each in blocked]},
+            id="replies-lost",
         )
 
 
@@ -297,6 +309,7 @@ def _names(rule: Rule | None, found: Iterable[Finding]) -> Iterator[Finding]:
             hint="write -p ipv6-icmp",
             subject=f"{rule.place.file}:{rule.place.line}",
             evidence={"trap": "-p icmp"},
+            id="icmp-of-ipv4",
         )
 
 
@@ -307,6 +320,7 @@ def _includes(rules: RuleSet) -> Iterator[Finding]:
             f"includes {', '.join(rules.empty_includes)}, of which there is nothing here",
             hint="give those files too, if there are any where these rules are loaded",
             subject="include",
+            id="empty-include",
         )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from ipv6check import plugin
 from ipv6check.firewall.notation import read
 from ipv6check.model import Failure, Finding, Kind
 from ipv6check.probes.addresses import Addresses
 from ipv6check.probes.rules import Rules
 from ipv6check.target import parse
 from ipv6check.testing import run_check
+from tests.firewall.suite import every_case
 
 STRICT = """*filter
 :INPUT DROP [0:0]
@@ -82,3 +84,43 @@ def test_rules_that_cannot_be_read_are_unknown(kind: Kind) -> None:
     failure = Failure(kind, "nft list ruleset: Operation not permitted")
     found = run_check("firewall", target=parse("localhost"), addresses=OWN, rules=failure)
     assert [(each.status, each.cause) for each in found] == [("unknown", "vantage")]
+
+
+UNUSED_ICMP4 = f"{HTTPS}\n-A INPUT -p icmp -j ACCEPT"
+
+
+def test_whatever_rules_lead_to_is_explained() -> None:
+    """Every rule set of the suite, and all that the check explains of rules is found."""
+    (firewall,) = plugin.load(only=["firewall"]).checks
+    unused = read([("rules.v6", STRICT.format(icmp="ipv6-icmp", rules=UNUSED_ICMP4))])
+    unused.empty_includes.append("/etc/nftables.d/*.nft")
+    found = [
+        finding
+        for ruleset in (*(read(case.files) for case in every_case()), unused)
+        for finding in run_check(
+            firewall, target=parse("www.example:8443"), addresses=OWN, rules=Rules(ruleset)
+        )
+    ]
+    assert [each.message for each in found if each.status == "error"] == []
+    explained = {each.id for each in firewall.findings} - {"not-here", "unreadable"}
+    assert {each.id for each in found} == explained
+
+
+CHAINS = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+
+
+@pytest.mark.parametrize(
+    ("software", "name", "before", "after"),
+    [("nftables", "nftables.conf", "", ""), ("ip6tables", "rules.v6", CHAINS, "COMMIT\n")],
+)
+def test_the_rules_that_are_told_are_well_themselves(
+    software: str, name: str, before: str, after: str
+) -> None:
+    """Whoever has no rules for IPv6 and copies ours has what IPv6 needs, and the port."""
+    (firewall,) = plugin.load(only=["firewall"]).checks
+    (told,) = [each.examples for each in firewall.findings if each.id == "unfiltered"]
+    text = told[software].replace("\\\n", "").replace("ip6tables ", "")
+    text = before + text.replace("-P INPUT DROP", after)
+    rules = Rules(read([(name, text)]))
+    found = run_check(firewall, target=parse("www.example:443"), addresses=OWN, rules=rules)
+    assert [(each.status, each.id) for each in found] == [("pass", "icmpv6-accepted")]

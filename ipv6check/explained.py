@@ -1,0 +1,57 @@
+"""What a check says of each finding that it can give, for whoever has to mend it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ipv6check.model import Status
+from ipv6check.wording import closest
+
+# A kebab-case word, or several: it is typed on a command line and stands in other tools' reports.
+FINDING_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+# One spelling for each, so that readers find theirs at the same name in every finding.
+SOFTWARE = (
+    *("nginx", "Apache", "Caddy", "HAProxy", "Traefik", "Envoy", "Varnish", "lighttpd", "IIS"),
+    *("Postfix", "Exim", "Dovecot", "sshd", "PostgreSQL", "MariaDB", "MySQL", "MongoDB", "Redis"),
+    *("BIND", "Unbound", "Knot DNS", "NSD", "PowerDNS", "dnsmasq", "dig", "OpenSSL"),
+    *("Node.js", "Python", "Go", "Java", "systemd", "Docker", "Kubernetes"),
+    *("nftables", "ip6tables", "ufw", "firewalld", "pf", "MikroTik", "Cisco", "Juniper"),
+    *("Linux", "FreeBSD", "Windows", "netplan", "NetworkManager", "Ansible", "Terraform"),
+    *("AWS", "Google Cloud", "Azure", "Hetzner", "Cloudflare", "CloudFront", "Fastly"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One finding that a check can give; ``@check(findings=(Explained(...), ...))``.
+
+    ``id`` is the Finding's. ``status``: each that it can have, such as ``fail`` or ``warn fail``.
+    ``what``: what it means, ``mend``: what to do, both in whole sentences. ``examples``: the lines
+    that do it, by the software they are for, one of `SOFTWARE`.
+
+    Raises ValueError for a word that is none of these.
+    """
+
+    id: str
+    status: str
+    what: str
+    mend: str = ""
+    examples: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not FINDING_ID.fullmatch(self.id):
+            raise ValueError(f'"{self.id}" cannot be a finding\'s id (a-z, 0-9, words joined by -)')
+        if not self.statuses:
+            raise ValueError(f'finding "{self.id}" has no status')
+        for name in self.examples:
+            if name not in SOFTWARE:
+                near = closest(name, SOFTWARE)
+                meant = f'did you mean "{near}"?' if near else f"there are: {', '.join(SOFTWARE)}"
+                raise ValueError(f'an example of "{self.id}" is for "{name}"; {meant}')
+
+    @property
+    def statuses(self) -> tuple[Status, ...]:
+        """Each status that it can have."""
+        return tuple(map(Status, self.status.split()))
