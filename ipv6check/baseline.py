@@ -64,16 +64,24 @@ class Baseline:
         for name, told in self._database.execute("SELECT name, told FROM target ORDER BY place"):
             yield _report(name, told)
 
+    def __contains__(self, report: TargetReport) -> bool:
+        """Whether anything is saved of that target of that service."""
+        return self._told(report) is not None
+
     def find(self, report: TargetReport) -> TargetReport | None:
         """What is saved of that target of that service; None if nothing is."""
-        query = "SELECT name, told FROM target WHERE name = ?"
-        row = self._database.execute(query, (_name(report),)).fetchone()
-        return None if row is None else _report(*row)
+        told = self._told(report)
+        return None if told is None else _report(_name(report), told)
 
     def known(self, report: TargetReport) -> TargetReport:
         """The report, its results marked ``known`` that are no worse than they were."""
         old = self.find(report)
         return report if old is None else comparison.known(old, report)
+
+    def _told(self, report: TargetReport) -> str | None:
+        query = "SELECT told FROM target WHERE name = ?"
+        row = self._database.execute(query, (_name(report),)).fetchone()
+        return None if row is None else row[0]
 
 
 def _name(report: TargetReport) -> str:

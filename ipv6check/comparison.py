@@ -119,10 +119,9 @@ def _rank(result: Result | None) -> int | None:
 
 def _alike(old: Result, new: Result) -> bool:
     """Whether two results of one rank say the same; not every one names its finding."""
-    named = old.finding and new.finding
-    same_finding = old.finding == new.finding or not named
-    told = ((each.status, each.cause, each.subject) for each in (old, new))
-    return same_finding and next(told) == next(told)
+    same_finding = old.finding == new.finding or not (old.finding and new.finding)
+    before, after = ((each.status, each.cause, each.subject) for each in (old, new))
+    return same_finding and before == after
 
 
 def _pairs(old: Sequence[Result], new: Sequence[Result]) -> Iterator[tuple[str, _Pair]]:

@@ -64,7 +64,7 @@ def differences(before: Baseline, after: Baseline) -> Iterator[Difference]:
             for change in compare(old, report):
                 yield Difference(change.drift, report, change)
     for report in before:
-        if after.find(report) is None:
+        if report not in after:
             yield Difference(Drift.GONE, report)
 
 

@@ -108,7 +108,10 @@ class SavedReport:
             yield from self._lines(text)
         elif text.peek():
             text.refuse("has more behind the report's end")
-        self.interrupted = first.get("interrupted") is True
+        interrupted = first.get("interrupted", False)
+        if not isinstance(interrupted, bool):
+            text.refuse('"interrupted" is neither true nor false')
+        self.interrupted = interrupted
 
     def _lines(self, text: _Text) -> Iterator[TargetReport]:
         """What follows the first line."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ipv6check.comparison import compare
 from ipv6check.model import TargetReport
 from ipv6check.reports import CHUNK, ReportError, SavedReport
 from tests.saved import result, target, text
@@ -43,6 +47,7 @@ def each(change: Callable[[str], str]) -> Callable[[str], str]:
     return lambda report: "\n".join(change(line) for line in report.splitlines())
 
 
+SYNTAX = [b"{", b"}", b"[", b"]", b'"', b"\\", b",", b":", b"\n", b"null", b"1e999", b"\\ud800"]
 LAYOUTS: dict[str, tuple[str, Callable[[str], str]]] = {
     "json": ("json", str),
     "json, jq": ("json", pretty),
@@ -176,6 +181,7 @@ def test_a_cut_file_is_never_taken_as_whole(layout: str, tmp_path: Path) -> None
         (text("jsonl", *TOLD) + "1", "4: is not a report of ipv6check"),
         (text("jsonl", *TOLD)[:-9], "3: ends too early"),
         (text("jsonl", *TOLD).replace("\n{", "\n\n{").encode() + b"\xff", "6: is not UTF-8"),
+        (text("json").replace(":false", ":1"), '4: "interrupted" is neither true nor false'),
         (spoiled(verdict="fine"), '3: "verdict" is "fine": not one of ready, '),
         (spoiled(verdict=1), '3: "verdict" is not a string'),
         (spoiled(target=None), '3: is not a report of ipv6check: no "target"'),
@@ -233,6 +239,26 @@ def test_a_value_without_end_takes_bounded_memory(
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 32 * limit
+
+
+@given(st.sampled_from(["json", "jsonl"]), st.data())
+def test_a_garbled_file_is_read_or_refused(format_: str, data: st.DataObject) -> None:
+    """Whatever is overwritten, lost or put in: no crash, and a line of text."""
+    octets = bytearray(text(format_, *TOLD).encode())
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(octets)))
+        length = data.draw(st.integers(0, 9))
+        octets[at : at + length] = data.draw(st.binary(max_size=9) | st.sampled_from(SYNTAX))
+    with tempfile.NamedTemporaryFile() as file:
+        Path(file.name).write_bytes(octets)
+        said = f"{file.name}: read"
+        try:
+            for told in SavedReport(file.name):
+                compare(told, told)
+        except ReportError as error:
+            said = str(error)
+    assert said.startswith(f"{file.name}:")
+    assert said.isprintable()
 
 
 def test_standard_input_is_read(tmp_path: Path) -> None:
