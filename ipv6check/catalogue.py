@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import zip_longest
 from pathlib import Path
+from textwrap import indent
 
 from ipv6check import __version__, plugin
 from ipv6check.explained import Explained
 from ipv6check.eyeballs.clients import Client, load
 from ipv6check.eyeballs.policy import Policy
-from ipv6check.model import SCHEMA_VERSION, Profile, printable
+from ipv6check.model import SCHEMA_VERSION, Profile, Rule, printable
 from ipv6check.plugin import Check, PluginError, nearest
 from ipv6check.profiles import PROFILES
 from ipv6check.reporters import formats
@@ -186,6 +187,21 @@ def _value(value: object) -> str:
 def sentence(check: Check) -> str:
     """The first line of the check's docstring."""
     return check.about.partition("\n")[0]
+
+
+def rules(checks: Iterable[Check]) -> tuple[Rule, ...]:
+    """The checks as reports tell of them, each with its findings after it."""
+    return tuple(rule for check in checks for rule in _rules(check))
+
+
+def _rules(check: Check) -> Iterator[Rule]:
+    whole = Rule(check.id, sentence(check), "\n\n".join(_why(check)), check.reference, _url(check))
+    yield whole
+    for each in check.findings:
+        first, dot, _ = each.what.partition(". ")
+        mends = [f"{name}:\n\n{indent(lines, '    ')}" for name, lines in each.examples.items()]
+        text = "\n\n".join(filter(None, [each.what, each.mend, *mends]))
+        yield replace(whole, id=f"{check.id}/{each.id}", about=first + dot.strip(), text=text)
 
 
 def readme_table() -> str:

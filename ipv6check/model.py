@@ -561,11 +561,27 @@ class RecordingError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """A check, or one finding that it can give (``tcp/refused``), as reports tell of it.
+
+    ``about`` is its sentence, ``text`` paragraphs on why it matters and what to do, ``reference``
+    and ``url`` where to read on.
+    """
+
+    id: str
+    about: str
+    text: str = ""
+    reference: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunInfo:
-    """What is known of a run before its targets are: when it began and where from.
+    """What is known of a run before its targets are: when it began, where from, by which rules.
 
     ``total``: how many targets there are, None while nobody knows. ``services``: by their names,
-    "" for targets of none.
+    "" for targets of none. ``directory`` is where the run works, to which the file of a `Place` is
+    relative, ``root`` the top of the repository around it; both are absolute.
     """
 
     version: str
@@ -573,6 +589,9 @@ class RunInfo:
     vantage: Vantage
     total: int | None = None
     services: Mapping[str, ServiceInfo] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    directory: str = "/"
+    root: str = "/"
 
 
 @dataclass(frozen=True, slots=True)

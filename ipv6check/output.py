@@ -124,6 +124,31 @@ class SavedFile(Sink):
         return descriptor
 
 
+class AppendedFile(Sink):
+    """What stands in the file already stays, such as the summaries of other steps."""
+
+    def __init__(self, stream: Stream, path: Path) -> None:
+        """Open it. Raises OutputError, before any packet is sent."""
+        super().__init__(str(path), stream)
+        try:
+            self._file = path.open("a", encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+
+    def write(self, text: str) -> None:
+        """Write one piece."""
+        self._file.write(text)
+
+    def finish(self) -> None:
+        """Close it."""
+        self._file.close()
+
+    def discard(self) -> None:
+        """Close it; what was appended stays."""
+        with suppress(OSError):
+            self._file.close()
+
+
 def _special(path: Path) -> bool:
     return path.exists() and not path.is_file()
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ipv6check import __version__, plugin, reporters
+from ipv6check import __version__, catalogue, plugin, reporters
 from ipv6check.config import Options
 from ipv6check.eyeballs import clients
 from ipv6check.gate import Baseline, Gatekeeper
@@ -24,10 +26,11 @@ from ipv6check.model import (
     Summary,
     TargetReport,
 )
+from ipv6check.named import placed, repository
 from ipv6check.net import Net
 from ipv6check.net.local import LocalNet
 from ipv6check.observation import Recorded
-from ipv6check.output import Console, OutputError, Outputs, SavedFile, Sink, terminal
+from ipv6check.output import AppendedFile, Console, OutputError, Outputs, SavedFile, Sink, terminal
 from ipv6check.progress import Progress, progress
 from ipv6check.runner import Assignment, Run
 from ipv6check.target import Target, TargetError, address_and_port
@@ -116,7 +119,8 @@ def check(
     found = plugin.find(options.checks_dir)
     _know_checks(options, found)
     seen = Seen()
-    distinct = [target for target in targets if seen.add(target)]
+    root = repository(Path.cwd(), os.environ)
+    distinct = [target for target in placed(targets, root, os.environ) if seen.add(target)]
     stream = None
     if input_path is not None:
         name, file = (input_path, input_path) if input_path != "-" else ("standard input", "")
@@ -302,7 +306,8 @@ async def _run(
 ) -> tuple[Summary, list[str]]:
     """The summary, and a line for each document that could not be written to its end."""
     view = open_view()
-    outputs = Outputs(sinks, view.info)
+    info = _informed(view, assignments)
+    outputs = Outputs(sinks, info)
 
     async def emit(number: int, report: TargetReport) -> None:
         await outputs(number, keeper.applied(report))
@@ -323,7 +328,7 @@ async def _run(
         took_ms = view.duration_ms()
         if took_ms is not None:
             summary = replace(summary, duration_ms=took_ms)
-        summary = keeper.concluded(summary, view.info().vantage)
+        summary = keeper.concluded(summary, info().vantage)
         outputs.tail(summary)
     except BaseException:
         outputs.discard()
@@ -336,6 +341,19 @@ async def _run(
     return summary, outputs.broken
 
 
+def _informed(view: View, assignments: Mapping[str, Assignment]) -> Callable[[], RunInfo]:
+    """What is known of the run, with what no recording tells: the rules, and where we are."""
+    checks = {check.id: check for each in assignments.values() for check in each.plan.checks}
+    rules = catalogue.rules(checks.values())
+    here = Path.cwd()
+    root = repository(here, os.environ)
+
+    def info() -> RunInfo:
+        return replace(view.info(), rules=rules, directory=str(here), root=str(root))
+
+    return info
+
+
 def _sinks(options: Options, live: Progress, *, many: bool) -> list[Sink]:
     """Every document of the run, opened: what cannot be written is known before it begins."""
     plain = reporters.Style(verbose=options.verbose, quiet=options.quiet, many=many)
@@ -344,6 +362,10 @@ def _sinks(options: Options, live: Progress, *, many: bool) -> list[Sink]:
     try:
         for format_, path in options.save:
             sinks.append(SavedFile(reporters.Stream(reporters.load(format_), plain), path))
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if options.format == "github" and summary:
+            stream = reporters.Stream(reporters.load("markdown"), plain)
+            sinks.append(AppendedFile(stream, Path(summary)))
     except OutputError:
         for sink in sinks:
             sink.discard()

@@ -109,8 +109,9 @@ def load(name: str) -> Reporter:
 def render(report: Report, reporter: Reporter, style: Style) -> str:
     """A whole report as text."""
     stream = Stream(reporter, style)
-    targets = [stream.target(target, report.run) for target in report.targets]
-    return "".join([stream.head(report.run), *targets, stream.tail(report.summary, report.run)])
+    pieces = [stream.head(report.run)]
+    pieces += [stream.target(target, report.run) for target in report.targets]
+    return "".join([*pieces, stream.tail(report.summary, report.run)])
 
 
 def agreed(result: Result) -> str:

@@ -21,7 +21,6 @@ from rich.text import Text
 
 from ipv6check.drawing import DRAWN, pictures
 from ipv6check.model import (
-    WORST_FIRST,
     Evidence,
     Result,
     RunInfo,
@@ -32,6 +31,7 @@ from ipv6check.model import (
     Verdict,
 )
 from ipv6check.reporters import Style, agreed
+from ipv6check.reporters._words import of_vantage, tally
 from ipv6check.reporters.json import plain
 from ipv6check.wording import count
 
@@ -329,21 +329,8 @@ def _advice(report: TargetReport, style: Style) -> list[Text]:
 
 
 def _vantage_note(vantage: Vantage, style: Style) -> list[Text]:
-    here = "this host" if vantage.kind == "local" else vantage.name
-    detail = f" ({vantage.detail})" if vantage.detail else ""
-    if vantage.ipv6 == "no":
-        text = (
-            f"{here} has no IPv6 route, and without one only DNS can be judged: run it from a host "
-            "with IPv6, or in CI accept it with --on-unknown pass"
-        )
-    elif vantage.ipv6 == "broken":
-        text = (
-            f"{here} has an IPv6 route, but nothing answers over it{detail}: mend IPv6 here or "
-            "run it from another host; in CI accept it with --on-unknown pass"
-        )
-    elif vantage.detail:
-        text = f"{here}: {vantage.detail}"
-    else:
+    text = of_vantage(vantage)
+    if not text:
         return []
     look = _LOOKS[Status.UNKNOWN]
     mark = Text(f"{_mark(look, style)} ", look.colour)
@@ -380,16 +367,12 @@ def _closing(summary: Summary, vantage: Vantage, style: Style) -> list[Text]:
 
 def _tally(verdicts: Mapping[Verdict, int]) -> Text:
     """How many targets are of which verdict, in words."""
-    total = sum(verdicts.values())
-    told = [verdict for verdict in WORST_FIRST if verdicts.get(verdict)]
-    targets = f"{total or 'no'} target{'' if total == 1 else 's'}"
-    if len(told) == 1:
-        return Text.assemble(f"{targets} ", (_word(told[0]), _VERDICT_LOOKS[told[0]].colour))
-    counts = [
-        Text(f"{verdicts[verdict]} {_word(verdict)}", _VERDICT_LOOKS[verdict].colour)
-        for verdict in told
-    ]
-    return Text(f"{targets}: ").append_text(Text(", ").join(counts)) if told else Text(targets)
+    return Text.assemble(
+        *(
+            (word, _VERDICT_LOOKS[verdict].colour if verdict else "")
+            for word, verdict in tally(verdicts)
+        )
+    )
 
 
 def _duration(milliseconds: float) -> str:
