@@ -6,6 +6,7 @@ run stands in a workflow file, which the environment names.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -22,7 +23,8 @@ _WORKFLOW = re.compile(r"[^/]+/[^/]+/(\.github/workflows/[^/@]+)@.*")
 def repository(directory: Path, env: Mapping[str, str]) -> Path:
     """The top of the repository that a directory is in; without one the directory itself."""
     for above in (directory, *directory.parents):
-        if (above / ".git").exists():
+        # exists() raises where a directory above may not be searched.
+        if os.access(above / ".git", os.F_OK):
             return above
     workspace = Path(env.get("GITHUB_WORKSPACE") or directory)
     return workspace if directory.is_relative_to(workspace) else directory

@@ -190,6 +190,7 @@ def test_the_inputs_of_the_action(shell: Shell) -> None:
     assert "--fail-on" in act(shell, targets="a.example", fail_on="never").stderr
     assert "--on-unknown" in act(shell, targets="a.example", on_unknown="never").stderr
     assert "nowhere" in act(shell, targets="a.example", config="nowhere").stderr
+    assert "nowhere" in act(shell, targets="a.example", baseline="nowhere").stderr
     assert "nowhere" in act(shell, targets="a.example", markdown_file="nowhere/x").stderr
     assert "--timeout" in act(shell, targets="a.example", args="--timeout never -q").stderr
 

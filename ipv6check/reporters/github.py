@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ipv6check.model import Place, RunInfo, Status, Summary, TargetReport, printable
-from ipv6check.reporters import Style
+from ipv6check.reporters import Style, lacking
 from ipv6check.reporters._places import in_repository
 from ipv6check.reporters._words import of_vantage, tally
 from ipv6check.wording import count
@@ -74,11 +74,12 @@ class _GitHub:
             left = f"{count(more, 'more finding', 'more findings')}: see the step summary"
             lines.append(f"::notice title=ipv6check::{left}")
         said = "".join(word for word, _ in tally(summary.verdicts))
-        early = "interrupted: " if summary.interrupted else ""
-        return "\n".join([*lines, f"ipv6check: {early}{said}; gate {summary.gate}"]) + "\n"
+        return "\n".join([*lines, f"ipv6check: {said}; gate {summary.gate}"]) + "\n"
 
     def _of_the_run(self, summary: Summary, run: RunInfo) -> Iterator[_Annotation]:
         """What is said once, however many targets it is true of. It blames none of them."""
+        for short in lacking(summary):
+            yield _Annotation(0, 0, "ipv6check", short, None)
         if broken := self._first.get(Status.ERROR):
             number = count(summary.counts.get(Status.ERROR, 0), "check", "checks")
             text = _lines(f"{number} broke, the first is {broken}")

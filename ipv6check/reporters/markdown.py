@@ -16,7 +16,7 @@ from ipv6check.model import (
     TargetReport,
     printable,
 )
-from ipv6check.reporters import Style, agreed
+from ipv6check.reporters import Style, agreed, lacking
 from ipv6check.reporters._words import of_vantage, tally
 from ipv6check.wording import count
 
@@ -102,8 +102,8 @@ begin = _Markdown
 
 def _notes(summary: Summary, run: RunInfo) -> Iterator[str]:
     """What is said of the run itself, a quotation each."""
-    if summary.interrupted:
-        yield "> The run was interrupted: not all was measured."
+    for short in lacking(summary):
+        yield f"> {short}"
     if summary.blind and (ill := of_vantage(run.vantage)):
         yield f"> {_code(ill)}"
     for note in summary.notes[:MOST_NOTES]:

@@ -23,7 +23,7 @@ from ipv6check.model import (
     TargetReport,
     printable,
 )
-from ipv6check.reporters import Style, agreed
+from ipv6check.reporters import Style, agreed, lacking
 from ipv6check.reporters._places import in_repository
 from ipv6check.reporters.json import encode
 from ipv6check.wording import count
@@ -79,9 +79,9 @@ class _Sarif:
             "rules": [*map(_rule_object, self._used.values())],
         }
         invocation = {
-            "executionSuccessful": not summary.interrupted and not summary.counts.get(Status.ERROR),
+            "executionSuccessful": not lacking(summary) and not summary.counts.get(Status.ERROR),
             "startTimeUtc": run.started_at,
-            "toolExecutionNotifications": [*self._notifications()],
+            "toolExecutionNotifications": [*self._notifications(summary)],
             "toolConfigurationNotifications": [_note(note, run) for note in summary.notes],
         }
         root = {"description": {"text": "The top of the repository."}}
@@ -125,7 +125,9 @@ class _Sarif:
         if key in self._unmeasured or len(self._unmeasured) < MOST_NOTIFICATIONS:
             self._unmeasured[key] += 1
 
-    def _notifications(self) -> Iterator[dict[str, object]]:
+    def _notifications(self, summary: Summary) -> Iterator[dict[str, object]]:
+        for short in lacking(summary):
+            yield _notification("error", short)
         if self._cut:
             yield _notification("error", f"{count(self._cut, 'result', 'results')} left out")
         for (status, rule, message), number in self._unmeasured.items():

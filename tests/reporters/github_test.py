@@ -131,6 +131,15 @@ def test_what_could_not_be_measured_otherwise() -> None:
     assert second.message.endswith("the first is example.com: tcp: " + late.message)
 
 
+def test_a_run_that_is_not_whole() -> None:
+    """A warning says why: what is missing was not checked."""
+    told = commands(text("github", interrupted=True, bad_lines=1))
+    assert [(each.level, each.message) for each in told] == [
+        ("warning", "interrupted: the rest was not checked"),
+        ("warning", "1 line of the input named no target"),
+    ]
+
+
 def test_waivers_that_end() -> None:
     """A note is a warning at the waiver's line; many of them leave room for nothing, honestly."""
     notes = [Note(f"expires in {n} days", Place("ipv6check.toml", n)) for n in range(1, 13)]

@@ -113,7 +113,7 @@ def test_what_could_not_be_measured() -> None:
         run=RunInfo("0.1.0", RUN.started_at, Vantage(ipv6="no")),
     )
     document = render(told, load("markdown"), Style())
-    assert "> The run was interrupted" in document
+    assert "> interrupted: the rest was not checked\n" in document
     assert "> `this host has no IPv6 route, " in document
     assert "<details><summary>Not measured (1)</summary>" in document
     assert Page(document).rows[1][0] == "💥 error"

@@ -173,7 +173,16 @@ def test_what_could_not_be_measured_is_no_alert() -> None:
     ]
     assert invocation["executionSuccessful"] is False
     assert sarif(target(blind))["invocations"][0]["executionSuccessful"] is True
-    assert sarif(interrupted=True)["invocations"][0]["executionSuccessful"] is False
+
+
+def test_a_run_that_is_not_whole() -> None:
+    """It is told, and did not succeed."""
+    (invocation,) = sarif(interrupted=True, bad_lines=2)["invocations"]
+    assert invocation["executionSuccessful"] is False
+    assert [each["message"]["text"] for each in invocation["toolExecutionNotifications"]] == [
+        "interrupted: the rest was not checked",
+        "2 lines of the input named no target",
+    ]
 
 
 def test_notes_of_the_run() -> None:
