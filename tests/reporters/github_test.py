@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ipv6check.model import (
@@ -180,10 +180,19 @@ def test_no_command_of_the_networks(say: str) -> None:
 
 
 @given(st.text())
+@example("%0A %25")
+@example("a::b")
+@example("##[")
+@example("a,b=c")
 def test_any_text_is_read_back(say: str) -> None:
     """The runner unescapes to what is printable of it; nothing else is on a line of its own."""
     document = text("github", hostile(say))
-    assert [told.level for told in commands(document)] == ["error", "warning"]
+    error, warning = commands(document)
+    shown = printable(say)
+    title = f"{shown}: {shown}".replace("##[", "# #[")
+    message = "\n".join(filter(None, (shown, shown))).replace("##[", "# #[")
+    assert (error.level, error.properties["title"], error.message) == ("error", title, message)
+    assert warning.level == "warning"
     assert all(printable(line) == line for line in document.split("\n"))
 
 
