@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,15 +21,17 @@ from hypothesis import strategies as st
 from ipv6check import session
 from ipv6check.config import Options, load
 from ipv6check.manifest import Service
-from ipv6check.model import Failure, Kind, Place, RecordingError, Vantage
+from ipv6check.model import Failure, Kind, Place, RecordingError, Vantage, printable
 from ipv6check.net.local import LocalNet
+from ipv6check.plugin import all_probes
 from ipv6check.profiles import PROFILES
 from ipv6check.replay import Recording
 from ipv6check.reporters import formats
-from ipv6check.session import BLIND, FINDINGS, OK, USAGE
+from ipv6check.session import BLIND, FINDINGS, INTERRUPTED, OK, USAGE
 from ipv6check.target import Target, parse
 from ipv6check.testing import FakeNet, Question, answer, attempt, echo
 from ipv6check.tomlfile import ConfigError
+from tests.reporters.observations_test import line, values
 
 COMMAND = str(Path(sys.executable).with_name("ipv6check"))
 V6, V6B, V4 = "2001:470::1", "2001:470::2", "192.0.33.8"
@@ -229,6 +232,40 @@ def test_standard_input(recorded: Path) -> None:
     done = command("--replay", "-", "-f", "jsonl", input=torn)
     assert (done.returncode, len(done.stdout.splitlines())) == (USAGE, 3)
     assert done.stderr.startswith("ipv6check: standard input:5: the recording is truncated")
+
+
+def test_a_silent_pipe_can_be_left(recorded: Path) -> None:
+    """Ctrl-C ends a replay that waits for a line: what is known is reported."""
+    lines = recorded.read_text().splitlines(keepends=True)
+    with subprocess.Popen(
+        [COMMAND, "--replay", "-", "-f", "jsonl"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stdin is not None
+        assert run.stdout is not None
+        run.stdin.writelines(lines[:2])
+        run.stdin.flush()
+        assert json.loads(run.stdout.readline())["target"] == NAMES[0]
+        run.send_signal(signal.SIGINT)
+        assert run.wait(5) == INTERRUPTED
+        assert (run.stdout.read(), run.stderr and run.stderr.read()) == ("", "")
+
+
+RELEASED = Path(__file__).parent / "released" / "recording-1.jsonl"
+
+
+def test_a_released_recording_is_read(run: Callable[..., Said]) -> None:
+    """History can be judged again for as long as its version is known."""
+    code, out, err = run(replayed(RELEASED))
+    assert (code, err) == (FINDINGS, "")
+    assert {name: found["tcp"] for name, found in statuses(out).items()} == {
+        "well.example": "pass",
+        "sick.example": "fail",
+        "lost.example": "skip",
+    }
 
 
 def test_a_program_judges_it_too(run: Callable[..., Said], tmp_path: Path) -> None:
@@ -516,3 +553,30 @@ def test_mutations(seed: tuple[Path, bytes], capfd: pytest.CaptureFixture[str], 
     assert code in {OK, FINDINGS, BLIND, USAGE}
     if code != USAGE:
         assert said.out.count("example") >= 3
+
+
+FACTS = st.fixed_dictionaries(
+    {
+        name: st.one_of(*map(values, sorted(probe.returns | {Failure}, key=str)))
+        for name, probe in all_probes().items()
+        if not probe.pure
+    }
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(facts=FACTS, form=st.sampled_from(["table", "json"]), profile=st.sampled_from([*PROFILES]))
+def test_any_facts_make_a_report(
+    seed: tuple[Path, bytes], capfd: pytest.CaptureFixture[str], facts: Any, form: str, profile: str
+) -> None:
+    """What is of the right types and never was: checks may call it an error, nothing breaks."""
+    path, whole = seed
+    head, _, _, _, end = whole.decode().splitlines()
+    end = json.dumps(json.loads(end) | {"targets": 1})
+    path.write_text("\n".join([head, line(facts, facts).decode(), end, ""]))
+    code = session.replay(replayed(path, format=form, verbose=True, profile=PROFILES[profile]))
+    said = capfd.readouterr()
+    assert (code in {OK, FINDINGS, BLIND}, said.err) == (True, "")
+    assert "www.example" in said.out
+    shown = said.out.replace("\n", "")
+    assert printable(shown) == shown
