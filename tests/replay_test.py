@@ -168,6 +168,16 @@ def test_it_is_judged_by_what_is_asked_today(run: Callable[..., Said], recorded:
     assert code == FINDINGS
 
 
+def test_what_is_asked_today_was_not_left_out_then(
+    run: Callable[..., Said], tmp_path: Path
+) -> None:
+    """``--only`` of a check that the run skipped judges it, by what was seen for the others."""
+    path = tmp_path / "run"
+    run(replace(OPTIONS, skip=frozenset({"tcp"}), save=(("observations", path),)))
+    _, out, _ = run(replayed(path, only=frozenset({"tcp"})))
+    assert statuses(out)["sick.example"] == {"tcp": "fail"}
+
+
 def test_what_was_not_recorded_is_unknown(run: Callable[..., Said], tmp_path: Path) -> None:
     """A check whose facts nobody observed says so, also where it could judge a Failure."""
     path = tmp_path / "run"
