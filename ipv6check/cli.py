@@ -464,7 +464,7 @@ def _init(targets: Any = None, *, config: Any = "ipv6check.toml") -> None:
 
 
 def _schema(kind: Any = "output") -> None:
-    """Print a JSON Schema: of the formats json and jsonl, or of ipv6check.toml for editors."""
+    """Print a JSON Schema: of json and jsonl, of ipv6check.toml for editors, or of recordings."""
     from ipv6check import schema  # noqa: PLC0415
     from ipv6check.tomlfile import ConfigError  # noqa: PLC0415
 

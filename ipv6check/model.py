@@ -40,12 +40,17 @@ class Only:
         return value
 
 
+def _address(text: str) -> None:
+    if ip_address(text).version == 6 and "%" in text:
+        raise ValueError("an address with a zone")
+
+
 def _port(number: int) -> None:
     if not 0 <= number <= 65535:
         raise ValueError("not a port")
 
 
-Address = Annotated[str, Only(ip_address)]
+Address = Annotated[str, Only(_address)]
 Port = Annotated[int, Only(_port)]
 # Milliseconds, infinite where nothing ever happens.
 Endless = Annotated[float, Only(endless=True)]

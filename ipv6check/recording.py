@@ -48,6 +48,7 @@ _CONFIG = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 _Time = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}Z$")]
 _Count = Annotated[int, Field(ge=0)]
 _Milliseconds = Annotated[float, Field(ge=0)]
+_OTHER_KEYS = frozenset({"missing", "unexpected_keyword_argument"})
 # Called with types that are known when it runs, which mypy has no words for.
 _DICT: Any = TypedDict
 
@@ -270,10 +271,16 @@ def _typed(adapter: _Adapter, line: bytes, plain: dict[str, Any]) -> Any:
     try:
         return adapter.pydantic.validate_json(line)
     except ValidationError as error:
-        # Of the alternatives that a value could have been, the one that it comes nearest to.
-        nearest = max(error.errors(include_url=False), key=lambda each: len(each["loc"]))
+        # Of the alternatives that a value could have been, the one that it comes nearest to: of the
+        # others whole keys are missing.
+        nearest = max(
+            error.errors(include_url=False),
+            key=lambda each: (each["type"] not in _OTHER_KEYS, len(each["loc"])),
+        )
         where = ".".join(_path(nearest["loc"], plain)) or "line"
-        raise RecordingError(f"{where}: {harmless(nearest['msg'], 200)}") from None
+        raise RecordingError(
+            f"{where}: {harmless(nearest['msg'].removeprefix('Value error, '), 200)}"
+        ) from None
 
 
 def _path(loc: Sequence[int | str], plain: Any) -> Iterator[str]:

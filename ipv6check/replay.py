@@ -45,14 +45,12 @@ class Recording:
         self.duration_ms: float | None = None
         try:
             self._source = open_input("-") if path == STDIN else _open_file(path)
-            self._lines = _lines(self._source)
-            self.run = self._header()
-        except OSError as error:
-            raise self._unreadable(error) from None
         except TargetError as error:
             raise RecordingError(str(error)) from None
-        except RecordingError as error:
-            raise self._placed(error) from None
+        except OSError as error:
+            raise self._unreadable(error) from None
+        self._lines = _lines(self._source)
+        self.run = self._header()
 
     async def __aiter__(self) -> AsyncGenerator[Recorded, None]:
         """Every target, as it was recorded.
@@ -96,7 +94,14 @@ class Recording:
             hand_off.end()
 
     def _header(self) -> RunInfo:
-        return recording.read_header(self._next())
+        try:
+            return recording.read_header(self._next())
+        except OSError as error:
+            self._source.close()
+            raise self._unreadable(error) from None
+        except RecordingError as error:
+            self._source.close()
+            raise self._placed(error) from None
 
     def _targets(self) -> Iterator[Recorded]:
         number = 0

@@ -188,7 +188,7 @@ def _regraded(info: ServiceInfo, options: Options, given: Settings) -> Settings:
         given,
         profile=profile if "profile" in options.given else then,
         only=options.only if "only" in options.given else recorded.only,
-        skip=options.skip if "skip" in options.given else recorded.skip,
+        skip=options.skip if "skip" in options.given else recorded.skip - options.only,
         ports=recorded.ports,
         internal=recorded.internal,
         happy_eyeballs=recorded.happy_eyeballs,

@@ -6,6 +6,7 @@ import json
 import sys
 import tomllib
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.lab import Lab, scenarios
 TRUTH = Path(__file__).parent / "truth.toml"
 SCENARIOS: list[dict[str, Any]] = tomllib.loads(TRUTH.read_text("utf-8"))["scenario"]
 WORST_FIRST = ("fail", "error", "unknown", "warn", "pass", "skip")
+JUDGING = ("--fail-on", "--on-unknown")
 COMMAND = str(Path(sys.executable).with_name("ipv6check"))
 
 
@@ -64,15 +66,25 @@ def unexplained(result: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: str(scenario["name"]))
-def test_truth(lab: Lab, scenario: dict[str, Any]) -> None:
-    """The verdict, the exit code, every check's status and cause are what the table says."""
+def test_truth(lab: Lab, scenario: dict[str, Any], tmp_path: Path) -> None:
+    """The verdict, the exit code, every check's status and cause are what the table says.
+
+    And a recording of the run says the same again, where there is no network.
+    """
+    recording = tmp_path / "observations"
     target = placed(scenario.get("target", f"{scenario['name']}.test"), scenario)
     arguments = ["--timeout", "1", *scenario.get("args", [])]
     run = lab.run(
         scenario.get("client", "dual"),
-        [COMMAND, target, "--format", "json", *arguments],
+        [COMMAND, target, "--format", "json", "--save", f"observations={recording}", *arguments],
         timeout=30,
     )
+    judging = [
+        each for flag, value in pairwise(arguments) if flag in JUDGING for each in (flag, value)
+    ]
+    replay = [COMMAND, "--replay", str(recording), "--format", "json", *judging]
+    again = lab.run("offline", replay, timeout=30)
+    assert (again.returncode, again.stdout) == (run.returncode, run.stdout)
     assert "\x1b" not in run.stdout
     assert run.stderr == ""
     report = json.loads(run.stdout)
