@@ -23,10 +23,9 @@ WAIVER_KEYS = ("check", "target", "subject", "reason", "owner", "expires")
 SEVERITIES = ("fail", "warn", "off")
 VANTAGES = ("any", "ipv6", "dual-stack")
 MAX_TEXT = 500
+NAME = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 # ISO 8601 has other ways to write one, and Python other digits.
 DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def waivers(file: TomlFile, tables: object) -> tuple[Waiver, ...]:
 
 def _service(file: TomlFile, name: str, given: object) -> Service:
     table = _Table(file, ("service", name), f"[service.{harmless(name)}]", given)
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(NAME, name):
         raise ConfigError(
             f"{table.at()}: {quoted(name)} is not a name of a service (letters, digits, . _ and -)"
         )
