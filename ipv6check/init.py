@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from ipv6check.config import FILE
 from ipv6check.target import harmless, parse
 from ipv6check.tomlfile import ConfigError
 
 # A line that begins with # and no blank is an example: without the # it means what it says.
 TEMPLATE = """\
 # What ipv6check checks when it is called without a target: `ipv6check`.
-# Editors complete and check this file by `ipv6check schema config`.
+# Editors complete and check it where its first line is "#:schema ./ipv6check.schema.json", a file
+# that `ipv6check schema config >ipv6check.schema.json` writes.
 
 [check]
 # Options of `ipv6check check --help`. Flags and IPV6CHECK_... win over them.
@@ -50,9 +53,10 @@ EXAMPLE = """\
 
 def text(targets: Sequence[str]) -> str:
     """The file, with these targets as its first service. Raises TargetError."""
+    distinct: dict[object, str] = {}
     for target in targets:
-        parse(target)
-    listed = f"[{', '.join(json.dumps(target, ensure_ascii=False) for target in targets)}]"
+        distinct.setdefault(parse(target).key, target)
+    listed = f"[{', '.join(json.dumps(each, ensure_ascii=False) for each in distinct.values())}]"
     service = SERVICE.format(name="main", targets=listed) if targets else EXAMPLE
     return TEMPLATE.format(service=service)
 
@@ -77,6 +81,7 @@ def write(path: Path, targets: Sequence[str]) -> str:
     except OSError as error:
         path.unlink(missing_ok=True)
         raise ConfigError(f"{shown} cannot be written: {error.strerror}") from None
+    run = "ipv6check" if path == Path(FILE) else f"ipv6check --config {shlex.quote(shown)}"
     if targets:
-        return f"{shown} is written. Check what is in it: ipv6check"
-    return f"{shown} is written. Name a service and its targets in it, then: ipv6check"
+        return f"{shown} is written. Check what is in it: {run}"
+    return f"{shown} is written. Name a service and its targets in it, then: {run}"

@@ -8,21 +8,24 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ipv6check.model import Place, Profile, Status, Waiver
 from ipv6check.profiles import PROFILES
 from ipv6check.target import Target, TargetError, harmless, parse, port_number, quoted
-from ipv6check.tomlfile import ConfigError, Keys, TomlFile, expected, kind, meant
+from ipv6check.tomlfile import ConfigError, TomlFile, expected, kind, meant, scalar
+from ipv6check.tomllines import Keys
 
 SERVICE_KEYS = ("targets", "ports", "profile", "owner", "severity", "vantage")
 WAIVER_KEYS = ("check", "target", "subject", "reason", "owner", "expires")
 SEVERITIES = ("fail", "warn", "off")
 VANTAGES = ("any", "ipv6", "dual-stack")
 MAX_TEXT = 500
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+NAME = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+# ISO 8601 has other ways to write one, and Python other digits.
+DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def waivers(file: TomlFile, tables: object) -> tuple[Waiver, ...]:
 
 def _service(file: TomlFile, name: str, given: object) -> Service:
     table = _Table(file, ("service", name), f"[service.{harmless(name)}]", given)
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(NAME, name):
         raise ConfigError(
             f"{table.at()}: {quoted(name)} is not a name of a service (letters, digits, . _ and -)"
         )
@@ -76,7 +79,7 @@ def _service(file: TomlFile, name: str, given: object) -> Service:
     return Service(
         name,
         tuple(_targets(table, name)),
-        tuple(_ports(table)),
+        tuple(dict.fromkeys(_ports(table))),
         PROFILES[profile] if profile else None,
         table.text("owner"),
         dict(_severities(table)),
@@ -90,34 +93,34 @@ def _targets(table: _Table, service: str) -> Iterator[Target]:
     texts = table.listed("targets", "string")
     if not texts:
         raise table.wrong("targets", "names nothing: a service has targets")
-    lines = table.file.element_lines((*table.keys, "targets"), texts)
-    for text, line in zip(map(str, texts), lines, strict=True):
-        at = f"{table.file.name}:{line}: {table.title} targets"
+    for number, text in enumerate(map(str, texts)):
         try:
             target = parse(text)
         except TargetError as error:
-            raise ConfigError(f"{at}: {error}") from None
+            raise table.wrong("targets", str(error), number) from None
         if target.key in seen:
-            raise ConfigError(f"{at}: {quoted(text)} stands there twice")
+            raise table.wrong("targets", f"{quoted(text)} stands there twice", number)
         seen.add(target.key)
+        line = table.file.line(*table.keys, "targets", number)
         yield replace(target, service=service, place=Place(table.file.name, line))
 
 
 def _ports(table: _Table) -> Iterator[int]:
-    for number in dict.fromkeys(table.listed("ports", "integer")):
+    for number, port in enumerate(table.listed("ports", "integer")):
         try:
-            yield port_number(str(number))
-        except (TargetError, ValueError) as error:
-            raise table.wrong("ports", str(error)) from None
+            yield port_number(scalar(port))
+        except TargetError as error:
+            raise table.wrong("ports", str(error), number) from None
 
 
 def _severities(table: _Table) -> Iterator[tuple[str, str]]:
     for check, word in table.value("severity", "table", {}).items():
         if not isinstance(word, str):
-            raise table.wrong("severity", f"{harmless(check)}: {expected('string', word)}")
+            told = f"{harmless(check)}: {expected('string', word)}"
+            raise table.wrong("severity", told, check)
         if word not in SEVERITIES:
             told = f"{harmless(check)} is {quoted(word)}, not one of {', '.join(SEVERITIES)}"
-            raise table.wrong("severity", told)
+            raise table.wrong("severity", told, check)
         yield check, word
 
 
@@ -142,11 +145,9 @@ def _day(table: _Table) -> dt.date:
     value = table.values["expires"]
     if type(value) is dt.date:
         return value
-    try:
-        if isinstance(value, str):
-            return dt.datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
-    except ValueError:
-        pass
+    if isinstance(value, str) and re.fullmatch(DAY, value):
+        with suppress(ValueError):
+            return dt.date.fromisoformat(value)
     shown = quoted(value) if isinstance(value, str) else f"a {kind(value)}"
     raise table.wrong("expires", f"{shown} is not a day, such as 2027-01-31")
 
@@ -162,13 +163,13 @@ class _Table:
             raise ConfigError(f"{self.at()}: {title}: {expected('table', given)}")
         self.values: Mapping[str, object] = given
 
-    def at(self, *key: str) -> str:
-        """``name:12`` of the table, or of a key in it."""
-        return self.file.at(*self.keys, *key)
+    def at(self, *keys: str | int) -> str:
+        """``name:12`` of the table, or of what is in it."""
+        return self.file.at(*self.keys, *keys)
 
-    def wrong(self, key: str, what: str) -> ConfigError:
-        """The error of one key."""
-        return ConfigError(f"{self.at(key)}: {self.title} {key}: {what}")
+    def wrong(self, key: str, what: str, *inner: str | int) -> ConfigError:
+        """The error of one key, on the line of what is in it."""
+        return ConfigError(f"{self.at(key, *inner)}: {self.title} {key}: {what}")
 
     def only(self, names: Sequence[str]) -> None:
         """Raises ConfigError for any other key."""
@@ -199,13 +200,13 @@ class _Table:
         """One of these names, or empty."""
         text = str(self.value(key, "string", ""))
         if key in self.values and text not in names:
-            raise self.wrong(key, f"{quoted(text)} is none{meant(text, names)}")
+            raise self.wrong(key, f"{quoted(text)} is not a {key}{meant(text, names)}")
         return text
 
     def listed(self, key: str, wanted: str) -> Sequence[object]:
         """A list whose elements are of one kind."""
         values: Sequence[object] = self.value(key, "list", [])
-        for each in values:
+        for number, each in enumerate(values):
             if kind(each) != wanted:
-                raise self.wrong(key, f"{expected(wanted, each)} in the list")
+                raise self.wrong(key, f"{expected(wanted, each)} in the list", number)
         return values

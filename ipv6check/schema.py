@@ -26,7 +26,7 @@ def config_schema() -> dict[str, Any]:
     A value may still be refused that it lets pass: that a name is a host, a path can be written.
     """
     from ipv6check.config import OPTIONS, Option  # noqa: PLC0415 - few runs print a schema
-    from ipv6check.manifest import SEVERITIES, VANTAGES  # noqa: PLC0415
+    from ipv6check.manifest import DAY, MAX_TEXT, NAME, SEVERITIES, VANTAGES  # noqa: PLC0415
     from ipv6check.profiles import PROFILES  # noqa: PLC0415
     from ipv6check.reporters import formats  # noqa: PLC0415
 
@@ -39,15 +39,17 @@ def config_schema() -> dict[str, Any]:
         value = one if described.join is None else _one_or_many(one)
         return {"description": described.help, **value}
 
-    names = {"type": "string", "minLength": 1}
+    line = {"type": "string", "maxLength": MAX_TEXT, "pattern": r"^[^\x00-\x1f\x7f]*$"}
+    needed = {**line, "pattern": r"^[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*$"}
+    named = {"type": "string", "pattern": r"^\S+$"}
     port = {"type": "integer", "minimum": 1, "maximum": 65535}
     service = _table(
         "What a team runs and answers for.",
         {
-            "targets": _list("Names, addresses or URLs.", names, minItems=1),
+            "targets": _list("Names, addresses or URLs.", named, minItems=1, uniqueItems=True),
             "ports": _list("Ports to check, instead of those of [check].", port),
             "profile": {"description": "What is expected.", "enum": [*PROFILES]},
-            "owner": {"description": "Whose it is.", "type": "string"},
+            "owner": {"description": "Whose it is.", **line},
             "severity": {
                 "description": "By check, what becomes of its findings.",
                 "type": "object",
@@ -63,15 +65,16 @@ def config_schema() -> dict[str, Any]:
     waiver = _table(
         "A finding that may stay until a day.",
         {
-            "check": {"description": "The name of the check.", **names},
-            "target": {"description": "A target or a host, * and ? stand for any.", **names},
-            "subject": {"description": "The subject of the finding alone.", "type": "string"},
-            "reason": {"description": "Why it may stay.", **names},
-            "owner": {"description": "Who decided.", **names},
+            "check": {"description": "The name of the check.", **needed},
+            "target": {"description": "A target or a host, * and ? stand for any.", **needed},
+            "subject": {"description": "The subject of the finding alone.", **line},
+            "reason": {"description": "Why it may stay.", **needed},
+            "owner": {"description": "Who decided.", **needed},
             "expires": {
                 "description": "Its last day.",
                 "type": "string",
-                "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+                "format": "date",
+                "pattern": f"^{DAY}$",
             },
         },
         ["check", "target", "reason", "owner", "expires"],
@@ -86,6 +89,7 @@ def config_schema() -> dict[str, Any]:
             "service": {
                 "description": "What is checked where no target is named.",
                 "type": "object",
+                "propertyNames": {"pattern": f"^{NAME}$"},
                 "additionalProperties": service,
             },
             "waiver": {"type": "array", "items": waiver},

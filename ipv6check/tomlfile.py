@@ -1,31 +1,19 @@
-"""A TOML file and the lines of its keys, which tomllib does not tell."""
+"""A TOML file that was read, and where in it everything stands."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from ipv6check.target import harmless, quoted
+from ipv6check.tomllines import Keys, TooMuchError, lines_of
 from ipv6check.wording import closest
 
 MAX_FILE = 1 << 20  # bytes
 
-# Where a value stands: names of tables and keys, and the number of a table in an array, from 0.
-Keys = tuple[str | int, ...]
-
-_KEY = r"""(?: [\w-]++ | "[^"]*+" | '[^']*+' )"""
-# Possessive, so that a long line of blanks takes no longer than its length.
-_HEADER_OR_KEY = re.compile(
-    rf"""
-    \s*+ (?P<header> \[{{0,2}}+ ) \s*+
-    (?P<keys> {_KEY} (?: \s*+ \. \s*+ {_KEY} )*+ ) \s*+ [\]=]
-    """,
-    re.VERBOSE,
-)
-_ONE_KEY = re.compile(_KEY, re.VERBOSE)
 _KINDS: Mapping[type, str] = MappingProxyType(
     {
         bool: "boolean",
@@ -56,13 +44,11 @@ class TomlFile:
 
         try:
             return tomllib.loads(self.text)
-        except RecursionError:
-            raise ConfigError(f"{self.name}:1: is nested too deeply") from None
         except ValueError as error:
             raise ConfigError(f"{self.name}:{_positioned(str(error), self.text)}") from None
 
     def line(self, *keys: str | int) -> int:
-        """The line of a key; of what it is in, where it has none of its own."""
+        """The line of a key or an element; of what it is in, where it has none of its own."""
         while keys and keys not in self.lines:
             keys = keys[:-1]
         return self.lines.get(keys, 1)
@@ -70,18 +56,6 @@ class TomlFile:
     def at(self, *keys: str | int) -> str:
         """``name:12`` of a key."""
         return f"{self.name}:{self.line(*keys)}"
-
-    def element_lines(self, keys: Keys, elements: Iterable[object]) -> Iterator[int]:
-        """The line of each string of a list, as far as it stands there in so many letters."""
-        here = self.line(*keys)
-        rows = self.text.split("\n")
-        for element in elements:
-            ways = (f'"{element}"', f"'{element}'")
-            # Never back, so that a long list takes no longer than its length.
-            found = (n for n in range(here, len(rows) + 1) if _holds(rows[n - 1], ways))
-            nearest = next(found, None)
-            here = here if nearest is None else nearest
-            yield here
 
 
 def read(path: Path, name: str) -> TomlFile:
@@ -92,7 +66,10 @@ def read(path: Path, name: str) -> TomlFile:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(f"{name}: cannot be read: {reason}") from None
-    return TomlFile(name, text, _key_lines(text))
+    try:
+        return TomlFile(name, text, lines_of(text))
+    except TooMuchError as error:
+        raise ConfigError(f"{name}:{error}") from None
 
 
 def kind(value: object) -> str:
@@ -123,10 +100,6 @@ def meant(name: str, names: Iterable[str]) -> str:
     return f'; did you mean "{near}"?' if near else f"; there are: {', '.join(names)}"
 
 
-def _holds(row: str, ways: Iterable[str]) -> bool:
-    return any(way in row for way in ways)
-
-
 def _decoded(octets: bytes) -> str:
     if len(octets) > MAX_FILE:
         raise ValueError(f"more than {MAX_FILE} bytes")
@@ -135,28 +108,6 @@ def _decoded(octets: bytes) -> str:
     except UnicodeDecodeError as error:
         line = octets.count(b"\n", 0, error.start) + 1
         raise ValueError(f"line {line} is not UTF-8") from None
-
-
-def _key_lines(text: str) -> Mapping[Keys, int]:
-    lines: dict[Keys, int] = {}
-    numbers: dict[str, int] = {}
-    table: Keys = ()
-    for number, line in enumerate(text.split("\n"), 1):
-        found = _HEADER_OR_KEY.match(line)
-        if found is None:
-            continue
-        keys: Keys = tuple(key.strip("\"'") for key in _ONE_KEY.findall(found["keys"]))
-        if found["header"] == "[[" and len(keys) == 1:
-            name = str(keys[0])
-            numbers[name] = numbers.get(name, -1) + 1
-            keys = table = (name, numbers[name])
-        elif found["header"]:
-            table = keys
-        else:
-            keys = table + keys
-        for length in range(1, len(keys) + 1):
-            lines.setdefault(keys[:length], number)
-    return lines
 
 
 def _positioned(message: str, text: str) -> str:
