@@ -4,8 +4,8 @@ Happy Eyeballs hides a broken IPv6 from browsers, at a price, and from nobody el
 that the target offers the race of RFC 8305 is run for real, and what each named client would feel
 is computed from what every address did by itself: ipv6check clients lists them.
 
-The race never decides by itself whether IPv6 works. Where IPv4 masks a broken IPv6, tcp fails, and
-this says what it costs whom; it fails itself only where tcp is left out.
+The race never decides by itself whether IPv6 works. Where IPv4 masks a broken IPv6, tcp fails, or
+tls, and this says what it costs whom; it fails itself only where those are left out.
 
 https://www.rfc-editor.org/rfc/rfc8305
 """
@@ -57,6 +57,14 @@ FINDINGS = (
         "tcp fails for it; a failure where tcp is left out.",
         "Repair IPv6, see tcp for what is wrong; or withdraw the AAAA records until then, which "
         "helps as soon as their TTL is over.",
+    ),
+    Explained(
+        "stuck",
+        "warn fail",
+        "An address accepts connections and TLS is never completed there. Happy Eyeballs is over "
+        "once TCP is up, so that clients do not go on to another address, except by its third "
+        "version. A warning, as tls fails for it; a failure where tls is left out.",
+        "Repair TLS there, see tls for what is wrong; or withdraw the record until then.",
     ),
     Explained(
         "stalled",
@@ -124,6 +132,9 @@ FINDINGS = (
     Explained("no-race", "skip", "AAAA cannot be resolved, or leads nowhere: see aaaa."),
     Explained("one-family", "skip", "The target has addresses of one family, or a single one."),
     Explained("nothing-open", "skip", "Nothing accepts a connection: see tcp."),
+    Explained(
+        "no-tls", "skip", "Connections are accepted, and TLS is completed by nobody: see tls."
+    ),
     Explained("ipv4-first", "skip", "By RFC 6724 IPv4 goes before this IPv6; that is no fault."),
     Explained("ipv6-wins", "pass", "Clients end up on IPv6, without waiting."),
 )
@@ -235,7 +246,19 @@ def fallback(
         return unknown(path.detail, id="no-ipv6-here")
     if not ports:
         return skip("no race: nothing accepts a connection, see tcp", id="nothing-open")
-    looks = (_masked, _unsteady, _late, _slow, _ipv4_dead, _stalled, _impatient, _alone, _fine)
+    looks = (
+        _masked,
+        _no_tls,
+        _stuck,
+        _unsteady,
+        _late,
+        _slow,
+        _ipv4_dead,
+        _stalled,
+        _impatient,
+        _alone,
+        _fine,
+    )
     judged = [(port, next(filter(None, (look(port) for look in looks)))) for port in ports]
     return _merged(judged)
 
@@ -305,13 +328,46 @@ def _masked(port: _Port) -> Finding | None:
     message = f"IPv4 masks a broken IPv6: {_hurt(port) or 'clients go on with IPv4 at once'}"
     hint = "mend IPv6 (see tcp), or withdraw the AAAA until it works"
     # One cause, one failure: that of tcp, unless nobody asked for it.
-    status = Status.WARN if _judges_tcp(port.settings) else Status.FAIL
+    status = Status.WARN if _judges("tcp", port.settings) else Status.FAIL
     return Finding(status, message, hint, "", cause, _evidence(port), "masked")
 
 
-def _judges_tcp(settings: Settings) -> bool:
-    wanted = "tcp" in settings.only if settings.only else settings.profile.runs("tcp")
-    return wanted and "tcp" not in settings.skip
+def _judges(other: str, settings: Settings) -> bool:
+    wanted = other in settings.only if settings.only else settings.profile.runs(other)
+    return wanted and other not in settings.skip
+
+
+def _no_tls(port: _Port) -> Finding | None:
+    """Whoever wins has nothing of it."""
+    tried = [seen.tls for seen in port.survey.seen.values() if seen.tls]
+    if not tried or "ok" in tried:
+        return None
+    message = "no race: nobody completes TLS, see tls"
+    return skip(message, evidence=_evidence(port), id="no-tls")
+
+
+def _stuck(port: _Port) -> Finding | None:
+    """TCP has chosen a family whose TLS is dead, and the race is over by then."""
+    dead = {
+        address: seen.tls
+        for address, seen in port.survey.seen.items()
+        if seen.tls in {"silent", "failed"}
+    }
+    failing = [each for each in port.clients if each.outcome == "failed" and each.address in dead]
+    if not failing:
+        return None
+    family = min((each.family or "" for each in failing), key=lambda name: name != "ipv6")
+    ends = {dead[each.address] for each in failing if each.family == family and each.address}
+    message = (
+        f"TCP connects over {'IPv6' if family == 'ipv6' else 'IPv4'}, "
+        f"TLS {'hangs' if 'silent' in ends else 'fails'}, and nobody goes back: "
+        f"{_names(failing)} of {len(port.clients)} clients are stuck, all but Happy Eyeballs v3"
+    )
+    hint = "mend TLS there (see tls), or withdraw the address until it works"
+    # One cause, one failure: that of tls, unless nobody asked for it.
+    mild = family == "ipv4" or _judges("tls", port.settings)
+    status = Status.WARN if mild else Status.FAIL
+    return Finding(status, message, hint, "", Cause.APPLICATION, _evidence(port), "stuck")
 
 
 def _unsteady(port: _Port) -> Finding | None:
@@ -498,11 +554,23 @@ def _evidence(port: _Port, *, clients: bool = True) -> dict[str, object]:
                 "family": _family(address),
                 "tcp": seen.tcp,
                 "tcp_ms": seen.tcp_ms,
+                **({"tls": seen.tls, "tls_ms": seen.tls_ms} if seen.tls else {}),
                 **_kernel(tried.get(address)),
             }
             for address, seen in survey.seen.items()
         ],
     }
+    if race is not None and race.services:
+        told["services"] = [
+            {
+                "priority": each.priority,
+                "target": each.target,
+                "alpn": each.alpn,
+                "port": each.port,
+                "hints": each.hints,
+            }
+            for each in race.services
+        ]
     if race is not None:
         told["constants"] = {
             "resolution_delay_ms": race.policy.resolution_delay_ms,
@@ -528,6 +596,7 @@ def _attempts(race: Outcome) -> list[dict[str, object]]:
             "source": each.source,
             "why": each.why,
             "started_ms": each.started_ms,
+            "tls_started_ms": each.tls_started_ms,
             "ended_ms": each.ended_ms,
             "outcome": each.outcome,
             "rtt_ms": each.rtt_ms,

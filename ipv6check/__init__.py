@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Echo,
         Failure,
         Finding,
+        Handshake,
         HostState,
         Interface,
         InterfaceAddress,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ipv6check.plugin import check
     from ipv6check.probes.addresses import Addresses, Unusable
     from ipv6check.probes.connections import Connections
+    from ipv6check.probes.handshakes import Handshakes
     from ipv6check.probes.here import Here
     from ipv6check.probes.host import Host
     from ipv6check.probes.listeners import Listeners
@@ -61,6 +63,7 @@ _HOMES = {
         "Echo",
         "Failure",
         "Finding",
+        "Handshake",
         "HostState",
         "Interface",
         "InterfaceAddress",
@@ -79,6 +82,7 @@ _HOMES = {
     "plugin": ("check",),
     "probes.addresses": ("Addresses", "Unusable"),
     "probes.connections": ("Connections",),
+    "probes.handshakes": ("Handshakes",),
     "probes.here": ("Here",),
     "probes.host": ("Host",),
     "probes.listeners": ("Listeners",),
@@ -106,6 +110,8 @@ __all__ = [
     "Explained",
     "Failure",
     "Finding",
+    "Handshake",
+    "Handshakes",
     "Here",
     "Host",
     "HostState",

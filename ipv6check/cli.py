@@ -219,7 +219,7 @@ def _app(wanted: str) -> Any:
         "clients_dir": Annotated[list[Path] | None, own],
         "nameserver": Annotated[list[str] | None, typer.Option(help="Ask this one. Repeatable.")],
         "happy_eyeballs": Annotated[
-            str | None, typer.Option(metavar="rfc8305|rfc6555", help="How the race is run.")
+            str | None, typer.Option(metavar="rfc8305|rfc6555|v3", help="How the race is run.")
         ],
         "connection_attempt_delay": Annotated[
             str | None, typer.Option(metavar="MS", help="Between attempts, 10 to 2000; RFC: 250.")

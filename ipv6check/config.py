@@ -55,8 +55,7 @@ OBSERVING = frozenset(
 # a, f and k.root-servers.net: three operators, and addresses that will not change.
 ROOT_SERVERS = ("2001:503:ba3e::2:30", "2001:500:2f::f", "2001:7fd::1")
 
-# Those of which every step is measured: v3 of the draft ends with TLS, and asks for HTTPS records.
-ALGORITHMS = ("rfc8305", "rfc6555")
+ALGORITHMS = ("rfc8305", "rfc6555", "v3")
 
 _DECIMAL = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?", re.IGNORECASE)
 _WHOLE = re.compile("[0-9]{1,9}")

@@ -9,7 +9,7 @@ from itertools import product
 
 from ipv6check.drawing import bars
 from ipv6check.eyeballs.clients import Client
-from ipv6check.eyeballs.happy import RUNNING, Entrant, Outcome, race
+from ipv6check.eyeballs.happy import RUNNING, Entrant, Outcome
 from ipv6check.eyeballs.pace import politely
 from ipv6check.eyeballs.policy import Policy
 from ipv6check.eyeballs.predict import predict_all
@@ -17,7 +17,8 @@ from ipv6check.model import Failure, Settings, printable
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses, addresses
 from ipv6check.probes.connections import Connections
-from ipv6check.probes.race import resolved, system_order
+from ipv6check.probes.handshakes import handshakes
+from ipv6check.probes.race import Course, resolved
 from ipv6check.probes.survey import survey
 from ipv6check.target import Target
 from ipv6check.wording import count, ms
@@ -67,10 +68,12 @@ async def _run(
         port = settings.ports_for(target.ports)[0]
         for line in _answers(found):
             say(line)
-        outcome = await _race(policy, found, port, net, say)
+        nothing = Connections((port,), named=True, attempts=())
+        course = Course(policy, found, nothing, target, settings, net)
+        outcome = await course.race(port, lambda entrant: say(_line(entrant)))
         say(_end(outcome))
         say("")
-        for line in drawn(await _clients(clients, found, port, net)):
+        for line in drawn(await _clients(clients, target, settings, found, port, net)):
             say(line)
         return NOBODY if outcome.winner is None else CONNECTED
     finally:
@@ -83,15 +86,9 @@ def _answers(found: Addresses) -> Iterator[str]:
         yield f"{rdtype:<4} {number} after {ms(heard.after_ms)}"
 
 
-async def _race(policy: Policy, found: Addresses, port: int, net: Net, say: Say) -> Outcome:
-    nothing = Connections((port,), named=True, attempts=())
-    order = system_order(found, nothing, net.vantage().source_ipv6)
-    rank = {address: place for place, address in enumerate(order)}
-    tell = lambda entrant: say(_line(entrant))  # noqa: E731 - a sentence
-    return await race(policy, resolved(found), rank, port, net.connect, tell)
-
-
 def _line(entrant: Entrant) -> str:
+    if entrant.outcome == RUNNING and entrant.tls_started_ms is not None:
+        return f"{entrant.tls_started_ms:8.1f} ms  = {entrant.address:<39} TLS begins"
     if entrant.outcome == RUNNING:
         return f"{entrant.started_ms:8.1f} ms  > {entrant.address:<39} {entrant.why}"
     mark = "+" if entrant.outcome == "connected" else "x"
@@ -106,11 +103,17 @@ def _end(outcome: Outcome) -> str:
 
 
 async def _clients(
-    clients: tuple[Client, ...], found: Addresses, port: int, net: Net
+    clients: tuple[Client, ...],
+    target: Target,
+    settings: Settings,
+    found: Addresses,
+    port: int,
+    net: Net,
 ) -> list[dict[str, object]]:
     """What each client would feel."""
     pairs = product((*found.ipv6, *found.ipv4), (port,))
     attempts = await politely([partial(net.connect, *pair) for pair in pairs])
     seen = Connections((port,), named=True, attempts=tuple(attempts))
-    surveyed = (await survey(found, seen, net))[port]
+    secured = await handshakes(seen, target, settings, net)
+    surveyed = (await survey(found, seen, secured, net))[port]
     return [prediction.told() for prediction in predict_all(clients, surveyed)]

@@ -110,6 +110,7 @@ class Kind(StrEnum):
     DNS_ERROR = "dns-error"
     BAD_ANSWER = "bad-answer"
     CNAME_LOOP = "cname-loop"
+    TLS_ERROR = "tls-error"
     RESOLVER_UNREACHABLE = "resolver-unreachable"
     DEADLINE = "deadline"
     INTERRUPTED = "interrupted"
@@ -213,6 +214,49 @@ class Attempt:
     def outcome(self) -> str:
         """``connected``, or the Failure's kind."""
         return "connected" if self.failure is None else self.failure.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """One TLS handshake (RFC 8446), on a TCP connection of its own that is pinned to one address.
+
+    ``tcp`` is that connection; where it failed, nothing else is known. ``elapsed_ms`` is TLS alone.
+    ``failure``: timeout where the ClientHello is met with silence, reset, or tls-error (an alert,
+    the connection's end, something that is no TLS). ``version`` and ``alpn`` are what was agreed
+    on, empty where nothing was. The certificate is not looked at.
+    """
+
+    tcp: Attempt
+    elapsed_ms: float = 0.0
+    failure: Failure | None = None
+    version: str = ""
+    alpn: str = ""
+
+    @property
+    def address(self) -> str:
+        """The address that it was made with."""
+        return self.tcp.address
+
+    @property
+    def port(self) -> int:
+        """The port that it was made with."""
+        return self.tcp.port
+
+    @property
+    def connected(self) -> bool:
+        """Whether both TCP and TLS were completed."""
+        return self.tcp.connected and self.failure is None
+
+    @property
+    def silent(self) -> bool:
+        """Whether it accepted the connection, and then nothing came of TLS."""
+        return self.failure is not None and self.failure.kind is Kind.TIMEOUT
+
+    @property
+    def outcome(self) -> str:
+        """``connected``, or the kind of the Failure that ended it: TCP's, or TLS's."""
+        failure = self.tcp.failure or self.failure
+        return "connected" if failure is None else failure.kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,12 @@ SCHEMES: Mapping[str, tuple[int, ...]] = MappingProxyType(
     }
 )
 
+# Those of them that begin with TLS, and the registry's ports of what does (8443 is custom alone).
+TLS_SCHEMES = frozenset(
+    {"ftps", "https", "imaps", "ldaps", "mqtts", "pop3s", "sips", "smtps", "submissions"}
+)
+TLS_PORTS = frozenset({443, 465, 563, 636, 853, 990, 992, 993, 995, 5061, 5671, 6697, 8443, 8883})
+
 _LABEL = r"(?!xn--){first}(?:[a-z0-9_-]{{0,61}}[a-z0-9_])?"
 # Most targets of a long list. The last label starts with a letter, hence is no IPv4 address.
 _PLAIN = re.compile(
@@ -92,6 +98,10 @@ class Target:
     def key(self) -> tuple[str, tuple[int, ...], str, str, str]:
         """What makes two targets the same one, however they were written."""
         return self.host, self.ports, self.scheme, self.path, self.service
+
+    def begins_with_tls(self, port: int) -> bool:
+        """Whether a client's first word there is a ClientHello: by the scheme, else the number."""
+        return self.scheme in TLS_SCHEMES if self.scheme else port in TLS_PORTS
 
 
 def parse(text: str) -> Target:

@@ -18,7 +18,7 @@ Where the way from the network to the fact matters too, `examine` runs the whole
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -33,6 +33,7 @@ from ipv6check.model import (
     Echo,
     Failure,
     Finding,
+    Handshake,
     HostState,
     Kind,
     Listener,
@@ -48,13 +49,15 @@ from ipv6check.progress import Progress
 from ipv6check.runner import Assignment, Run
 from ipv6check.target import Target, parse
 
-__all__ = ["SETTINGS", "FakeNet", "answer", "attempt", "echo", "examine", "run_check"]
+__all__ = ["SETTINGS", "FakeNet", "answer", "attempt", "echo", "examine", "handshake", "run_check"]
 
 # What the command line starts with, and nobody is asked but the target.
 SETTINGS = Options(no_controls=True).settings
 
-# What is asked of a network: (name, rdtype), (address, port), or an address to ping.
-Question = tuple[str, str] | tuple[str, int] | str
+Observed = Answer | Attempt | Handshake | Echo | Failure
+# What is asked of a network: (name, rdtype), (address, port), ("tls", address, port), or an
+# address to ping.
+Question = tuple[str, str] | tuple[str, int] | tuple[str, str, int] | str
 
 
 def answer(
@@ -91,6 +94,21 @@ def attempt(
     return Attempt(address, port, elapsed_ms, None, failure)
 
 
+def handshake(
+    address: str,
+    port: int = 443,
+    failure: Failure | Kind | None = None,
+    elapsed_ms: float = 10.0,
+    *,
+    tcp: Attempt | None = None,
+) -> Handshake:
+    """A TLS handshake that was completed, or that failed after TCP; ``tcp`` is its connection."""
+    if isinstance(failure, Kind):
+        failure = _failure(failure, elapsed_ms)
+    agreed = ("TLSv1.3", "h2") if failure is None else ("", "")
+    return Handshake(tcp or attempt(address, port), elapsed_ms, failure, *agreed)
+
+
 def echo(
     address: str,
     rtt_ms: float | None = 10.0,
@@ -121,7 +139,7 @@ class FakeNet(Net):
 
     def __init__(
         self,
-        *observed: Answer | Attempt | Echo,
+        *observed: Answer | Attempt | Handshake | Echo,
         failures: Mapping[Question, Failure | Kind] | None = None,
         resolver_answers: bool = True,
         pref64: Sequence[str] = (),
@@ -138,7 +156,8 @@ class FakeNet(Net):
         """Plan what the network says.
 
         Args:
-            observed: answers, attempts and echoes; each knows what it answers.
+            observed: answers, attempts, handshakes and echoes; each knows what it answers. Without
+                a handshake, an address that accepts a connection completes TLS, too.
             failures: ``(name, rdtype)``, ``(address, port)`` or an address to ping, and how that
                 fails. A Failure of a ping says that this host may not ping; an address that does
                 not answer is an ``echo`` with a failure.
@@ -157,9 +176,10 @@ class FakeNet(Net):
         self.calls: list[tuple[str | int, ...]] = []
         self.unplanned: list[tuple[str | int, ...]] = []
         self.closed = False
-        self._plan: dict[Question, Answer | Attempt | Echo | Failure] = {
-            _question(seen): seen for seen in observed
+        self._plan: dict[Question, Observed] = {
+            (seen.address, seen.port): seen.tcp for seen in observed if isinstance(seen, Handshake)
         }
+        self._plan |= {_question(seen): seen for seen in observed}
         for question, failure in (failures or {}).items():
             self._plan[question] = _failure(failure) if isinstance(failure, Kind) else failure
         self._resolver_answers = resolver_answers
@@ -187,6 +207,28 @@ class FakeNet(Net):
             return Attempt(address, port, said.elapsed_ms, None, said)
         assert isinstance(said, Attempt)
         return said
+
+    async def tls(
+        self,
+        address: str,
+        port: int,
+        server_name: str = "",  # noqa: ARG002 - it is the address that answers
+        alpn: Sequence[str] = (),  # noqa: ARG002
+        connected: Callable[[Attempt], None] = lambda _: None,
+    ) -> Handshake:
+        """The planned handshake; without one, TLS is completed where TCP is."""
+        said = await self._ask("tls", (address, port))
+        if isinstance(said, Failure):
+            return Handshake(Attempt(address, port, said.elapsed_ms, None, said))
+        assert isinstance(said, Attempt)
+        if not said.connected:
+            return Handshake(said)
+        connected(said)
+        made = self._plan.get(("tls", address, port))
+        if not isinstance(made, Handshake):
+            made = handshake(address, port, elapsed_ms=said.elapsed_ms)
+        await asyncio.sleep(made.elapsed_ms / 1000 if self._real_time else 0)
+        return replace(made, tcp=said)
 
     async def ping(self, address: str) -> Echo | Failure:
         """The planned echo or failure of ``address``."""
@@ -246,7 +288,7 @@ class FakeNet(Net):
         """Note it."""
         self.closed = True
 
-    async def _ask(self, method: str, question: Question) -> Answer | Attempt | Echo | Failure:
+    async def _ask(self, method: str, question: Question) -> Observed:
         words = (question,) if isinstance(question, str) else question
         call = (method, *words)
         self.calls.append(call)
@@ -335,15 +377,17 @@ def _load(check: Path | str) -> Check:
     return plugin.load([path.parent], only=[path.stem]).checks[0]
 
 
-def _question(seen: Answer | Attempt | Echo) -> Question:
+def _question(seen: Answer | Attempt | Handshake | Echo) -> Question:
     if isinstance(seen, Answer):
         return seen.name, seen.rdtype
+    if isinstance(seen, Handshake):
+        return "tls", seen.address, seen.port
     if isinstance(seen, Attempt):
         return seen.address, seen.port
     return seen.address
 
 
-def _elapsed_ms(said: Answer | Attempt | Echo | Failure) -> float:
+def _elapsed_ms(said: Observed) -> float:
     if isinstance(said, Echo):
         return said.rtt_ms or 0.0
     return said.elapsed_ms

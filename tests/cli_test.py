@@ -344,7 +344,7 @@ def test_race() -> None:
     assert ended.stderr.endswith("is not a number of milliseconds from 10 to 2000\n")
     ended = run("race", "localhost", "--happy-eyeballs", "v9")
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == 'ipv6check: --happy-eyeballs: "v9" is not one of rfc8305, rfc6555\n'
+    assert ended.stderr == 'ipv6check: --happy-eyeballs: "v9" is not one of rfc8305, rfc6555, v3\n'
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-"])
@@ -853,10 +853,10 @@ def packets(lab: Lab, *arguments: str) -> dict[str, int]:
 
 
 def test_every_probe_once(lab: Lab) -> None:
-    """Each address is tried once and raced once on each port; each name is asked for once."""
+    """Each address is tried once and raced once on each port, and once for TLS; names once."""
     sent = packets(lab, "healthy.test")
     # AAAA and A of the name, NAT64's question, PTR of the IPv6 address.
-    assert sent == {"syn6": 4, "syn4": 2, "echo6": 3, "echo4": 3, "dns": 4}
+    assert sent == {"syn6": 5, "syn4": 3, "echo6": 3, "echo4": 3, "dns": 4}
 
 
 @pytest.mark.parametrize("address", ["fe80::1", "fd00::1", "2001:db8::1", "ff02::1", "::", "::1"])

@@ -71,6 +71,10 @@ OUTCOMES = {
     "drop-443": ("timeout", "timeout"),
     "half-loss": ("connected", "connected"),
     "stall": ("connected", "connected"),
+    "reset-data": ("connected", "connected"),
+    "tls-alert": ("connected", "connected"),
+    "tls-none": ("connected", "connected"),
+    "pmtu-hole": ("connected", "connected"),
 }
 NO_PING = ("silent", "no-ping", "ping-prohibited")
 SLOW = [behaviour.name for behaviour in plan.BEHAVIOURS.values() if behaviour.rtt_ms]
@@ -212,6 +216,26 @@ def test_tls(lab: Lab) -> None:
     server = f"[{plan.address6('open', 77)}]:443"
     run = lab.run("dual", ["openssl", "s_client", "-connect", server], input="", timeout=5)
     assert "CN = lab.test" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [
+        ("open", "CN = lab.test"),
+        ("tls-alert", "unrecognized name"),
+        ("tls-none", "wrong version number"),
+        ("reset-data", "write:errno=104"),
+        ("pmtu-hole", ""),
+        ("stall", ""),
+    ],
+)
+def test_tls_faults(lab: Lab, behaviour: str, said: str) -> None:
+    """OpenSSL's own client meets what the plan says, over both families; two wait for ever."""
+    for address in (f"[{plan.address6(behaviour, 1)}]:443", f"{plan.address4(behaviour, 1)}:443"):
+        command = ["timeout", "1", "openssl", "s_client", "-connect", address]
+        run = lab.run("dual", command, input="", timeout=5)
+        assert said in run.stdout + run.stderr
+        assert (run.returncode == 124) == (not said)
 
 
 @pytest.mark.parametrize(

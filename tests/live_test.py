@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from ipv6check.eyeballs.clients import load
-from ipv6check.eyeballs.policy import RFC8305
+from ipv6check.eyeballs.policy import HAPPY_V3, RFC8305
 from ipv6check.live import BLIND, CONNECTED, NOBODY, run
 from ipv6check.model import Attempt, Kind
 from ipv6check.target import parse
-from ipv6check.testing import SETTINGS, FakeNet, answer, attempt
+from ipv6check.testing import SETTINGS, FakeNet, answer, attempt, handshake
 
 NAME, V6, V4 = "www.example.com", "2001:470::1", "192.0.33.8"
 
@@ -60,3 +60,24 @@ def test_no_resolver(kind: Kind) -> None:
     net = FakeNet(failures={(NAME, "AAAA"): kind, (NAME, "A"): kind}, resolver_answers=False)
     code, lines = shown(net=net)
     assert (code, len(lines)) == (BLIND, 1)
+
+
+def test_tls_decides_with_v3() -> None:
+    """It is told when TLS begins, and IPv4 wins where that of IPv6 fails."""
+    silent = handshake(V6, failure=Kind.TLS_ERROR)
+    net = FakeNet(
+        *(answer(NAME, "AAAA", V6), answer(NAME, "A", V4), answer(NAME, "HTTPS")),
+        *(silent, handshake(V4)),
+    )
+    lines: list[str] = []
+    assert run(SETTINGS, parse(NAME), HAPPY_V3, load(), net, lines.append) == CONNECTED
+    told = [line.split(maxsplit=2)[2] for line in lines[2 : lines.index("") - 1]]
+    assert [" ".join(each.split()) for each in told] == [
+        f"> {V6} first",
+        f"= {V6} TLS begins",
+        f"x {V6} tls-error",
+        f"> {V4} failure",
+        f"= {V4} TLS begins",
+        f"+ {V4} connected",
+    ]
+    assert lines[lines.index("") + 1].endswith("fails after 30 ms")

@@ -376,3 +376,22 @@ def test_harmless_text_is_cut_and_escaped() -> None:
     """What cannot be printed is spelled out, what is long is cut."""
     assert harmless("a\x1bb\n\u2028") == r"a\x1bb\n\u2028"
     assert harmless("aaaa", 3) == "aaa..."
+
+
+@pytest.mark.parametrize(
+    ("text", "port", "begins"),
+    [
+        ("example.com", 443, True),
+        ("example.com", 80, False),
+        ("example.com:8443", 8443, True),
+        ("example.com:25", 25, False),
+        ("https://example.com:9443", 9443, True),
+        ("http://example.com:443", 443, False),
+        ("ssh://example.com:443", 443, False),
+        ("smtps://mx.example.com", 465, True),
+        ("submission://mx.example.com", 587, False),
+    ],
+)
+def test_who_begins_with_tls(text: str, port: int, begins: bool) -> None:  # noqa: FBT001
+    """A scheme says it, whatever the port; without one the port does."""
+    assert parse(text).begins_with_tls(port) is begins

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from ipv6check import (
+    Attempt,
     Connections,
     Failure,
+    Handshake,
     HostState,
     Kind,
     Listener,
@@ -20,7 +22,16 @@ from ipv6check import (
 from ipv6check.model import Status, Vantage, Verdict, ok
 from ipv6check.plugin import PluginError
 from ipv6check.target import TargetError, parse
-from ipv6check.testing import SETTINGS, FakeNet, answer, attempt, echo, examine, run_check
+from ipv6check.testing import (
+    SETTINGS,
+    FakeNet,
+    answer,
+    attempt,
+    echo,
+    examine,
+    handshake,
+    run_check,
+)
 
 V6, V4 = "2001:470::1", "192.0.33.8"
 PTR = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.7.4.0.1.0.0.2.ip6.arpa"
@@ -278,3 +289,26 @@ def test_what_a_host_says_of_itself_is_planned() -> None:
     failure = Failure(Kind.PERMISSION, "why")
     assert ask(FakeNet(listeners=failure), "listeners") == failure
     assert ask(FakeNet(host=failure), "host") == failure
+
+
+def test_tls_is_completed_unless_planned_otherwise() -> None:
+    """Who accepts completes TLS; a handshake is planned with its connection, which may fail."""
+    silent = handshake(V4, failure=Kind.TIMEOUT, elapsed_ms=3000.0)
+    net = FakeNet(attempt(V6, elapsed_ms=7.0), silent, failures={(V6, 8443): Kind.REFUSED})
+    made = ask(net, "tls", V6, 443)
+    assert made == handshake(V6, elapsed_ms=7.0, tcp=attempt(V6, elapsed_ms=7.0))
+    assert ask(net, "tls", V4, 443, "www.example", ("h2",)) == silent
+    assert ask(net, "connect", V4, 443) == silent.tcp
+    refused = ask(net, "tls", V6, 8443)
+    assert isinstance(refused, Handshake)
+    assert (refused.outcome, refused.failure) == (Kind.REFUSED, None)
+    assert [call[0] for call in net.calls] == ["tls", "tls", "connect", "tls"]
+
+
+def test_tls_tells_when_it_begins() -> None:
+    """Once TCP is up, and never where it is not."""
+    heard: list[Attempt] = []
+    net = FakeNet(attempt(V6), attempt(V4, failure=Kind.REFUSED))
+    for address in (V6, V4):
+        asyncio.run(net.tls(address, 443, connected=heard.append))
+    assert heard == [attempt(V6)]

@@ -13,13 +13,16 @@ from itertools import takewhile
 from math import inf
 
 from ipv6check.eyeballs.order import arrange, split, without_firsts
-from ipv6check.eyeballs.policy import Policy
+from ipv6check.eyeballs.policy import HTTPS, Policy
 from ipv6check.model import Address, Endless
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What the resolver said to one question; ``after_ms`` is ``inf`` where it said nothing."""
+    """What the resolver said to one question; ``after_ms`` is ``inf`` where it said nothing.
+
+    The addresses of HTTPS are its hints, of either family (RFC 9460 section 7.3).
+    """
 
     addresses: tuple[Address, ...] = ()
     after_ms: Endless = 0.0
@@ -91,6 +94,10 @@ class _Running:
     deadline_ms: float
 
 
+def _type_of(address: str) -> str:
+    return "AAAA" if ":" in address else "A"
+
+
 class Race:
     """One client on its way to one connection.
 
@@ -106,6 +113,7 @@ class Race:
         self._unasked = list(self._delays_ms)
         self._asked_ms: dict[str, float] = {}
         self._found: dict[str, Sequence[str]] = {}
+        self._hints: Sequence[str] = ()
         self._known_ms = self._joined_ms = inf
         self._told_ms = 0.0
         self._round: list[str] = []
@@ -130,11 +138,15 @@ class Race:
         if self.done or self._asked_ms.pop(rdtype, None) is None:
             return ()
         self._told_ms = now_ms
-        if addresses:
+        if rdtype == HTTPS:
+            self._hints = [each for each in addresses if _type_of(each) not in self._found]
+        else:
+            # Also none at all: those of a name's own records replace the hints.
             self._found[rdtype] = addresses
+        if addresses:
             self._known_ms = min(self._known_ms, now_ms)
-        if addresses and not self._resolving:
-            self._joined_ms = now_ms
+        if (addresses or self._hints) and not self._resolving:
+            self._joined_ms = now_ms if addresses else self._joined_ms
             self._fill(self._addresses())
         return (*self._ask(now_ms), *self._advance(now_ms))
 
@@ -146,6 +158,13 @@ class Race:
         running.lane.started_ms = now_ms
         at_ms = self._next_ms()
         return (WaitUntil(at_ms),) if at_ms < inf else ()
+
+    def connected(self, attempt: int, now_ms: float) -> Actions:
+        """TCP is up, and TLS has begun: the next one gives it a whole delay of its own.
+
+        draft-ietf-happy-happyeyeballs-v3, "Determining successful connection establishment".
+        """
+        return self.started(attempt, now_ms)
 
     def succeeded(self, attempt: int, now_ms: float) -> Actions:  # noqa: ARG002 - as every input
         """The handshake is complete. That of an attempt which was cancelled is no news."""
@@ -231,7 +250,8 @@ class Race:
 
     def _enough_ms(self) -> float:
         """When the addresses that are known by now are enough to begin."""
-        missing = (*self._asked_ms, *self._unasked)
+        hinted = {_type_of(each) for each in self._hints}
+        missing = {*self._asked_ms, *self._unasked} - hinted
         if self._known_ms == inf or not missing:
             enough_ms = max(self._known_ms, self._told_ms)
         else:
@@ -244,7 +264,10 @@ class Race:
         return self._began_ms == inf
 
     def _addresses(self) -> list[str]:
-        return [each for rdtype in self._delays_ms for each in self._found.get(rdtype, ())]
+        """What may be tried: a hint stands in until its family is answered for."""
+        hints = [each for each in self._hints if _type_of(each) not in self._found]
+        known = [each for rdtype in self._delays_ms for each in self._found.get(rdtype, ())]
+        return [*known, *hints]
 
     # --- order (RFC 8305 section 4) ----------------------------------------------------------
 
@@ -260,6 +283,8 @@ class Race:
     def _fill(self, addresses: list[str]) -> None:
         """Give each lane, in order, those of the addresses that were not tried yet."""
         self._round = arrange(self._policy, addresses, self._rank)
+        for lane in self._lanes.values():
+            lane.queue = []
         for name, queue in split(self._policy, self._round).items():
             lane = self._lanes.setdefault(name, _Lane())
             lane.queue = [address for address in queue if address not in self._tried]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 
 from ipv6check.eyeballs.core import (
@@ -19,9 +20,12 @@ from ipv6check.eyeballs.core import (
     WaitUntil,
 )
 from ipv6check.eyeballs.policy import RFC8305, Policy
-from ipv6check.model import Address, Attempt, Port
+from ipv6check.eyeballs.services import Service
+from ipv6check.model import Address, Attempt, Handshake, Port
 
 Connector = Callable[[str, int], Awaitable[Attempt]]
+# Tells, besides, when TCP is up and TLS begins.
+Securer = Callable[[str, int, Callable[[Attempt], None]], Awaitable[Handshake]]
 RUNNING = "running"
 
 
@@ -31,8 +35,9 @@ class Entrant:
 
     ``why`` it began: first, timer (a delay was over), failure (of another) or answer (its address
     came late). Times are milliseconds since the first DNS query; ``started_ms`` is when the SYN
-    left. ``outcome`` is running, an Attempt's, or cancelled. ``rtt_ms`` and ``retransmissions``
-    are the kernel's (TCP_INFO), where the handshake was completed.
+    left. ``outcome`` is running, an Attempt's or a Handshake's, or cancelled. ``tls_started_ms`` is
+    when TCP was up, where TLS decides; it ended with the attempt. ``rtt_ms`` and
+    ``retransmissions`` are the kernel's (TCP_INFO), where the TCP handshake was completed.
     """
 
     address: Address
@@ -43,6 +48,7 @@ class Entrant:
     source: str | None = None
     rtt_ms: float | None = None
     retransmissions: int = 0
+    tls_started_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class Outcome:
     """The attempts in the order of their start; ``winner`` is None where all failed.
 
     ``policy``: the constants. ``order``: the addresses by RFC 6724, before families alternate.
+    ``services``: what the name's HTTPS records say, where they were asked for.
     """
 
     port: Port
@@ -58,6 +65,7 @@ class Outcome:
     entrants: tuple[Entrant, ...]
     policy: Policy = RFC8305
     order: tuple[Address, ...] = ()
+    services: tuple[Service, ...] = ()
 
 
 async def race(
@@ -67,15 +75,17 @@ async def race(
     port: int,
     connect: Connector,
     tell: Callable[[Entrant], None] = lambda _: None,
+    secure: Securer | None = None,
 ) -> Outcome:
     """Connect as this policy does, to what the DNS has said.
 
     The answers come when they came from the resolver, but nobody waits for them again: while no
     attempt is under way, the race's clock is put forward. ``rank`` is each address's place in the
-    order of RFC 6724. ``tell`` hears of each attempt when it has started, and when it has ended.
-    Whatever ``connect`` raises comes out, and no attempt is left behind.
+    order of RFC 6724. With ``secure`` an attempt wins once TLS is established, not TCP alone.
+    ``tell`` hears of each attempt when it has started, when its TLS has, and when it has ended.
+    Whatever ``connect`` or ``secure`` raises comes out, and no attempt is left behind.
     """
-    contest = _Contest(policy, dns, rank, port, connect, tell)
+    contest = _Contest(policy, dns, rank, port, connect, tell, secure)
     try:
         await contest.run()
     finally:
@@ -92,6 +102,7 @@ class _Contest:
         port: int,
         connect: Connector,
         tell: Callable[[Entrant], None],
+        secure: Securer | None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._origin_ms = self._loop.time() * 1000
@@ -101,11 +112,12 @@ class _Contest:
         self._dns = dns
         self._port = port
         self._connect = connect
+        self._secure = secure
         self._tell = tell
         self._answers: list[tuple[float, str]] = []
         self._wake_ms: float | None = None
-        self._running: dict[asyncio.Task[Attempt], int] = {}
-        self._closing: list[asyncio.Task[Attempt]] = []
+        self._running: dict[asyncio.Task[Attempt | Handshake], int] = {}
+        self._closing: list[asyncio.Task[Attempt | Handshake]] = []
         self._entrants: dict[int, Entrant] = {}
         self._winner: str | None = None
         self._ended_ms = 0.0
@@ -180,17 +192,19 @@ class _Contest:
             self._obey(tell(number, now_ms), now_ms)
         return bool(ended)
 
-    def _end(self, result: Attempt, number: int) -> float:
+    def _end(self, result: Attempt | Handshake, number: int) -> float:
         """Note how an attempt ended, and when by the kernel's clock, to the microsecond."""
         begun = self._entrants[number]
-        ended_ms = min(begun.started_ms + result.elapsed_ms, self._now_ms())
+        tcp = result.tcp if isinstance(result, Handshake) else result
+        tls_ms = result.elapsed_ms if isinstance(result, Handshake) else 0.0
+        ended_ms = min(begun.started_ms + tcp.elapsed_ms + tls_ms, self._now_ms())
         ended = replace(
             begun,
             ended_ms=ended_ms,
             outcome=result.outcome,
-            source=result.source,
-            rtt_ms=result.rtt_ms,
-            retransmissions=result.retransmissions,
+            source=tcp.source,
+            rtt_ms=tcp.rtt_ms,
+            retransmissions=tcp.retransmissions,
         )
         self._note(number, ended)
         return round(ended_ms, 3)
@@ -233,12 +247,21 @@ class _Contest:
                     self._winner = self._entrants[winner].address
                     self._ended_ms = self._entrants[winner].ended_ms
 
-    async def _attempt(self, number: int, address: str, why: str) -> Attempt:
+    async def _attempt(self, number: int, address: str, why: str) -> Attempt | Handshake:
         # The SYN leaves in the same step of the loop, so that nothing comes between it and this.
         now_ms = self._now_ms()
         self._note(number, Entrant(address, why, now_ms, now_ms, RUNNING))
         self._obey(self._core.started(number, now_ms), now_ms)
-        return await self._connect(address, self._port)
+        if self._secure is None:
+            return await self._connect(address, self._port)
+        return await self._secure(address, self._port, partial(self._connected, number))
+
+    def _connected(self, number: int, attempt: Attempt) -> None:
+        """TCP is up, and TLS begins."""
+        now_ms, begun = self._now_ms(), self._entrants[number]
+        up_ms = min(begun.started_ms + attempt.elapsed_ms, now_ms)
+        self._note(number, replace(begun, tls_started_ms=up_ms))
+        self._obey(self._core.connected(number, now_ms), now_ms)
 
     def _cancel(self, number: int, outcome: str) -> None:
         attempt = next((each for each, n in self._running.items() if n == number), None)

@@ -18,6 +18,8 @@ RESOLUTION_DELAY_MS = 50.0
 CONNECTION_ATTEMPT_DELAY_MS = 250.0
 CONNECTION_ATTEMPT_DELAY_MIN_MS = 10.0
 CONNECTION_ATTEMPT_DELAY_MAX_MS = 2000.0
+# The type of a service's record (RFC 9460), whose hints are addresses before A and AAAA are known.
+HTTPS = "HTTPS"
 # glibc 2.36, one name server that answers A or AAAA and never the other: measured.
 GLIBC_DNS_TIMEOUT_MS = 15_000.0
 
@@ -72,7 +74,7 @@ class Policy:
         retry: what a client does once all have failed: nothing, the ``same`` again, or again with
             the ``leftovers``: without the first address of each family.
         success: which handshake ends the race.
-        tls_timeout_ms: after the TCP handshake, where TCP's ends the race.
+        tls_timeout_ms: when it gives up on TLS, after the TCP handshake.
     """
 
     queries: Literal["parallel", "sequential"] = "parallel"
@@ -121,7 +123,7 @@ class Policy:
     @property
     def delays_ms(self) -> tuple[tuple[str, float], ...]:
         """The types that are asked for, in order, and how long each is waited for."""
-        https = () if self.https_delay_ms is None else (("HTTPS", self.https_delay_ms),)
+        https = () if self.https_delay_ms is None else ((HTTPS, self.https_delay_ms),)
         return (*https, ("AAAA", self.resolution_delay_ms), ("A", self.a_delay_ms))
 
     def extremes(self) -> Iterator[Policy]:
@@ -186,7 +188,7 @@ RFC6555 = Policy(
     fallback_delay_ms=CONNECTION_ATTEMPT_DELAY_MS,
     v4_mapped="skip",
 )
-# draft-ietf-happy-happyeyeballs-v3: the TLS handshake wins, HTTPS records are waited for.
+# draft-ietf-happy-happyeyeballs-v3-04: the TLS handshake wins, HTTPS records are waited for.
 HAPPY_V3 = replace(RFC8305, https_delay_ms=RESOLUTION_DELAY_MS, success="tls")
 ALGORITHMS = {"rfc8305": RFC8305, "rfc6555": RFC6555, "v3": HAPPY_V3}
 

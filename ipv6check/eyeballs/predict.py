@@ -151,12 +151,22 @@ class _World:
         seen = self.survey.seen.get(address, self.unseen)
         if seen.tcp == "silent":
             return "failed", _or(policy.syn_timeout_ms, self.survey.syn_timeout_ms)
-        after_ms = max(0.0, seen.tcp_ms + self.moved_ms.get(family(address), 0.0))
-        if seen.tcp == "failed" or policy.success == "tcp" or seen.tls is None:
-            return seen.tcp, after_ms
+        begins_ms = self.tls_begins_ms(policy, address)
+        if begins_ms == inf:
+            return seen.tcp, self._answer_ms(seen, address)
         if seen.tls == "silent":
-            return "failed", inf
-        return ("connected" if seen.tls == "ok" else "failed"), after_ms + seen.tls_ms
+            return "failed", begins_ms + policy.tls_timeout_ms
+        return ("connected" if seen.tls == "ok" else "failed"), begins_ms + seen.tls_ms
+
+    def tls_begins_ms(self, policy: Policy, address: str) -> float:
+        """When TCP is up, where TLS decides the race; ``inf`` where it has no part in it."""
+        seen = self.survey.seen.get(address, self.unseen)
+        if policy.success == "tcp" or seen.tcp != "connected" or seen.tls is None:
+            return inf
+        return self._answer_ms(seen, address)
+
+    def _answer_ms(self, seen: Seen, address: str) -> float:
+        return max(0.0, seen.tcp_ms + self.moved_ms.get(family(address), 0.0))
 
 
 def _or(value: float | None, default: float) -> float:
@@ -220,7 +230,9 @@ def _at_once(policy: Policy, survey: Survey) -> _End | None:
     first = next((each for each in survey.order if policy.prefer != "ipv4" or ":" not in each), "")
     seen = survey.seen.get(first)
     usual = policy.queries == "parallel" and policy.https_delay_ms is None
-    if not usual or seen is None or seen.tcp != "connected" or seen.tls is not None:
+    if not usual or seen is None or seen.tcp != "connected":
+        return None
+    if seen.tls is not None and (seen.tls != "ok" or policy.success == "tls"):
         return None
     if not aaaa.addresses or not a.addresses or ":" not in survey.order[0]:
         return None
@@ -293,6 +305,8 @@ class _Run:
             outcome, after_ms = self._world.handshake(self._policy, action.address)
             connects = outcome == "connected"
             handshake = self._race.succeeded if connects else self._race.failed
+            tcp_ms = self._world.tls_begins_ms(self._policy, action.address)
+            self._plan(tcp_ms, now_ms, partial(self._race.connected, action.attempt))
             self._plan(after_ms, now_ms, partial(handshake, action.attempt), connects=connects)
 
     def _plan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ipv6check.model import (
@@ -9,6 +10,7 @@ from ipv6check.model import (
     Attempt,
     Echo,
     Failure,
+    Handshake,
     HostState,
     Listener,
     NameServer,
@@ -34,6 +36,22 @@ class Net(Protocol):
 
     async def connect(self, address: str, port: int) -> Attempt:
         """Make one TCP handshake with this address, and close it."""
+        ...
+
+    async def tls(
+        self,
+        address: str,
+        port: int,
+        server_name: str = "",
+        alpn: Sequence[str] = (),
+        connected: Callable[[Attempt], None] = lambda _: None,
+    ) -> Handshake:
+        """Make one TCP and one TLS handshake with this address, and close it.
+
+        ``server_name`` is asked for (RFC 6066 section 3), empty for an address that has none;
+        ``alpn`` are protocols to choose from (RFC 7301). ``connected`` hears when TCP is up and
+        TLS begins. The certificate is not verified.
+        """
         ...
 
     async def ping(self, address: str) -> Echo | Failure:

@@ -15,6 +15,7 @@ from ipv6check.model import (
     Attempt,
     Echo,
     Failure,
+    Handshake,
     HostState,
     Kind,
     Listener,
@@ -22,7 +23,7 @@ from ipv6check.model import (
     RuleTexts,
     Vantage,
 )
-from ipv6check.net import host, icmp, listening, nat64, rules, tcp
+from ipv6check.net import host, icmp, listening, nat64, rules, tcp, tls
 from ipv6check.net.errors import local_failure
 from ipv6check.net.limits import Gate
 from ipv6check.net.resolver import Resolver, Server, system_servers, upstream_servers
@@ -87,6 +88,21 @@ class LocalNet:
         if ":" in address:
             attempt = self._hear(attempt)
         return attempt
+
+    async def tls(
+        self,
+        address: str,
+        port: int,
+        server_name: str = "",
+        alpn: Sequence[str] = (),
+        connected: Callable[[Attempt], None] = lambda _: None,
+    ) -> Handshake:
+        """Make one TCP and one TLS handshake with this address, and close it."""
+        async with self._per_address.place(address), self._sockets:
+            made = await tls.handshake(
+                address, port, server_name, tuple(alpn), self._timeout_s, connected
+            )
+        return replace(made, tcp=self._hear(made.tcp)) if ":" in address else made
 
     async def ping(self, address: str) -> Echo | Failure:
         """Send ICMP echo requests; a Failure where this host permits none."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import socket
 import struct
@@ -10,6 +9,7 @@ import time
 
 from ipv6check.model import Attempt, Failure, Kind
 from ipv6check.net import errors
+from ipv6check.net.wait import ready
 
 # struct tcp_info (linux/tcp.h): tcpi_rtt in microseconds, tcpi_total_retrans.
 _TCP_INFO_SIZE = 104
@@ -27,52 +27,56 @@ async def connect(address: str, port: int, timeout_s: float) -> Attempt:
     The time is the kernel's own round-trip time, where it gives one: the event loop may be busy.
     Raises OSError only where this host has run out of sockets or memory.
     """
+    attempt, sock = await establish(address, port, timeout_s)
+    if sock is not None:
+        sock.close()
+    return attempt
+
+
+async def establish(
+    address: str, port: int, timeout_s: float
+) -> tuple[Attempt, socket.socket | None]:
+    """The same, with the socket of a connection that was made: its caller closes it."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     except OSError as error:
         if error.errno in _EXHAUSTED:
             raise
-        return Attempt(address, port, 0.0, None, errors.local_failure(error.errno or 0))
-    with sock:
-        errors.want_errors(sock)
-        started = time.perf_counter()
-        code = sock.connect_ex((address, port))
-        if code not in _SENT:
-            return Attempt(address, port, 0.0, None, errors.local_failure(code))
-        # Asked now: of a socket whose attempt has failed the kernel forgets it.
-        source = None if code == errno.ECONNREFUSED else _source(sock)
-        answered = True
-        if code == errno.EINPROGRESS:
-            answered = await _writable(sock, timeout_s)
-            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        elapsed_ms = (time.perf_counter() - started) * 1000
-        if code:
-            failure = errors.connect_failure(sock, code, elapsed_ms)
-            return Attempt(address, port, elapsed_ms, source, failure)
-        if not answered:
-            failure = Failure(Kind.TIMEOUT, f"no answer in {timeout_s:g} s", elapsed_ms)
-            return Attempt(address, port, elapsed_ms, source, failure)
-        rtt_ms, lost = _kernel_says(sock)
-        took_ms = _handshake_ms(elapsed_ms, rtt_ms, lost)
-        return Attempt(address, port, took_ms, source, None, rtt_ms, lost)
-
-
-async def _writable(sock: socket.socket, timeout_s: float) -> bool:
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[bool] = loop.create_future()
-
-    def settle(value: bool) -> None:  # noqa: FBT001 - a callback's argument
-        if not done.done():
-            done.set_result(value)
-
-    loop.add_writer(sock.fileno(), settle, True)  # noqa: FBT003
-    timer = loop.call_later(timeout_s, settle, False)  # noqa: FBT003
+        return Attempt(address, port, 0.0, None, errors.local_failure(error.errno or 0)), None
     try:
-        return await done
-    finally:
-        timer.cancel()
-        loop.remove_writer(sock.fileno())
+        attempt = await _attempt(sock, address, port, timeout_s)
+    except BaseException:
+        sock.close()
+        raise
+    if attempt.connected:
+        return attempt, sock
+    sock.close()
+    return attempt, None
+
+
+async def _attempt(sock: socket.socket, address: str, port: int, timeout_s: float) -> Attempt:
+    errors.want_errors(sock)
+    started = time.perf_counter()
+    code = sock.connect_ex((address, port))
+    if code not in _SENT:
+        return Attempt(address, port, 0.0, None, errors.local_failure(code))
+    # Asked now: of a socket whose attempt has failed the kernel forgets it.
+    source = None if code == errno.ECONNREFUSED else _source(sock)
+    answered = True
+    if code == errno.EINPROGRESS:
+        answered = await ready(sock, "write", timeout_s)
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    elapsed_ms = (time.perf_counter() - started) * 1000
+    if code:
+        failure = errors.connect_failure(sock, code, elapsed_ms)
+        return Attempt(address, port, elapsed_ms, source, failure)
+    if not answered:
+        failure = Failure(Kind.TIMEOUT, f"no answer in {timeout_s:g} s", elapsed_ms)
+        return Attempt(address, port, elapsed_ms, source, failure)
+    rtt_ms, lost = _kernel_says(sock)
+    took_ms = _handshake_ms(elapsed_ms, rtt_ms, lost)
+    return Attempt(address, port, took_ms, source, None, rtt_ms, lost)
 
 
 def _source(sock: socket.socket) -> str | None:

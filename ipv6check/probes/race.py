@@ -2,37 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 
 from ipv6check.eyeballs.core import Resolved
-from ipv6check.eyeballs.happy import Outcome
+from ipv6check.eyeballs.happy import Entrant, Outcome
 from ipv6check.eyeballs.happy import race as run_race
 from ipv6check.eyeballs.order import RFC6724_TABLE, Table, destination_order
 from ipv6check.eyeballs.pace import politely
-from ipv6check.eyeballs.policy import ALGORITHMS, Policy, tuned
-from ipv6check.model import Answer, Failure, Settings
+from ipv6check.eyeballs.policy import ALGORITHMS, HTTPS, Policy, tuned
+from ipv6check.eyeballs.services import Service, hints, services
+from ipv6check.model import Answer, Attempt, Failure, Handshake, Kind, Settings
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
 from ipv6check.probes.connections import Connections
+from ipv6check.probes.handshakes import alpn
+from ipv6check.registry import special_purpose, usable_ipv4
+from ipv6check.target import Target
 
+HTTPS_PORT = 443
 # Stands for the source of IPv4 packets, of which RFC 6724 asks no more than that there is one.
 _ANY_IPV4 = "192.0.2.1"
 
 
 async def race(
-    addresses: Addresses, connections: Connections, settings: Settings, net: Net
+    addresses: Addresses, connections: Connections, target: Target, settings: Settings, net: Net
 ) -> Mapping[int, Outcome]:
     """Race on each port that anything accepts on; nowhere if there is but one address to try."""
     if not addresses.ipv6 or len(addresses.ipv6 + addresses.ipv4) < 2:
         return {}
     offered = {attempt.port for attempt in connections.attempts if attempt.connected}
     ports = [port for port in connections.ports if port in offered]
-    order = system_order(addresses, connections, net.vantage().source_ipv6)
-    rank = {address: place for place, address in enumerate(order)}
-    dns, policy = resolved(addresses), policy_of(settings)
-    races = [partial(run_race, policy, dns, rank, port, net.connect) for port in ports]
+    course = Course(policy_of(settings), addresses, connections, target, settings, net)
+    races = [partial(course.race, port) for port in ports]
     return dict(zip(ports, await politely(races), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Where a race is run: what is known of a target, and how to get there."""
+
+    policy: Policy
+    addresses: Addresses
+    connections: Connections
+    target: Target
+    settings: Settings
+    net: Net
+
+    async def race(self, port: int, tell: Callable[[Entrant], None] = lambda _: None) -> Outcome:
+        """Race on one port."""
+        dns = dict(resolved(self.addresses))
+        found: tuple[Service, ...] = ()
+        if self.policy.https_delay_ms is not None and (name := self._service_name(port)):
+            found, dns[HTTPS] = _heard(await self.net.resolve(name, HTTPS), port, self.settings)
+        hinted = dns.get(HTTPS, Resolved()).addresses
+        source = self.net.vantage().source_ipv6
+        order = system_order(self.addresses, self.connections, source, more=hinted)
+        rank = {address: place for place, address in enumerate(order)}
+        secure = self._secure if self._tls_decides(port) else None
+        outcome = await run_race(self.policy, dns, rank, port, self.net.connect, tell, secure)
+        return replace(outcome, services=found)
+
+    def _tls_decides(self, port: int) -> bool:
+        return self.policy.success == "tls" and self.target.begins_with_tls(port)
+
+    def _service_name(self, port: int) -> str:
+        """Which name has the HTTPS records of this port (RFC 9460 section 9.1); empty for none."""
+        if self.addresses.origin != "dns" or not alpn(self.target, port):
+            return ""
+        host = self.target.host
+        return host if port == HTTPS_PORT else f"_{port}._https.{host}"
+
+    async def _secure(
+        self, address: str, port: int, connected: Callable[[Attempt], None]
+    ) -> Handshake:
+        name = "" if self.target.literal else self.target.host
+        return await self.net.tls(address, port, name, alpn(self.target, port), connected)
+
+
+def _heard(
+    answer: Answer | Failure, port: int, settings: Settings
+) -> tuple[tuple[Service, ...], Resolved]:
+    """The services that an answer names, and their hints as the race hears of them."""
+    if isinstance(answer, Failure):
+        return (), Resolved((), inf if answer.kind is Kind.TIMEOUT else answer.elapsed_ms)
+    found = services(answer.records)
+    usable = [each for each in hints(found, port) if _is_usable(each, settings)]
+    return found, Resolved(tuple(usable), answer.elapsed_ms)
+
+
+def _is_usable(address: str, settings: Settings) -> bool:
+    if ":" not in address:
+        return usable_ipv4(address, internal=settings.internal)
+    special = special_purpose(address)
+    return special is None or (special.internal and settings.internal)
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -61,13 +126,16 @@ def system_order(
     connections: Connections,
     source_ipv6: str | None,
     table: Table = RFC6724_TABLE,
+    more: Sequence[str] = (),
 ) -> list[str]:
     """All published addresses by RFC 6724; what it does not tell apart, as the resolver has it.
 
-    The kernel's choice of a source is known where it was seen; ``source_ipv6`` stands for it else.
+    ``more`` are those that only a hint names. The kernel's choice of a source is known where it was
+    seen; ``source_ipv6`` stands for it else.
     """
     # glibc has those of A first where RFC 6724 does not tell.
     published = [*_records(addresses.a, addresses.ipv4), *_records(addresses.aaaa, addresses.ipv6)]
+    published += [each for each in more if each not in published]
     sources = {each: source_ipv6 if ":" in each else _ANY_IPV4 for each in published}
     sources |= {each.address: each.source for each in connections.attempts if each.source}
     return destination_order(published, sources, table)

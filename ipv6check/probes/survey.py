@@ -14,11 +14,12 @@ from pathlib import Path
 from ipv6check.eyeballs.core import Resolved
 from ipv6check.eyeballs.order import GLIBC_TABLE, is_mapped
 from ipv6check.eyeballs.pace import politely
-from ipv6check.eyeballs.predict import Seen, Survey, syn_timeout_ms
-from ipv6check.model import Answer, Attempt, Failure, Kind
+from ipv6check.eyeballs.predict import Seen, Survey, Tls, syn_timeout_ms
+from ipv6check.model import Answer, Attempt, Failure, Handshake, Kind
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
 from ipv6check.probes.connections import Connections
+from ipv6check.probes.handshakes import Handshakes
 from ipv6check.probes.race import system_order
 
 # How many SYNs this host repeats before it gives up (tcp(7)).
@@ -26,7 +27,9 @@ _SYN_RETRIES = Path("/proc/sys/net/ipv4/tcp_syn_retries")
 _SILENT = frozenset({Kind.TIMEOUT, Kind.RESOLVER_UNREACHABLE})
 
 
-async def survey(addresses: Addresses, connections: Connections, net: Net) -> Mapping[int, Survey]:
+async def survey(
+    addresses: Addresses, connections: Connections, handshakes: Handshakes, net: Net
+) -> Mapping[int, Survey]:
     """By port: what a client finds there."""
     dns = {
         "AAAA": _resolved(addresses.aaaa, addresses.ipv6),
@@ -41,7 +44,7 @@ async def survey(addresses: Addresses, connections: Connections, net: Net) -> Ma
     more = await politely([partial(net.connect, *each) for each in missing])
     attempts = (*connections.attempts, *more)
     return {
-        port: Survey(dns, order, _seen(attempts, port, order), patience_ms)
+        port: Survey(dns, order, _seen(attempts, handshakes, port, order), patience_ms)
         for port in connections.ports
     }
 
@@ -59,18 +62,28 @@ def _resolved(answer: Answer | Failure | None, usable: tuple[str, ...]) -> Resol
     return Resolved((), inf if answer.kind in _SILENT else answer.elapsed_ms)
 
 
-def _seen(attempts: Iterable[Attempt], port: int, order: Iterable[str]) -> dict[str, Seen]:
-    seen = {each.address: _verdict(each) for each in attempts if each.port == port}
+def _seen(
+    attempts: Iterable[Attempt], handshakes: Handshakes, port: int, order: Iterable[str]
+) -> dict[str, Seen]:
+    tls = {each.address: each for each in handshakes.on(port)}
+    seen = {
+        each.address: _verdict(each, tls.get(each.address))
+        for each in attempts
+        if each.port == port
+    }
     # Packets for ::ffff:192.0.2.1 go to 192.0.2.1.
     mapped = {each: seen.get(each.rpartition(":")[2]) for each in order if is_mapped(each)}
     return seen | {address: verdict for address, verdict in mapped.items() if verdict}
 
 
-def _verdict(attempt: Attempt) -> Seen:
-    if attempt.failure is None:
+def _verdict(attempt: Attempt, tls: Handshake | None) -> Seen:
+    """TCP by the survey's own attempt, TLS by the connection that was made for it."""
+    if not attempt.connected:
+        return Seen("silent" if attempt.outcome == Kind.TIMEOUT else "failed", attempt.elapsed_ms)
+    if tls is None or not tls.tcp.connected:
         return Seen("connected", attempt.elapsed_ms)
-    silent = attempt.failure.kind is Kind.TIMEOUT
-    return Seen("silent" if silent else "failed", attempt.elapsed_ms)
+    ended: Tls = "ok" if tls.connected else "silent" if tls.silent else "failed"
+    return Seen("connected", attempt.elapsed_ms, ended, tls.elapsed_ms)
 
 
 @cache

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import inf
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -24,7 +26,9 @@ from ipv6check import (
 )
 from ipv6check.eyeballs.clients import load
 from ipv6check.eyeballs.core import Resolved
-from ipv6check.eyeballs.predict import Seen, predict_all
+from ipv6check.eyeballs.policy import HAPPY_V3
+from ipv6check.eyeballs.predict import Seen, Tls, predict_all
+from ipv6check.eyeballs.services import Service
 from ipv6check.testing import SETTINGS, attempt, echo
 from tests.checks.facts import (
     HERE,
@@ -62,13 +66,21 @@ def ipv4_wins(port: int = 443) -> Outcome:
     return Outcome(port, V4, 270.0, (entrant(V6, 0, "cancelled"), entrant(V4, 250.0)))
 
 
-def surveyed(seen: Connections, found: Addresses, aaaa_ms: float, a_ms: float) -> dict[int, Survey]:
-    """What the survey makes of these attempts, IPv6 first."""
+def surveyed(
+    seen: Connections,
+    found: Addresses,
+    aaaa_ms: float,
+    a_ms: float,
+    tls: Mapping[str, Tls] = MappingProxyType({}),
+) -> dict[int, Survey]:
+    """What the survey makes of these attempts, IPv6 first; on 443 TLS does as it is said to."""
     ipv6 = (*found.ipv6, *(each.address for each in found.unusable))
     dns = {"AAAA": Resolved(ipv6, aaaa_ms), "A": Resolved(found.ipv4, a_ms)}
     surveys = {}
     for port in seen.ports:
         told = {each.address: verdict(each) for each in seen.attempts if each.port == port}
+        if port == 443:
+            told |= {each: replace(told[each], tls=end, tls_ms=20.0) for each, end in tls.items()}
         surveys[port] = Survey(dns, (*ipv6, *found.ipv4), told)
     return surveys
 
@@ -90,6 +102,7 @@ def fallback(
     settings: Settings = SETTINGS,
     aaaa_ms: float = 1.0,
     a_ms: float = 1.0,
+    tls: Mapping[str, Tls] = MappingProxyType({}),
 ) -> list[Finding]:
     """What fallback finds where this was tried and raced."""
     seen = connections(*attempts)
@@ -97,7 +110,7 @@ def fallback(
     ipv6 = tuple(each for each in tried if ":" in each)
     ipv4 = tuple(each for each in tried if ":" not in each)
     known = found or addresses(ipv6=ipv6, ipv4=ipv4)
-    surveys = surveyed(seen, known, aaaa_ms, a_ms)
+    surveys = surveyed(seen, known, aaaa_ms, a_ms, tls)
     races = race if isinstance(race, list) else [race] if race else []
     findings = judged(
         "fallback",
@@ -166,6 +179,7 @@ def test_the_whole_trace_is_evidence() -> None:
             "source": "2001:470::9",
             "why": "first",
             "started_ms": 1.0,
+            "tls_started_ms": None,
             "ended_ms": 11.5,
             "outcome": "connected",
             "rtt_ms": 10.1,
@@ -441,3 +455,94 @@ def test_a_race_that_nobody_wins_though_something_accepts() -> None:
     """What answers one time and not the next cannot be judged by one race."""
     race = Outcome(443, None, 3250.0, (entrant(V6, 0, "timeout"), entrant(V4, 250.0, "timeout")))
     assert kept(fallback(attempt(V6), attempt(V4), race=race)) == [("unknown", "network")]
+
+
+# --- TLS -------------------------------------------------------------------------------------
+
+PAIR = (attempt(V6), attempt(V4))
+
+
+@pytest.mark.parametrize(("ended", "word"), [("silent", "hangs"), ("failed", "fails")])
+def test_nobody_goes_back_from_tls(ended: Tls, word: str) -> None:
+    """Where TCP has chosen IPv6 and TLS is dead there, clients are stuck, and they are named."""
+    (found,) = fallback(*PAIR, race=ipv6_wins(), tls={V6: ended, V4: "ok"})
+    assert (found.status, found.cause) == ("warn", "application")
+    assert found.message.startswith(
+        f"TCP connects over IPv6, TLS {word}, and nobody goes back: wget, requests and "
+    )
+    assert found.message.endswith("clients are stuck, all but Happy Eyeballs v3")
+    assert client(found, "wget")["outcome"] == "failed"
+    assert client(found, "java http")["family"] == "ipv4"
+    told = {each["address"]: (each["tls"], each["tls_ms"]) for each in found.evidence["survey"]}
+    assert told == {V6: (ended, 20.0), V4: ("ok", 20.0)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "status"),
+    [
+        (SETTINGS, "warn"),
+        (replace(SETTINGS, only=frozenset({"fallback"})), "fail"),
+        (replace(SETTINGS, skip=frozenset({"tls"})), "fail"),
+    ],
+)
+def test_a_dead_tls_fails_once(settings: Settings, status: str) -> None:
+    """That is for tls to say, and for fallback where tls is left out."""
+    tls: dict[str, Tls] = {V6: "silent", V4: "ok"}
+    found = fallback(*PAIR, race=ipv6_wins(), tls=tls, settings=settings)
+    assert [each.status for each in found] == [status]
+
+
+def test_a_dead_tls_over_ipv4() -> None:
+    """Clients that know IPv4 first are stuck; that is no fault of IPv6."""
+    settings = replace(SETTINGS, only=frozenset({"fallback"}))
+    tls: dict[str, Tls] = {V6: "ok", V4: "silent"}
+    (found,) = fallback(*PAIR, race=ipv6_wins(), tls=tls, settings=settings)
+    assert (found.status, found.cause) == ("warn", "application")
+    assert found.message.startswith("TCP connects over IPv4, TLS hangs, and nobody goes back: java")
+
+
+def test_a_second_address_without_tls_hurts_nobody() -> None:
+    """Clients end on the first one, and tls names the other."""
+    attempts = (attempt(V6), attempt(V6B), attempt(V4))
+    tls: dict[str, Tls] = {V6: "ok", V6B: "silent", V4: "ok"}
+    found = fallback(*attempts, race=ipv6_wins(), tls=tls)
+    assert kept(found) == [("pass", None)]
+
+
+def test_no_tls_at_all() -> None:
+    """Who wins a race for nothing is not told: tls says that the service is down."""
+    for race in (ipv6_wins(), Outcome(443, None, 3000.0, ())):
+        found = fallback(*PAIR, race=race, tls={V6: "silent", V4: "failed"})
+        assert kept(found) == [("skip", None)]
+        assert found[0].message.endswith("see tls")
+
+
+def test_a_port_without_tls_is_another_matter() -> None:
+    """On 80 all is well, and both are told."""
+    attempts = (*PAIR, attempt(V6, 80), attempt(V4, 80))
+    races = [ipv6_wins(), ipv6_wins(80)]
+    found = fallback(*attempts, race=races, tls={V6: "silent", V4: "ok"})
+    assert [(each.status, each.subject) for each in found] == [
+        ("warn", "port 443"),
+        ("pass", "port 80"),
+    ]
+
+
+def test_the_trace_of_v3() -> None:
+    """When TLS began, and what the HTTPS records said, is in the evidence."""
+    stuck = replace(entrant(V6, 0, "cancelled"), tls_started_ms=11.0)
+    won = replace(entrant(V4, 250.0), tls_started_ms=262.0)
+    service = Service(1, ".", ("h2", "http/1.1"), None, (V6,))
+    race = Outcome(443, V4, 270.0, (stuck, won), HAPPY_V3, services=(service,))
+    (found,) = fallback(*PAIR, race=race, tls={V6: "silent", V4: "ok"})
+    assert found.status == "warn"
+    assert [each["tls_started_ms"] for each in found.evidence["attempts"]] == [11.0, 262.0]
+    assert found.evidence["services"] == [
+        {
+            "priority": 1,
+            "target": ".",
+            "alpn": ("h2", "http/1.1"),
+            "port": None,
+            "hints": (V6,),
+        }
+    ]

@@ -15,6 +15,7 @@ from ipv6check.net.local import LocalNet
 from ipv6check.net.resolver import Server
 from ipv6check.probes.addresses import addresses
 from ipv6check.probes.connections import connections
+from ipv6check.probes.handshakes import handshakes
 from ipv6check.probes.survey import survey
 from ipv6check.target import parse
 from ipv6check.testing import SETTINGS
@@ -30,7 +31,8 @@ async def main(name: str, servers: list[Server]) -> None:
         found = await addresses(target, SETTINGS, net)
         assert not isinstance(found, Failure), found
         attempts = await connections(found, target, SETTINGS, net)
-        surveyed = (await survey(found, attempts, net))[PORT]
+        secured = await handshakes(attempts, target, SETTINGS, net)
+        surveyed = (await survey(found, attempts, secured, net))[PORT]
     finally:
         net.close()
     said = {

@@ -114,11 +114,13 @@ def play(
     *,
     aaaa_ms: float = 0.0,
     a_ms: float = 0.0,
+    hints: tuple[str, ...] = (),
+    https_ms: float = 0.0,
 ) -> Play:
-    """A race between so many hosts of each family."""
+    """A race between so many hosts of each family; a hint that is none of them is silent."""
     hosts = dict(zip(SIX, six, strict=False)) | dict(zip(FOUR, four, strict=False))
     answers = {"AAAA": (SIX[: len(six)], aaaa_ms), "A": (FOUR[: len(four)], a_ms)}
-    return Play(policy, hosts, answers)
+    return Play(policy, hosts, answers | {"HTTPS": (hints, https_ms)})
 
 
 OK: Host = (True, 10.0)
@@ -127,6 +129,7 @@ SLOW: Host = (True, 5000.0)
 HOSTS = st.lists(
     st.one_of(st.none(), st.tuples(st.booleans(), st.integers(0, 3000).map(float))), max_size=5
 )
+HINTS = st.lists(st.sampled_from(SIX[:3] + FOUR[:3]), max_size=4, unique=True).map(tuple)
 TIMES = st.one_of(st.integers(0, 700).map(float), st.just(inf))
 DELAYS = st.one_of(st.integers(10, 2000).map(float), st.just(inf))
 POLICIES = st.one_of(
@@ -163,12 +166,19 @@ POLICIES = st.one_of(
 
 
 @settings(deadline=None, max_examples=400)
-@given(POLICIES, HOSTS, HOSTS, TIMES, TIMES)
+@given(POLICIES, HOSTS, HOSTS, TIMES, TIMES, HINTS, TIMES)
 def test_rules_of_every_client(
-    policy: Policy, six: list[Host], four: list[Host], aaaa_ms: float, a_ms: float
+    policy: Policy,
+    six: list[Host],
+    four: list[Host],
+    aaaa_ms: float,
+    a_ms: float,
+    hints: tuple[str, ...],
+    https_ms: float,
 ) -> None:
     """Whatever the client and the world, the core keeps its promises."""
-    played = play(policy, six, four, aaaa_ms=aaaa_ms, a_ms=a_ms)
+    world = {"aaaa_ms": aaaa_ms, "a_ms": a_ms, "https_ms": https_ms}
+    played = play(policy, six, four, hints=hints, **world)
     over = played.done is not None
     assert all(one <= other for one, other in pairwise(played.started.values()))
     if over:
@@ -177,14 +187,14 @@ def test_rules_of_every_client(
         assert played.race.answered("AAAA", SIX, played.now_ms + 1.0) == ()
     else:
         waits_for = [n for n in played.attempts if n not in played.closed]
-        assert waits_for or inf in {aaaa_ms, a_ms}, "it waits for something"
+        assert waits_for or inf in {aaaa_ms, a_ms, https_ms}, "it waits for something"
     connected = [(at, n) for n, (at, why) in played.closed.items() if why == "connected"]
     if connected:
         first_ms, winner = min(connected)
         assert played.done == Done(winner, "connected")
         assert first_ms == played.now_ms
         assert all(at <= first_ms for at in played.started.values()), "none after success"
-    assert play(policy, six, four, aaaa_ms=aaaa_ms, a_ms=a_ms).story() == played.story()
+    assert play(policy, six, four, hints=hints, **world).story() == played.story()
 
 
 @settings(deadline=None, max_examples=300)
@@ -194,12 +204,18 @@ def test_rules_of_every_client(
     HOSTS,
     TIMES,
     TIMES,
+    HINTS,
 )
 def test_spacing(
-    policy: Policy, six: list[Host], four: list[Host], aaaa_ms: float, a_ms: float
+    policy: Policy,
+    six: list[Host],
+    four: list[Host],
+    aaaa_ms: float,
+    a_ms: float,
+    hints: tuple[str, ...],
 ) -> None:
     """Attempts are a delay apart, or the latest has failed; no address is tried twice."""
-    played = play(policy, six, four, aaaa_ms=aaaa_ms, a_ms=a_ms)
+    played = play(policy, six, four, aaaa_ms=aaaa_ms, a_ms=a_ms, hints=hints)
     tried = [attempt.address for attempt in played.attempts.values()]
     assert len(tried) == len(set(tried))
     for one, other in pairwise(played.attempts.values()):
@@ -302,6 +318,72 @@ def test_the_next_starts_at_once_when_the_latest_fails() -> None:
     assert play(RFC8305, [NO], [OK]).story()[1] == (FOUR[0], "failure", 10.0)
     played = play(RFC8305, [(False, 300.0), OK], [None])
     assert played.story()[2] == (SIX[1], "timer", 500.0)
+
+
+# --- draft-ietf-happy-happyeyeballs-v3 ---------------------------------------------------------
+
+
+def test_https_is_asked_for_first() -> None:
+    """HTTPS, AAAA and A, back to back."""
+    assert play(HAPPY_V3, [OK], [OK]).asked == [("HTTPS", 0.0), ("AAAA", 0.0), ("A", 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("aaaa_ms", "a_ms", "https_ms", "expected"),
+    [
+        (10.0, 10.0, 30.0, (SIX[0], 30.0)),
+        (10.0, 10.0, inf, (SIX[0], 60.0)),
+        (10.0, inf, 10.0, (SIX[0], 10.0)),
+        (inf, 10.0, 10.0, (FOUR[0], 60.0)),
+    ],
+)
+def test_what_v3_waits_for(
+    aaaa_ms: float, a_ms: float, https_ms: float, expected: tuple[str, float]
+) -> None:
+    """For service information and the preferred family, or for the resolution delay; not for A."""
+    played = play(HAPPY_V3, [OK], [OK], aaaa_ms=aaaa_ms, a_ms=a_ms, https_ms=https_ms)
+    assert [(address, at_ms) for address, _, at_ms in played.story()] == [expected]
+
+
+def test_a_hint_stands_in_for_an_address() -> None:
+    """Until A and AAAA are there, the race begins with what the HTTPS record says."""
+    hints = (SIX[0], FOUR[0])
+    played = play(HAPPY_V3, [OK], [OK], hints=hints, https_ms=30.0, aaaa_ms=500.0, a_ms=500.0)
+    assert played.story() == [(SIX[0], "first", 30.0)]
+    late = play(HAPPY_V3, [OK], [OK], hints=hints[1:], https_ms=30.0, aaaa_ms=500.0, a_ms=500.0)
+    assert late.story() == [(FOUR[0], "first", 80.0)]
+
+
+@pytest.mark.parametrize("six", [[None, OK], []])
+def test_records_replace_hints(six: list[Host]) -> None:
+    """A hint that the name's own answer does not have is tried no more (RFC 9460 section 7.3)."""
+    hints = (SIX[5], SIX[6], SIX[7])
+    played = play(HAPPY_V3, six, [OK], hints=hints, aaaa_ms=100.0, a_ms=400.0)
+    tried = [address for address, _, _ in played.story()]
+    assert tried[0] == SIX[5]
+    assert not {SIX[6], SIX[7]} & set(tried)
+    assert played.done is not None
+    assert played.done.why == "connected"
+
+
+def test_an_answer_before_the_hint() -> None:
+    """A family that is answered for needs no hint; what comes late changes nothing for it."""
+    played = play(HAPPY_V3, [None], [None], hints=(SIX[5], FOUR[5]), https_ms=20.0, a_ms=40.0)
+    assert [address for address, _, _ in played.story()] == [SIX[0], FOUR[0]]
+
+
+def test_tls_has_a_delay_of_its_own() -> None:
+    """TCP's end puts off the next attempt; that of an earlier attempt does not."""
+    race = Race(HAPPY_V3, RANK)
+    race.start(0.0)
+    for rdtype, addresses in (("HTTPS", ()), ("AAAA", SIX[:2]), ("A", FOUR[:1])):
+        race.answered(rdtype, addresses, 0.0)
+    assert race.connected(0, 200.0) == (WaitUntil(450.0),)
+    assert race.tick(250.0) == (WaitUntil(450.0),)
+    assert race.tick(450.0) == (Connect(1, FOUR[0], "timer"), WaitUntil(700.0))
+    assert race.connected(0, 460.0) == ()
+    assert race.succeeded(0, 480.0) == (Cancel(1, "lost"), Done(0, "connected"))
+    assert race.connected(1, 490.0) == ()
 
 
 # --- what other clients do otherwise -----------------------------------------------------------

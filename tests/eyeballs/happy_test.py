@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipv6check.eyeballs.core import Resolved
-from ipv6check.eyeballs.happy import Outcome, race
-from ipv6check.eyeballs.policy import CONNECTION_ATTEMPT_DELAY_MS, RFC8305, Policy
-from ipv6check.model import Attempt, Failure, Kind
+from ipv6check.eyeballs.happy import Entrant, Outcome, race
+from ipv6check.eyeballs.policy import CONNECTION_ATTEMPT_DELAY_MS, HAPPY_V3, RFC8305, Policy
+from ipv6check.model import Attempt, Failure, Handshake, Kind
 
 Value = TypeVar("Value")
 
@@ -329,3 +329,81 @@ def test_it_is_told_live() -> None:
         *(("a", "running"), ("b", "running")),
         *(("b", "connected"), ("a", "cancelled")),
     ]
+
+
+# --- v3: TLS decides -------------------------------------------------------------------------
+
+
+@dataclass
+class SecureNetwork(Network):
+    """The same hosts, whose TLS takes as long again or, of those in ``mute``, is silent."""
+
+    mute: frozenset[str] = frozenset()
+
+    async def tls(self, address: str, port: int, connected: Callable[[Attempt], None]) -> Handshake:
+        """One attempt, and TLS behind it."""
+        tcp = await self.connect(address, port)
+        if not tcp.connected:
+            return Handshake(tcp)
+        connected(tcp)
+        self.open.add(address)
+        try:
+            await asyncio.sleep(1000.0 if address in self.mute else tcp.elapsed_ms / 1000)
+        finally:
+            self.open.remove(address)
+        return Handshake(tcp, tcp.elapsed_ms)
+
+
+def secured(network: SecureNetwork) -> tuple[Outcome, list[Entrant]]:
+    """A race of v3 in virtual time, and what was told of it; no attempt is left behind."""
+    told: list[Entrant] = []
+    order = list(network.hosts)
+    dns = {"A": Resolved(tuple(order))}
+    rank = {each: n for n, each in enumerate(order)}
+    contest = race(HAPPY_V3, dns, rank, 443, network.connect, told.append, network.tls)
+    outcome = run(contest)
+    assert not network.open
+    return outcome, told
+
+
+def traced(outcome: Outcome) -> list[tuple[str, int, int | None, int, str]]:
+    """Start, begin of TLS and end of each, in whole milliseconds."""
+    return [
+        (
+            each.address,
+            round(each.started_ms),
+            None if each.tls_started_ms is None else round(each.tls_started_ms),
+            round(each.ended_ms),
+            each.outcome,
+        )
+        for each in outcome.entrants
+    ]
+
+
+def test_tls_wins() -> None:
+    """TCP alone ends nothing, and the trace says when TLS began."""
+    outcome, told = secured(SecureNetwork({"a": (True, 40.0), "b": (True, 1.0)}))
+    assert (outcome.winner, round(outcome.elapsed_ms)) == ("a", 80)
+    assert traced(outcome) == [("a", 0, 40, 80, "connected")]
+    assert [(each.outcome, each.tls_started_ms) for each in told] == [
+        ("running", None),
+        ("running", pytest.approx(40.0)),
+        ("connected", pytest.approx(40.0)),
+    ]
+
+
+def test_a_tls_that_hangs_costs_a_delay() -> None:
+    """It counts from the end of TCP; the other one wins, and the first is closed."""
+    hosts: dict[str, tuple[bool | None, float]] = {"a": (True, 40.0), "b": (True, 10.0)}
+    outcome, _ = secured(SecureNetwork(hosts, mute=frozenset("a")))
+    assert outcome.winner == "b"
+    assert traced(outcome) == [
+        ("a", 0, 40, 310, "cancelled"),
+        ("b", 290, 300, 310, "connected"),
+    ]
+
+
+def test_where_tcp_fails_there_is_no_tls() -> None:
+    """A refusal starts the next one at once, as ever."""
+    outcome, _ = secured(SecureNetwork({"a": (False, 5.0), "b": (True, 10.0)}))
+    assert traced(outcome) == [("a", 0, None, 5, "refused"), ("b", 5, 15, 25, "connected")]

@@ -218,9 +218,29 @@ def test_v3_lets_tls_decide() -> None:
     v3 = replace(CLIENTS["wget"], policy=HAPPY_V3)
     fine = replace(HERE, tls="ok", tls_ms=2.0)
     found = predict(v3, survey([replace(HERE, tls="silent")], [fine]))
-    assert (found.outcome, found.family, found.connect_ms) == ("connected", "ipv4", 253.5)
+    # The delay counts from TCP's end, 0.5 ms later: TLS gets a whole one.
+    assert (found.outcome, found.family, found.connect_ms) == ("connected", "ipv4", 254.0)
     found = predict(v3, survey([replace(HERE, tls="failed", tls_ms=2.0)], [fine]))
     assert (found.family, found.connect_ms) == ("ipv4", 6.0)
+
+
+def test_v3_gives_tls_a_delay_of_its_own() -> None:
+    """TCP up after 200 ms, TLS 200 ms later: the second address would only begin at 450 ms."""
+    v3 = replace(CLIENTS["wget"], policy=HAPPY_V3)
+    fine = replace(HERE, tls="ok", tls_ms=2.0)
+    found = predict(v3, survey([replace(slow(200), tls="ok", tls_ms=200.0)], [fine]))
+    assert (found.outcome, found.family) == ("connected", "ipv6")
+    found = predict(v3, survey([replace(slow(200), tls="silent")], [fine]))
+    assert (found.family, round((found.connect_ms or 0.0) - 450.0)) == ("ipv4", 4)
+
+
+def test_tls_that_is_completed_changes_nothing() -> None:
+    """Times are those to the connection, with or without TLS behind it, for each client of ours."""
+    plain = survey([HERE], [slow(40)])
+    secured = survey(
+        [replace(HERE, tls="ok", tls_ms=30.0)], [replace(slow(40), tls="ok", tls_ms=80.0)]
+    )
+    assert predict_all(load(), secured) == predict_all(load(), plain)
 
 
 def test_a_range() -> None:

@@ -90,12 +90,16 @@ http {{
     listen 8083; listen [::]:8083 ipv6only=on;
     location / {{ return 200 "$host on $server_addr port $server_port\\n"; }}
   }}
+  server {{ {alerting} ssl_reject_handshake on; }}
+  server {{ {plain} }}
 }}
 """
 
+# Names enough for a certificate that no packet of 1280 bytes holds.
+_NAMES = ("*.test", "*.hostile.test", "*.bulk.test", *(f"{n:060}.test" for n in range(20)))
 _CERTIFICATE = (
     "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30"
-    " -subj /CN=lab.test -addext subjectAltName=DNS:*.test,DNS:*.hostile.test,DNS:*.bulk.test"
+    f" -subj /CN=lab.test -addext subjectAltName={','.join(f'DNS:{name}' for name in _NAMES)}"
 )
 
 
@@ -125,7 +129,10 @@ class Daemons:
         directory = self._make("nginx")
         files = ("-keyout", f"{directory}/key.pem", "-out", f"{directory}/cert.pem")
         subprocess.run([*_CERTIFICATE.split(), *files], check=True, capture_output=True, timeout=10)
-        (directory / "conf").write_text(_NGINX.format(directory=directory))
+        text = _NGINX.format(
+            directory=directory, alerting=_listen("alert", "ssl"), plain=_listen("none", "")
+        )
+        (directory / "conf").write_text(text)
         arguments = ("-e", f"{directory}/log", "-c", f"{directory}/conf")
         self._start("server", directory, "nginx", *arguments)
 
@@ -191,3 +198,12 @@ class Daemons:
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=os.environ
             )
         self.logs[process.pid] = log
+
+
+def _listen(tls: str, options: str) -> str:
+    """Port 443 of the addresses whose TLS is so, for nginx."""
+    faulty = [each.name for each in plan.BEHAVIOURS.values() if each.tls == tls]
+    numbers = range(1, plan.TLS_FAULTS_MAX + 1)
+    ipv6 = [f"[{plan.address6(name, n)}]" for name in faulty for n in numbers]
+    ipv4 = [str(plan.address4(name, n)) for name in faulty for n in numbers]
+    return " ".join(f"listen {address}:443 {options};" for address in (*ipv6, *ipv4))

@@ -39,13 +39,19 @@ def _drop_every_second_echo(family: str, icmp: str, echoes: str) -> tuple[str, .
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """What happens to packets for one prefix: nftables rules of the server, and a path delay."""
+    """What happens to packets for one prefix: nftables rules of the server, and a path delay.
+
+    ``replies`` are rules of the router for what comes back from it. ``tls`` is what nginx does on
+    port 443 of its first ``TLS_FAULTS_MAX`` addresses: a handshake, an alert, or plain HTTP.
+    """
 
     name: str
     number: int
     about: str
     rules: tuple[str, ...] = ()
     rtt_ms: int = 0
+    replies: tuple[str, ...] = ()
+    tls: Literal["good", "alert", "none"] = "good"
 
     @property
     def network6(self) -> IPv6Network:
@@ -57,6 +63,9 @@ class Behaviour:
         """The IPv4 prefix that behaves so."""
         return IPv4Network(f"198.18.{self.number}.0/24")
 
+
+# nginx tells its addresses apart by name, and not by prefix.
+TLS_FAULTS_MAX = 4
 
 _BEHAVIOURS = (
     Behaviour("open", 1, "answers everything"),
@@ -132,6 +141,20 @@ _BEHAVIOURS = (
         "TCP reset after RTT 300 ms",
         ("meta l4proto tcp reject with tcp reset",),
         rtt_ms=300,
+    ),
+    Behaviour(
+        "reset-data",
+        30,
+        "TCP accepts, then a reset meets the first data",
+        ("tcp flags & psh == psh reject with tcp reset",),
+    ),
+    Behaviour("tls-alert", 31, "TLS: an alert instead of a certificate", tls="alert"),
+    Behaviour("tls-none", 32, "port 443 speaks HTTP without TLS", tls="none"),
+    Behaviour(
+        "pmtu-hole",
+        33,
+        "replies of more than 1280 bytes are lost, and nobody says so",
+        replies=("meta length > 1280 drop",),
     ),
 )
 BEHAVIOURS = {behaviour.name: behaviour for behaviour in _BEHAVIOURS}

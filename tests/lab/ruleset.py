@@ -27,14 +27,20 @@ def server_rules() -> str:
 
 
 def router_rules() -> str:
-    """What the uplink of each client does to IPv6."""
+    """What the uplink of each client does to IPv6, and what becomes of a behaviour's replies."""
     uplinks = [
         f"iifname {client.router_interface} meta nfproto ipv6 {client.ipv6_uplink}"
         for client in plan.CLIENTS.values()
         if client.connected
     ]
+    replies = [
+        f"{family} saddr {network} {rule}"
+        for each in plan.BEHAVIOURS.values()
+        for family, network in (("ip6", each.network6), ("ip", each.network4))
+        for rule in each.replies
+    ]
     hook = "type filter hook forward priority filter; policy accept;"
-    return _table(_chain("forward", (hook, *uplinks)))
+    return _table(_chain("forward", (hook, *uplinks, *replies)))
 
 
 def _dns_rules() -> list[str]:

@@ -736,3 +736,10 @@ def test_upstream_servers(
         if servers is not None:
             conf.write_text("".join(f"nameserver {server}\n" for server in servers))
     assert resolver.upstream_servers() == [(server, 53) for server in asked]
+
+
+def test_https_records() -> None:
+    """What they say is told in the presentation form of RFC 9460, as dnspython writes it."""
+    record = 'www.example. 60 IN HTTPS 1 . alpn="h3,h2" ipv4hint=192.0.2.1 ipv6hint=2001:db8::1'
+    said = answered(lambda query: reply(query, record), rdtype="HTTPS")
+    assert said.records == ('1 . alpn="h3,h2" ipv4hint="192.0.2.1" ipv6hint="2001:db8::1"',)

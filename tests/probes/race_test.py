@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import dns.rdata
 import pytest
 
 from ipv6check.eyeballs.core import Resolved
 from ipv6check.eyeballs.happy import Outcome
-from ipv6check.model import Attempt, Kind, Settings
+from ipv6check.eyeballs.services import Service
+from ipv6check.model import Attempt, Handshake, Kind, Settings
 from ipv6check.probes.connections import Connections
 from ipv6check.probes.race import policy_of, race, resolved, system_order
-from ipv6check.testing import SETTINGS, FakeNet, answer, attempt
+from ipv6check.target import parse
+from ipv6check.testing import SETTINGS, FakeNet, answer, attempt, handshake
 from tests.probes.observing import V4, V4B, V6, V6B, observed, published
 
 PORTS = (443, 80)
+TARGET = parse("www.example")
 
 
 def raced(
@@ -24,7 +28,7 @@ def raced(
     """The races by port, and the network that they ran on; the survey has seen the same."""
     net = FakeNet(*attempts)
     seen = Connections(PORTS, named=False, attempts=attempts)
-    return observed(race(published(*found), seen, settings, net)), net
+    return observed(race(published(*found), seen, TARGET, settings, net)), net
 
 
 @pytest.mark.parametrize("found", [(V6,), (V4,), (V4, V4B), ()])
@@ -95,3 +99,114 @@ def test_the_kernel_s_source_counts() -> None:
     assert system_order(found, seen, "2d00:6ab:c::2") == [V6B, V6, V4]
     odd = replace(attempt(V6), source="fd00::9")
     assert system_order(found, replace(seen, attempts=(odd,)), None) == [V4, V6, V6B]
+
+
+# --- v3 --------------------------------------------------------------------------------------
+
+V3 = replace(SETTINGS, happy_eyeballs="v3")
+NAME = "www.example"
+
+
+def raced_v3(
+    *seen: Attempt | Handshake,
+    https: Sequence[str] | Kind = (),
+    text: str = NAME,
+    aaaa_ms: float = 1.0,
+    more: Sequence[Attempt] = (),
+) -> tuple[Mapping[int, Outcome], FakeNet]:
+    """The same by v3, where the name has these HTTPS records; ``more`` is what hints lead to."""
+    port = (parse(text).ports or (443,))[0]
+    asked = NAME if port == 443 else f"_{port}._https.{NAME}"
+    records = () if isinstance(https, Kind) else (answer(asked, "HTTPS", *https, elapsed_ms=2.0),)
+    failed = https if isinstance(https, Kind) else Kind.OTHER
+    net = FakeNet(*seen, *more, *records, failures={} if records else {(asked, "HTTPS"): failed})
+    tried = tuple(each.tcp if isinstance(each, Handshake) else each for each in seen)
+    before = Connections(tuple({each.port: 0 for each in seen}), named=False, attempts=tried)
+    found = replace(
+        published(V6, V4),
+        aaaa=answer(NAME, "AAAA", V6, elapsed_ms=aaaa_ms),
+        a=answer(NAME, "A", V4, elapsed_ms=1.0),
+    )
+    return observed(race(found, before, parse(text), V3, net)), net
+
+
+def test_v3_shakes_hands() -> None:
+    """HTTPS records are asked for, TLS decides on 443, and TCP alone on 80."""
+    text = '1 . alpn="h3,h2"'
+    outcomes, net = raced_v3(attempt(V6), attempt(V4), attempt(V6, 80), https=[text])
+    assert {port: each.winner for port, each in outcomes.items()} == {443: V6, 80: V6}
+    assert outcomes[443].entrants[0].tls_started_ms is not None
+    assert outcomes[80].entrants[0].tls_started_ms is None
+    assert outcomes[443].services == (Service(1, ".", ("h3", "h2", "http/1.1"), None, ()),)
+    assert outcomes[80].services == ()
+    assert sorted(net.calls) == [
+        ("connect", V6, 80),
+        ("resolve", NAME, "HTTPS"),
+        ("tls", V6, 443),
+    ]
+
+
+def test_v3_leaves_a_tls_that_hangs() -> None:
+    """IPv4 wins by a handshake that is completed, where RFC 8305 would have stayed with IPv6."""
+    silent = handshake(V6, failure=Kind.TLS_ERROR)
+    outcomes, _ = raced_v3(silent, handshake(V4))
+    assert outcomes[443].winner == V4
+    assert [each.outcome for each in outcomes[443].entrants] == ["tls-error", "connected"]
+
+
+def test_a_hint_begins_the_race() -> None:
+    """Where AAAA is late, the hint is where the race begins; it may be another address."""
+    other = attempt(V6B)
+    text = f"1 . alpn=h2 ipv6hint={V6B}"
+    outcomes, _ = raced_v3(attempt(V6), attempt(V4), https=[text], aaaa_ms=400.0, more=[other])
+    assert outcomes[443].winner == V6B
+    assert V6B in outcomes[443].order
+    outcomes, _ = raced_v3(attempt(V6), attempt(V4), https=[text])
+    assert outcomes[443].winner == V6, "its own record is there"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"1 . alpn=h3 no-default-alpn ipv6hint={V6B}",
+        f"1 . alpn=h2 port=8443 ipv6hint={V6B}",
+        f"1 cdn.example. alpn=h2 ipv6hint={V6B}",
+        "1 . alpn=h2 ipv6hint=fd00::1,fe80::1,::1 ipv4hint=127.0.0.1",
+        f"0 {V6B}.example.",
+    ],
+)
+def test_a_hint_for_somebody_else(text: str) -> None:
+    """Another service, HTTP/3 alone, or an address that nobody can reach: no packet goes there."""
+    said = dns.rdata.from_text("IN", "HTTPS", text).to_text()
+    outcomes, net = raced_v3(attempt(V6), attempt(V4), https=[said], aaaa_ms=400.0)
+    assert outcomes[443].winner == V4
+    assert {call[1] for call in net.calls} == {NAME, V4}
+
+
+@pytest.mark.parametrize("https", [Kind.SERVFAIL, Kind.TIMEOUT])
+def test_v3_without_an_answer(https: Kind) -> None:
+    """An error is an answer; silence costs the resolution delay."""
+    outcomes, _ = raced_v3(attempt(V6), attempt(V4), https=https)
+    (entrant,) = outcomes[443].entrants
+    assert entrant.started_ms >= (51.0 if https is Kind.TIMEOUT else 1.0)
+    assert (entrant.started_ms < 40.0) == (https is Kind.SERVFAIL)
+
+
+def test_the_name_of_another_port() -> None:
+    """HTTPS on 8443 has records of its own (RFC 9460 section 9.1)."""
+    seen = (attempt(V6, 8443), attempt(V4, 8443))
+    _, net = raced_v3(*seen, text=f"https://{NAME}:8443")
+    assert net.calls[0] == ("resolve", f"_8443._https.{NAME}", "HTTPS")
+
+
+def test_nobody_asks_for_a_literal() -> None:
+    """What does not come from the DNS has no records there, nor has a service that is no HTTPS."""
+    found = replace(published(V6, V4), origin="resolve")
+    seen = Connections((443,), named=False, attempts=(attempt(V6), attempt(V4)))
+    net = FakeNet(*seen.attempts)
+    observed(race(found, seen, TARGET, V3, net))
+    assert net.calls == [("tls", V6, 443)]
+    mail = Connections((993,), named=False, attempts=(attempt(V6, 993), attempt(V4, 993)))
+    net = FakeNet(*mail.attempts)
+    observed(race(published(V6, V4), mail, parse(f"imaps://{NAME}"), V3, net))
+    assert net.calls == [("tls", V6, 993)]

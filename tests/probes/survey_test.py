@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import inf
 
@@ -10,13 +10,15 @@ import pytest
 
 from ipv6check.eyeballs.core import Resolved
 from ipv6check.eyeballs.predict import SYN_TIMEOUT_MS, Seen, Survey, syn_timeout_ms
-from ipv6check.model import Answer, Attempt, Failure, Kind, Vantage
+from ipv6check.model import Answer, Attempt, Failure, Handshake, Kind, Vantage
 from ipv6check.probes.connections import Connections
+from ipv6check.probes.handshakes import Handshakes
 from ipv6check.probes.survey import survey
-from ipv6check.testing import FakeNet, answer, attempt
-from tests.probes.observing import V4, V6, V6B, observed, published
+from ipv6check.testing import FakeNet, answer, attempt, handshake
+from tests.probes.observing import V4, V4B, V6, V6B, observed, published
 
 NAME = "www.example"
+NO_TLS = Handshakes((), ())
 
 
 def surveyed(
@@ -24,13 +26,16 @@ def surveyed(
     aaaa: Answer | Failure | None = None,
     a: Answer | Failure | None = None,
     net: FakeNet | None = None,
+    tls: Sequence[Handshake] = (),
 ) -> Mapping[int, Survey]:
     """The survey of these attempts; the network is not asked for any of them again."""
     found = published(*dict.fromkeys(each.address for each in attempts))
     ports = tuple(dict.fromkeys(each.port for each in attempts))
     seen = Connections(ports, named=False, attempts=attempts)
     network = net or FakeNet()
-    surveys = observed(survey(replace(found, aaaa=aaaa, a=a), seen, network))
+    surveys = observed(
+        survey(replace(found, aaaa=aaaa, a=a), seen, Handshakes(ports, tuple(tls)), network)
+    )
     assert network.calls == []
     return surveys
 
@@ -51,6 +56,26 @@ def test_each_address_has_its_verdict() -> None:
         V4: Seen("failed", 7.0),
     }
     assert surveys[80].seen == {V6: Seen("failed", 41.0)}
+
+
+def test_tls_has_a_verdict_of_its_own() -> None:
+    """Apart from TCP's, whose time is that of the first connection; on its own port alone."""
+    lost = attempt(V4B, failure=Kind.TIMEOUT)
+    made = (
+        handshake(V6, elapsed_ms=25.0, tcp=attempt(V6, elapsed_ms=99.0)),
+        handshake(V6B, failure=Kind.TIMEOUT, elapsed_ms=3000.0),
+        handshake(V4, failure=Kind.TLS_ERROR, elapsed_ms=5.0),
+        handshake(V4B, tcp=lost),
+    )
+    attempts = [attempt(address) for address in (V6, V6B, V4, V4B)]
+    found = surveyed(*attempts, attempt(V6, 80), tls=made)
+    assert found[443].seen == {
+        V6: Seen("connected", 10.0, "ok", 25.0),
+        V6B: Seen("connected", 10.0, "silent", 3000.0),
+        V4: Seen("connected", 10.0, "failed", 5.0),
+        V4B: Seen("connected", 10.0),
+    }
+    assert found[80].seen == {V6: Seen("connected", 10.0)}
 
 
 def test_when_the_answers_came() -> None:
@@ -84,7 +109,7 @@ def test_ipv4_alone_is_surveyed_too() -> None:
     """Where no AAAA is usable nothing was tried, and clients end on IPv4 all the same."""
     net = FakeNet(attempt(V4, 443), attempt(V4, 80, Kind.REFUSED))
     found = replace(published(V4), aaaa=Failure(Kind.SERVFAIL, "it says so", 5.0))
-    surveys = observed(survey(found, Connections((443, 80), named=False, attempts=()), net))
+    surveys = observed(survey(found, Connections((443, 80), named=False, attempts=()), NO_TLS, net))
     assert net.calls == [("connect", V4, 443), ("connect", V4, 80)]
     assert [each.seen[V4].tcp for each in surveys.values()] == ["connected", "failed"]
 
@@ -94,9 +119,9 @@ def test_a_name_without_aaaa_is_not_surveyed() -> None:
     net = FakeNet(attempt(V4, 443))
     seen = Connections((443,), named=False, attempts=())
     none = replace(published(V4), aaaa=answer(NAME, "AAAA"))
-    assert observed(survey(none, seen, net))[443].seen == {}
+    assert observed(survey(none, seen, NO_TLS, net))[443].seen == {}
     denied = replace(published(V4), aaaa=answer(NAME, "AAAA", rcode="NXDOMAIN"))
-    assert observed(survey(denied, seen, net))[443].seen.keys() == {V4}
+    assert observed(survey(denied, seen, NO_TLS, net))[443].seen.keys() == {V4}
 
 
 def test_the_order_is_the_system_s() -> None:

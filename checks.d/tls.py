@@ -1,0 +1,225 @@
+"""Every IPv6 address that accepts a connection on a TLS port completes a TLS handshake.
+
+A server may accept, and then say nothing: a load balancer without a backend, a certificate that is
+there for IPv4 alone, a middlebox that answers every SYN, a path that loses large packets. No client
+rescues its user from that: Happy Eyeballs is over once TCP is up. So one handshake is made with
+every address that accepts, and held against what IPv4 does there. The certificate itself is not
+looked at.
+
+https://www.rfc-editor.org/rfc/rfc8446
+"""
+
+from __future__ import annotations
+
+from ipv6check import (
+    Cause,
+    Connections,
+    Explained,
+    Finding,
+    Handshake,
+    Handshakes,
+    Kind,
+    Path,
+    Status,
+    Target,
+    check,
+    count,
+    endpoint,
+    fail,
+    ms,
+    ok,
+    skip,
+    unknown,
+)
+
+FROM_ELSEWHERE = "run it from a host with IPv6; a pipeline may accept this with --on-unknown pass"
+SILENT = "TCP alone proves little: look at what accepts there, its backend, and the path MTU"
+ANSWERS = "give this address the TLS configuration that IPv4 has: certificate, names, protocols"
+
+SHAKE = "openssl s_client -connect [2001:db8::1]:443 -servername www.example.com </dev/null"
+
+FINDINGS = (
+    Explained(
+        "silent",
+        "fail",
+        "The address accepts a connection, and nothing comes of TLS before the timeout. Something "
+        "may accept for a server that is not there (a load balancer without a backend, a "
+        "middlebox that answers every SYN), or the certificate does not get through: packets as "
+        "large are lost on the way, and nobody hears of it (path MTU).",
+        "Look from the outside in: what accepts at this address, whether its backend is reached "
+        "over IPv6, and whether large packets get through, as with a ping of 1400 bytes. Let "
+        "ICMPv6 packet too big pass in every filter (RFC 4890).",
+        {"Linux": f"{SHAKE}\nping -6 -M do -s 1400 2001:db8::1"},
+    ),
+    Explained(
+        "reset",
+        "fail",
+        "The address accepts a connection, and answers the first data with a reset: a proxy that "
+        "has no server behind it, or a filter that cuts the connection.",
+        "Look what accepts at this address, and whether it reaches its server.",
+        {"Linux": SHAKE},
+    ),
+    Explained(
+        "error",
+        "fail",
+        "The address answers, and not with a TLS that can be completed: with an alert, the end of "
+        "the connection, or something that is no TLS. Mostly the server has a configuration for "
+        "its IPv6 address that lacks certificate, name or TLS itself.",
+        "Give the IPv6 address the configuration that the IPv4 address has.",
+        {
+            "nginx": "server {\n    listen 443 ssl;\n    listen [::]:443 ssl;\n"
+            "    server_name www.example.com;\n}",
+            "Linux": SHAKE,
+        },
+    ),
+    Explained(
+        "down",
+        "fail",
+        "TLS is completed over neither family: the service is down, which is no fault of IPv6.",
+        "Start the service; or name a scheme without TLS, such as http://HOST:PORT.",
+    ),
+    Explained(
+        "no-service",
+        "warn",
+        "Something answers over both families, and completes no TLS. Only the number of the port "
+        "says that it should; that is no fault of IPv6.",
+        "If it is to speak TLS, repair it; else name its scheme, such as http://HOST:PORT.",
+    ),
+    Explained(
+        "unsteady",
+        "unknown",
+        "The address accepted a connection, and a moment later it accepted none.",
+        "Run it again. If it stays so, look for a rate limit or for a server that restarts.",
+    ),
+    Explained(
+        "no-ipv6-here",
+        "unknown",
+        "This host has no IPv6, or one that reaches nobody. Nothing is said of the target.",
+        "Run it from a host with IPv6. A pipeline may accept this with --on-unknown pass.",
+    ),
+    Explained("no-address", "skip", "The name has no IPv6 address that could be tried: see aaaa."),
+    Explained("no-tls-port", "skip", "No port of the target is one where clients begin with TLS."),
+    Explained("nothing-open", "skip", "No IPv6 address accepts a connection there: see tcp."),
+    Explained("completed", "pass", "Every IPv6 address that accepts completes a TLS handshake."),
+)
+
+
+@check(reference="RFC 8446", cause="application", findings=FINDINGS)
+def tls(
+    handshakes: Handshakes, connections: Connections, path: Path, target: Target
+) -> Finding | list[Finding]:
+    """Every IPv6 address that accepts a connection on a TLS port completes a TLS handshake."""
+    if not connections.ipv6:
+        return skip("no IPv6 address to connect to: see aaaa", id="no-address")
+    if not handshakes.ports:
+        return skip("no port here begins with TLS", id="no-tls-port")
+    if path.ipv6 != "yes":
+        return unknown(path.detail, hint=FROM_ELSEWHERE, id="no-ipv6-here")
+    found = []
+    for port in handshakes.ports:
+        found += _port(handshakes.on(port), target)
+    if found:
+        return found
+    shaken = [each for each in handshakes.attempts if ":" in each.address]
+    if not shaken:
+        ports = " or ".join(map(str, handshakes.ports))
+        message = f"no IPv6 address accepts a connection on port {ports}: see tcp"
+        return skip(message, id="nothing-open")
+    return _fine(handshakes, shaken)
+
+
+def _port(made: tuple[Handshake, ...], target: Target) -> list[Finding]:
+    """What is wrong with one port."""
+    ipv6 = [each for each in made if ":" in each.address]
+    # One that accepts no more says nothing of TLS over IPv4.
+    ipv4 = [each for each in made if ":" not in each.address and each.tcp.connected]
+    dead = [each for each in ipv6 if not each.connected]
+    if dead and ipv4 and not any(each.connected for each in (*ipv6, *ipv4)):
+        return [_down(dead[0], ipv4[0], target)]
+    twin = min(ipv4, key=lambda each: (not each.connected, each.elapsed_ms), default=None)
+    return [_dead(each, twin) for each in dead]
+
+
+def _dead(made: Handshake, twin: Handshake | None) -> Finding:
+    subject = endpoint(made.address, made.port)
+    evidence = {"ipv6": _evidence(made), "ipv4": _evidence(twin)}
+    if made.tcp.failure is not None:
+        message = f"{subject} accepted a moment ago, and does no more: {made.tcp.failure.detail}"
+        hint = "ask again: a rate limit, or a server that restarts?"
+        return unknown(
+            message,
+            hint=hint,
+            subject=subject,
+            cause=Cause.NETWORK,
+            evidence=evidence,
+            id="unsteady",
+        )
+    message = f"{subject} {_how(made)}"
+    if twin is not None and twin.connected:
+        message += f", IPv4 completes TLS in {ms(twin.elapsed_ms)}"
+    hint = SILENT if made.silent else ANSWERS
+    return fail(message, hint=hint, subject=subject, evidence=evidence, id=_id(made))
+
+
+def _down(first6: Handshake, first4: Handshake, target: Target) -> Finding:
+    """TLS is completed over neither family: not an IPv6 fault (law 4)."""
+    subject = f"port {first6.port}"
+    evidence = {"ipv6": _evidence(first6), "ipv4": _evidence(first4)}
+    what = f"no TLS on port {first6.port}, over IPv6 and IPv4 alike"
+    hint = f"not an IPv6 fault: {first6.address} {_how(first6)}, {first4.address} {_how(first4)}"
+    # Who answers, and was only taken for TLS by the number, may be something else altogether.
+    guessed = not target.scheme and {first6.outcome, first4.outcome} == {Kind.TLS_ERROR}
+    status = Status.WARN if guessed else Status.FAIL
+    message = what if guessed else f"{what}: the service is down"
+    return Finding(
+        status, message, hint, subject, None, evidence, "no-service" if guessed else "down"
+    )
+
+
+def _id(made: Handshake) -> str:
+    if made.silent:
+        return "silent"
+    return "reset" if made.outcome == Kind.RESET else "error"
+
+
+def _how(made: Handshake) -> str:
+    """The end of a sentence whose subject is the address."""
+    if made.silent:
+        return "accepts, and is then silent"
+    if made.outcome == Kind.RESET:
+        return "accepts, and then resets the connection"
+    failure = made.tcp.failure or made.failure
+    assert failure is not None
+    return f"accepts, but TLS fails: {failure.detail}"
+
+
+def _fine(handshakes: Handshakes, shaken: list[Handshake]) -> Finding:
+    best6 = min(each.elapsed_ms for each in shaken)
+    ipv4 = [each for each in handshakes.attempts if ":" not in each.address]
+    best4 = min((each.elapsed_ms for each in ipv4 if each.connected), default=None)
+    twin = f"IPv4 {ms(best4)}" if best4 is not None else "IPv4 has none" if ipv4 else "no IPv4"
+    versions = " and ".join(sorted({each.version for each in shaken}))
+    ports = " and ".join(str(port) for port in handshakes.ports if handshakes.on(port))
+    addresses = count(len({each.address for each in shaken}), "address", "addresses")
+    message = f"{versions} on port {ports} of {addresses}, {ms(best6)} ({twin})"
+    return ok(
+        message,
+        evidence={"attempts": [_evidence(each) for each in handshakes.attempts]},
+        id="completed",
+    )
+
+
+def _evidence(made: Handshake | None) -> dict[str, object] | None:
+    if made is None:
+        return None
+    failure = made.tcp.failure or made.failure
+    return {
+        "address": made.address,
+        "port": made.port,
+        "outcome": made.outcome,
+        "connect_ms": made.tcp.elapsed_ms,
+        "elapsed_ms": made.elapsed_ms,
+        "version": made.version,
+        "alpn": made.alpn,
+        "detail": failure.detail if failure is not None else "",
+    }

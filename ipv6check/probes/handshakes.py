@@ -1,0 +1,70 @@
+"""TLS handshakes with every address that accepts, on every port where clients begin with TLS."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from ipv6check.eyeballs.pace import AT_ONCE, politely
+from ipv6check.model import Attempt, Handshake, Port, Settings
+from ipv6check.net import Net
+from ipv6check.probes.connections import Connections
+from ipv6check.target import Target
+
+# What browsers offer (RFC 9113 section 3.2); other protocols of these ports know no ALPN.
+ALPN = dict.fromkeys((443, 8443), ("h2", "http/1.1"))
+
+
+@dataclass(frozen=True, slots=True)
+class Handshakes:
+    """Every handshake, IPv6 before IPv4, by port and address.
+
+    ``ports``: those of the target's where clients begin with TLS; others are not tried. Nor is an
+    address that accepts no connection, and of many that are silent those after the first few.
+    """
+
+    ports: tuple[Port, ...]
+    attempts: tuple[Handshake, ...]
+
+    def on(self, port: int) -> tuple[Handshake, ...]:
+        """Those with one port."""
+        return tuple(each for each in self.attempts if each.port == port)
+
+
+async def handshakes(
+    connections: Connections, target: Target, settings: Settings, net: Net
+) -> Handshakes:
+    """Try each address that accepts, politely.
+
+    Of a long list IPv4 is only tried to be held against an IPv6 that is not well.
+    """
+    ports = tuple(port for port in connections.ports if target.begins_with_tls(port))
+    name = "" if target.literal else target.host
+    silent: Counter[tuple[bool, int]] = Counter()
+
+    async def shake(attempt: Attempt) -> Handshake | None:
+        alike = (":" in attempt.address, attempt.port)
+        if silent[alike] >= AT_ONCE:
+            return None  # enough is known, and each more costs the whole timeout
+        made = await net.tls(attempt.address, attempt.port, name, alpn(target, attempt.port))
+        silent[alike] += made.silent
+        return made
+
+    async def shake_all(attempts: Iterable[Attempt]) -> list[Handshake]:
+        accepting = [each for each in attempts if each.connected and each.port in ports]
+        made = await politely([partial(shake, each) for each in accepting])
+        return [each for each in made if each is not None]
+
+    if not settings.brief:
+        return Handshakes(ports, tuple(await shake_all(connections.attempts)))
+    made = await shake_all(connections.ipv6)
+    if not all(each.connected for each in made):
+        made += await shake_all(connections.ipv4)
+    return Handshakes(ports, tuple(made))
+
+
+def alpn(target: Target, port: int) -> tuple[str, ...]:
+    """What to offer on this port."""
+    return ALPN[443] if target.scheme == "https" else ALPN.get(port, ())

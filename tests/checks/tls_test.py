@@ -1,0 +1,146 @@
+"""tls: handshakes and connections in, findings out."""
+
+from __future__ import annotations
+
+import pytest
+
+from ipv6check import Attempt, Finding, Handshake, Handshakes, Kind, Path
+from ipv6check.model import Failure, Verdict
+from ipv6check.target import parse
+from ipv6check.testing import FakeNet, answer, attempt, examine, handshake
+from tests.checks.facts import HERE, NAME, V4, V4B, V6, V6B, connections, judged, kept, whole
+
+ALERT = Failure(Kind.TLS_ERROR, "the server says handshake failure (TLS alert)", 5.0)
+
+
+def tls(
+    *made: Handshake | Attempt, ports: tuple[int, ...] = (443,), path: Path = HERE, text: str = NAME
+) -> list[Finding]:
+    """What tls finds in these handshakes; an attempt is one that was not tried for TLS."""
+    shaken = tuple(each for each in made if isinstance(each, Handshake))
+    attempts = [each.tcp if isinstance(each, Handshake) else each for each in made]
+    found = judged(
+        "tls",
+        handshakes=Handshakes(ports, shaken),
+        connections=connections(*attempts),
+        path=path,
+        target=text,
+    )
+    assert whole(found)
+    return found
+
+
+def silent(address: str, port: int = 443) -> Handshake:
+    """One that accepts, and says nothing more."""
+    return handshake(address, port, Kind.TIMEOUT, 3000.0)
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        ((handshake(V6), handshake(V4, elapsed_ms=20.0)), "1 address, 10 ms (IPv4 20 ms)"),
+        ((handshake(V6), handshake(V6B), handshake(V4)), "2 addresses, 10 ms (IPv4 10 ms)"),
+        ((handshake(V6),), "1 address, 10 ms (no IPv4)"),
+        ((handshake(V6), silent(V4)), "1 address, 10 ms (IPv4 has none)"),
+    ],
+)
+def test_completed_over_ipv6_passes(made: tuple[Handshake, ...], says: str) -> None:
+    """Version, ports and times are told, beside those of IPv4."""
+    found = tls(*made)
+    assert kept(found) == [("pass", None)]
+    assert found[0].message == f"TLSv1.3 on port 443 of {says}"
+    assert [each["address"] for each in found[0].evidence["attempts"]] == [m.address for m in made]
+
+
+@pytest.mark.parametrize(
+    ("failure", "says"),
+    [
+        (Kind.TIMEOUT, "accepts, and is then silent"),
+        (Kind.RESET, "accepts, and then resets the connection"),
+        (ALERT, "accepts, but TLS fails: the server says handshake failure (TLS alert)"),
+    ],
+)
+def test_what_ipv4_completes_and_ipv6_does_not(failure: Kind | Failure, says: str) -> None:
+    """A fault of the application, told beside the twin."""
+    found = tls(handshake(V6, failure=failure), handshake(V4, elapsed_ms=4.0))
+    assert [(each.status, each.subject) for each in found] == [("fail", f"[{V6}]:443")]
+    assert found[0].message == f"[{V6}]:443 {says}, IPv4 completes TLS in 4.0 ms"
+    assert found[0].evidence["ipv6"]["detail"]
+    assert found[0].evidence["ipv4"]["outcome"] == "connected"
+
+
+def test_one_of_two() -> None:
+    """Each dead address is named, where another one of IPv6 is well, and IPv4 is not."""
+    (found,) = tls(handshake(V6), silent(V6B), silent(V4))
+    assert (found.status, found.subject) == ("fail", f"[{V6B}]:443")
+    assert "IPv4" not in found.message
+
+
+def test_nothing_to_compare_with() -> None:
+    """Without IPv4 a silent IPv6 is a fault all the same, also where IPv4 accepts no more."""
+    assert kept(tls(silent(V6))) == [("fail", None)]
+    gone = handshake(V4, tcp=attempt(V4, failure=Kind.REFUSED))
+    assert kept(tls(silent(V6), gone)) == [("fail", None)]
+
+
+def test_both_alike_is_no_ipv6_fault() -> None:
+    """Law 4: the service is down, one finding for the port."""
+    (found,) = tls(silent(V6), silent(V6B), silent(V4), silent(V4B))
+    assert (found.status, found.subject) == ("fail", "port 443")
+    assert "over IPv6 and IPv4 alike: the service is down" in found.message
+    assert found.hint.startswith("not an IPv6 fault")
+
+
+@pytest.mark.parametrize(
+    ("text", "status"), [(f"{NAME}:8443", "warn"), (f"https://{NAME}:8443", "fail")]
+)
+def test_who_answers_without_tls(text: str, status: str) -> None:
+    """By its number alone a port may be taken for what it is not; a scheme is a promise."""
+    made = [handshake(address, 8443, Kind.TLS_ERROR) for address in (V6, V4)]
+    (found,) = tls(*made, ports=(8443,), text=text)
+    assert found.status == status
+    assert found.message.startswith("no TLS on port 8443, over IPv6 and IPv4 alike")
+
+
+def test_each_port_for_itself() -> None:
+    """Twins are of the same port."""
+    made = (handshake(V6), handshake(V4), silent(V6, 8443), handshake(V4, 8443))
+    (found,) = tls(*made, ports=(443, 8443))
+    assert found.subject == f"[{V6}]:8443"
+    (found,) = tls(*made[:2], handshake(V6, 8443), ports=(443, 8443))
+    assert found.message.startswith("TLSv1.3 on port 443 and 8443 of 1 address")
+
+
+def test_who_does_not_accept_any_more() -> None:
+    """What changed between two connections is neither well nor broken."""
+    (found,) = tls(handshake(V6, tcp=attempt(V6, failure=Kind.TIMEOUT)), handshake(V4))
+    assert (found.status, found.cause) == ("unknown", "network")
+    assert "accepted a moment ago" in found.message
+
+
+def test_what_another_check_tells() -> None:
+    """Law 7: without AAAA, TCP or a TLS port there is nothing to say; and law 1, without a path."""
+    assert kept(tls(attempt(V4))) == [("skip", None)]
+    (dead,) = tls(attempt(V6, failure=Kind.TIMEOUT), handshake(V4))
+    assert (dead.status, dead.message.endswith("see tcp")) == ("skip", True)
+    assert kept(tls(attempt(V6, 80), ports=())) == [("skip", None)]
+    assert kept(tls(attempt(V6), path=Path("no", "why"))) == [("unknown", "vantage")]
+
+
+def test_a_whole_run() -> None:
+    """From the network to the verdict: what accepts and is then silent is not ready."""
+    net = FakeNet(
+        answer(NAME, "AAAA", V6),
+        answer(NAME, "A", V4),
+        silent(V6),
+        handshake(V4),
+        *(attempt(address, 80) for address in (V6, V4)),
+        failures={V6: Kind.TIMEOUT, V4: Kind.TIMEOUT},
+    )
+    report = examine(NAME, net, only=frozenset({"tcp", "tls"}))
+    assert {each.check: each.status.value for each in report.results} == {
+        "tcp": "pass",
+        "tls": "fail",
+    }
+    assert report.verdict is Verdict.NOT_READY
+    assert parse(NAME).begins_with_tls(443)
