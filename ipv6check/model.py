@@ -597,12 +597,14 @@ class ServiceInfo:
     """How the targets of a service were observed and judged, as far as data can tell.
 
     ``settings`` are without rules, which ``rules`` holds as texts, and without ``clients_dirs``.
+    ``checks``: those that judged, whatever a later version adds to its profiles.
     """
 
     settings: Settings
     owner: str = ""
     requires: str = "any"
     rules: RuleFiles | None = None
+    checks: frozenset[str] = frozenset()
 
 
 class RecordingError(ValueError):

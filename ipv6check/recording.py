@@ -125,7 +125,11 @@ def read_header(line: bytes) -> RunInfo:
         raise RecordingError(f"of version {quoted(str(version))}: this ipv6check reads {VERSION}")
     said = _typed(_types().header, line, plain)
     services = {
-        printable(name): replace(_safe(info), settings=_safe_settings(info.settings))
+        printable(name): replace(
+            _safe(info),
+            settings=_safe_settings(info.settings),
+            checks=frozenset(map(printable, info.checks)),
+        )
         for name, info in said["services"].items()
     }
     if "" not in services:

@@ -76,6 +76,11 @@ class Recording:
         if self._hand_off is not None:
             self._hand_off.stop()
 
+    def close(self) -> None:
+        """Close it, if nobody has begun to read the targets: who reads them closes it."""
+        if self._hand_off is None:
+            self._source.close()
+
     def _read(self, hand_off: HandOff[Recorded]) -> None:
         """The thread: it ends with the recording, or with the first line after the stop."""
         try:

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -150,14 +150,18 @@ def replay(options: Options) -> int:
     from ipv6check.replay import Recording  # noqa: PLC0415 - few runs are replayed
 
     assert options.replay is not None
-    recording = Recording(options.replay)
+    with closing(Recording(options.replay)) as recording:
+        return _replay(options, recording)
+
+
+def _replay(options: Options, recording: Recording) -> int:
     clients.load(options.clients_dir)
     found = plugin.find(options.checks_dir)
     _know_checks(options, found)
     given = _with_rules(options)
     assignments = {
         name: replace(
-            _assignment(_regraded(info, options, given), found),
+            _reassigned(info, _regraded(info, options, given), options, found),
             owner=info.owner,
             requires=info.requires,
         )
@@ -199,12 +203,25 @@ def _regraded(info: ServiceInfo, options: Options, given: Settings) -> Settings:
     )
 
 
+def _reassigned(
+    info: ServiceInfo, settings: Settings, options: Options, found: plugin.Found
+) -> Assignment:
+    """The checks that judged then, unless others are asked for today."""
+    if options.given & {"only", "profile"}:
+        return _assignment(settings, found)
+    try:
+        return Assignment(found.plan(info.checks, settings.skip, settings.profile), settings)
+    except plugin.PluginError as error:
+        raise plugin.PluginError(f"{error}; the recording was judged by it: --checks-dir") from None
+
+
 def _service_info(assigned: Assignment) -> ServiceInfo:
     """What a recording tells of it. Directories are this host's, and rules are told as texts."""
     settings = assigned.settings
     rules = getattr(settings.rules, "source", None)
     bare = replace(settings, rules=None, clients_dirs=())
-    return ServiceInfo(bare, assigned.owner, assigned.requires, rules)
+    checks = frozenset(check.id for check in assigned.plan.checks)
+    return ServiceInfo(bare, assigned.owner, assigned.requires, rules, checks)
 
 
 def _report(

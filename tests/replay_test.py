@@ -23,7 +23,7 @@ from ipv6check.config import Options, load
 from ipv6check.manifest import Service
 from ipv6check.model import Failure, Kind, Place, RecordingError, Vantage, printable
 from ipv6check.net.local import LocalNet
-from ipv6check.plugin import all_probes
+from ipv6check.plugin import PluginError, all_probes
 from ipv6check.profiles import PROFILES
 from ipv6check.replay import Recording
 from ipv6check.reporters import formats
@@ -278,6 +278,27 @@ def test_a_released_recording_is_read(run: Callable[..., Said]) -> None:
     }
 
 
+def test_the_checks_of_a_replay_are_those_of_its_run(
+    run: Callable[..., Said], recorded: Path, tmp_path: Path
+) -> None:
+    """A check that a later version adds was not observed for: it judges only who asks for it."""
+    (tmp_path / "added.py").write_text(
+        '"""New."""\nfrom ipv6check import Addresses, Finding, check, ok\n\n'
+        '@check(cause="dns")\ndef added(addresses: Addresses) -> Finding:\n    """New."""\n'
+        '    return ok("fine")\n'
+    )
+    then, today = replayed(recorded), replayed(recorded, checks_dir=(tmp_path,))
+    assert run(today) == run(then)
+    _, out, _ = run(replace(today, only=frozenset({"added"}), given=frozenset({"only"})))
+    assert statuses(out)["well.example"] == {"added": "pass"}
+    path = tmp_path / "again"
+    own = replace(OPTIONS, checks_dir=(tmp_path,), save=(("observations", path),))
+    assert "added" in run(own)[1]
+    with pytest.raises(PluginError, match=r'^"added" is not a check.*judged by it: --checks-dir$'):
+        run(replayed(path))
+    assert run(replayed(path, profile=PROFILES["web"]))[0] == FINDINGS
+
+
 def test_a_program_judges_it_too(run: Callable[..., Said], tmp_path: Path) -> None:
     """A check in another language gets the facts of a recording as it gets those of a run."""
     program = tmp_path / "few"
@@ -513,7 +534,7 @@ def test_control_characters_do_not_reach_a_report(run: Callable[..., Said], reco
         assert err == ""
         assert out.replace("\n", "").isprintable()
     names = json.loads(lines[0])
-    names["services"][""]["settings"]["only"] = ["\x1b[2J"]
+    names["services"][""]["checks"] = ["\x1b[2J"]
     recorded.write_text("\n".join([json.dumps(names), *lines[1:], ""]))
     done = command("--replay", str(recorded))
     assert done.returncode == USAGE
