@@ -211,7 +211,9 @@ def test_the_shipped_schema_is_that_of_the_probes() -> None:
     What belongs into ipv6check/observations.schema.json is what this prints:
     python -c 'from ipv6check import recording; print(recording.schema(), end="")'
     """
-    assert json.loads(recording.schema()) == json.loads(schema.text("observations"))
+    probes, shipped = json.loads(recording.schema()), json.loads(schema.text("observations"))
+    # Another version of pydantic may say the same in other words.
+    assert [*breaks(shipped, probes, read=True), *breaks(probes, shipped, read=True)] == []
 
 
 def test_the_schema_refuses_what_the_reader_refuses() -> None:
