@@ -112,32 +112,39 @@ def _boolean(text: str, _source: Source) -> bool:
     return _SWITCH[text.lower()]
 
 
-def _seconds(limit: int) -> Reader:
-    def read(text: str, _source: Source) -> float:
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Reads a number from ``low`` to ``high``; ``above``: ``low`` is itself too little.
+
+    ``unit`` is empty for a whole number.
+    """
+
+    low: int
+    high: int
+    unit: str = ""
+    above: bool = False
+
+    def __call__(self, text: str, _source: Source) -> float:
+        """The number. Raises ValueError."""
         # inf, nan and 1_000 are floats to Python, and durations to nobody.
-        if not _DECIMAL.fullmatch(text) or not 0 < float(text) <= limit:
-            raise ValueError(f"is not a number of seconds above 0 and up to {limit}")
-        return float(text)
+        pattern, number = (_DECIMAL, float) if self.unit else (_WHOLE, int)
+        if not pattern.fullmatch(text) or not self._holds(number(text)):
+            raise ValueError(f"is not {self._told}")
+        return number(text)
 
-    return read
+    def _holds(self, number: float) -> bool:
+        return self.low <= number <= self.high and not (self.above and number == self.low)
+
+    @property
+    def _told(self) -> str:
+        what = f"a number of {self.unit}" if self.unit else "a whole number"
+        if self.above:
+            return f"{what} above {self.low} and up to {self.high}"
+        return f"{what} from {self.low} to {self.high}"
 
 
-def _whole(low: int, high: int) -> Reader:
-    def read(text: str, _source: Source) -> int:
-        if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
-            raise ValueError(f"is not a whole number from {low} to {high}")
-        return int(text)
-
-    return read
-
-
-def _milliseconds(low: int, high: int) -> Reader:
-    def read(text: str, _source: Source) -> float:
-        if not _DECIMAL.fullmatch(text) or not low <= float(text) <= high:
-            raise ValueError(f"is not a number of milliseconds from {low} to {high}")
-        return float(text)
-
-    return read
+def _seconds(limit: int) -> Bounds:
+    return Bounds(0, limit, "seconds", above=True)
 
 
 def _choice(*names: str) -> Reader:
@@ -333,7 +340,7 @@ class Options:
         default=0,
         metadata={
             "option": Option(
-                _whole(0, MAX_RETRIES),
+                Bounds(0, MAX_RETRIES),
                 "N",
                 "Try a target again, up to N times, after a timeout, a reset or a SERVFAIL.",
                 "integer",
@@ -348,7 +355,7 @@ class Options:
     )
     parallel: int = field(
         default=128,
-        metadata={"option": Option(_whole(1, 4096), "N", "Probes under way at once.", "integer")},
+        metadata={"option": Option(Bounds(1, 4096), "N", "Probes under way at once.", "integer")},
     )
     internal: bool = field(
         default=False,
@@ -399,7 +406,7 @@ class Options:
         default=None,
         metadata={
             "option": Option(
-                _milliseconds(10, 2000),
+                Bounds(10, 2000, "milliseconds"),
                 "MS",
                 "Between two attempts of the race, 10 to 2000; 250 if not given.",
                 "number",
@@ -410,7 +417,7 @@ class Options:
         default=None,
         metadata={
             "option": Option(
-                _milliseconds(0, 2000),
+                Bounds(0, 2000, "milliseconds"),
                 "MS",
                 "How long the race waits for AAAA once it has A; 50 if not given.",
                 "number",

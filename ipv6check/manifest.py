@@ -45,6 +45,7 @@ class Service:
     severity: Mapping[str, str] = field(default_factory=dict)
     vantage: str = "any"
     place: Place | None = None
+    severity_places: Mapping[str, Place] = field(default_factory=dict)
 
     def judged_by(self, usual: Profile) -> Profile:
         """Its own profile or the usual one, with its severities."""
@@ -68,6 +69,17 @@ def waivers(file: TomlFile, tables: object) -> tuple[Waiver, ...]:
     return tuple(_waiver(file, number, table) for number, table in enumerate(tables))
 
 
+def checks_named(
+    services: Iterable[Service], waivers: Iterable[Waiver]
+) -> Iterator[tuple[str, str, Place | None]]:
+    """Every check that they name, and where: the key in words, and its place."""
+    for service in services:
+        for check in service.severity:
+            yield check, f"[service.{service.name}] severity", service.severity_places.get(check)
+    for waiver in waivers:
+        yield waiver.check, "[[waiver]] check", waiver.place
+
+
 def _service(file: TomlFile, name: str, given: object) -> Service:
     table = _Table(file, ("service", name), f"[service.{harmless(name)}]", given)
     if not re.fullmatch(NAME, name):
@@ -76,15 +88,17 @@ def _service(file: TomlFile, name: str, given: object) -> Service:
         )
     table.only(SERVICE_KEYS)
     profile = table.choice("profile", PROFILES)
+    severity = dict(_severities(table))
     return Service(
         name,
         tuple(_targets(table, name)),
         tuple(dict.fromkeys(_ports(table))),
         PROFILES[profile] if profile else None,
         table.text("owner"),
-        dict(_severities(table)),
+        severity,
         table.choice("vantage", VANTAGES) or "any",
-        Place(file.name, file.line("service", name)),
+        Place(file.name, file.line(*table.keys)),
+        {check: Place(file.name, file.line(*table.keys, "severity", check)) for check in severity},
     )
 
 

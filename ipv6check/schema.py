@@ -25,10 +25,12 @@ def config_schema() -> dict[str, Any]:
 
     A value may still be refused that it lets pass: that a name is a host, a path can be written.
     """
-    from ipv6check.config import OPTIONS, Option  # noqa: PLC0415 - few runs print a schema
+    from ipv6check.config import OPTIONS, Bounds, Option  # noqa: PLC0415 - few runs print a schema
     from ipv6check.manifest import DAY, MAX_TEXT, NAME, SEVERITIES, VANTAGES  # noqa: PLC0415
     from ipv6check.profiles import PROFILES  # noqa: PLC0415
     from ipv6check.reporters import formats  # noqa: PLC0415
+
+    port = {"type": "integer", "minimum": 1, "maximum": 65535}
 
     def option(name: str, described: Option) -> dict[str, Any]:
         one: dict[str, Any] = {"type": described.kind}
@@ -36,13 +38,17 @@ def config_schema() -> dict[str, Any]:
             one["enum"] = [*described.choices]
         if name == "format":
             one["enum"] = [*formats()]
+        if name == "port":
+            one = port
+        if isinstance(described.read, Bounds):
+            least = "exclusiveMinimum" if described.read.above else "minimum"
+            one |= {least: described.read.low, "maximum": described.read.high}
         value = one if described.join is None else _one_or_many(one)
         return {"description": described.help, **value}
 
     line = {"type": "string", "maxLength": MAX_TEXT, "pattern": r"^[^\x00-\x1f\x7f]*$"}
     needed = {**line, "pattern": r"^[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*$"}
     named = {"type": "string", "pattern": r"^\S+$"}
-    port = {"type": "integer", "minimum": 1, "maximum": 65535}
     service = _table(
         "What a team runs and answers for.",
         {

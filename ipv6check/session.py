@@ -17,6 +17,7 @@ from ipv6check import __version__, catalogue, plugin, reporters
 from ipv6check.config import Options
 from ipv6check.eyeballs import clients
 from ipv6check.gate import Baseline, Gatekeeper
+from ipv6check.manifest import checks_named
 from ipv6check.model import (
     Gate,
     RecordingError,
@@ -282,14 +283,12 @@ def _assignment(settings: Settings, found: plugin.Found) -> Assignment:
 
 def _know_checks(options: Options, found: plugin.Found) -> None:
     """Raises PluginError where a service or a waiver names a check that does not exist."""
-    named = [(waiver.check, waiver.place) for waiver in options.waivers]
-    named += [(check, each.place) for each in options.services for check in each.severity]
-    for check, place in named:
+    for check, key, place in checks_named(options.services, options.waivers):
         try:
             found.require(check)
         except plugin.PluginError as error:
             at = f"{place.file}:{place.line}: " if place is not None else ""
-            raise plugin.PluginError(f"{at}{error}") from None
+            raise plugin.PluginError(f"{at}{key}: {error}") from None
 
 
 def _with_rules(options: Options) -> Settings:

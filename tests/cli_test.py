@@ -330,7 +330,7 @@ def test_a_private_client(tmp_path: Path) -> None:
     ended = run("clients", "--clients-dir", str(tmp_path))
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
-        f"ipv6check: {mine}: client 'mine': unknown key 'kik', did you mean 'kick'?\n"
+        f"ipv6check: {mine}:1: client 'mine': unknown key 'kik', did you mean 'kick'?\n"
     )
 
 

@@ -110,6 +110,31 @@ def test_no_argument_means_the_services(tmp_path: Path) -> None:
     assert "2001:db8::1 cannot be reached: documentation" in " ".join(ended.stdout.split())
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            f'{SERVICE}severity = {{ ping = "off", prt = "off" }}',
+            '3: [service.shop] severity: "prt" is not a check; did you mean "ptr"?',
+        ),
+        (
+            f'{SERVICE}[service.shop.severity]\nping = "off"\nprt = "off"',
+            '5: [service.shop] severity: "prt" is not a check; did you mean "ptr"?',
+        ),
+        (
+            f"{SERVICE}{AGREED}".replace('"tcp"', '"tpc"'),
+            '3: [[waiver]] check: "tpc" is not a check; did you mean "tcp"?',
+        ),
+    ],
+)
+def test_a_check_that_is_none_is_named_before_the_run(text: str, line: str, tmp_path: Path) -> None:
+    """Private checks count too, so that it is told once they are loaded: still before a packet."""
+    (tmp_path / "ipv6check.toml").write_text(text, "utf-8")
+    ended = command(cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f"ipv6check: ipv6check.toml:{line}\n"
+
+
 def test_the_schema_for_editors_is_a_schema() -> None:
     """Draft 7, and it has every option that a file may set."""
     whole = json.loads(schema.text("config"))
@@ -133,6 +158,15 @@ UNSEEN = "stands there twice"
         ("[check]\ntimout = 2", False),
         ("[check]\nprofile = 'wbe'", False),
         ("[check]\nfail-on = 'unknown'", False),
+        ("[check]\ntimeout = 0", False),
+        ("[check]\ntimeout = 300.5", False),
+        ("[check]\ntimeout = 300.0\ndeadline = 1e-3\nretries = 0\nparallel = 4096", True),
+        ("[check]\nretries = 11", False),
+        ("[check]\nparallel = 0", False),
+        ("[check]\nconnection-attempt-delay = 9.5", False),
+        ("[check]\nresolution-delay = 0", True),
+        ("[check]\nport = [443, 0]", False),
+        ("[check]\nport = 65536", False),
         ("[services]", False),
         (SERVICE + 'owner = ""', True),
         (AGREED, True),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ipv6check import tomlfile
 from ipv6check.eyeballs import policy
 from ipv6check.eyeballs.policy import Policy, PolicyError
+from ipv6check.target import harmless
+from ipv6check.tomlfile import ConfigError, TomlFile
 from ipv6check.wording import closest
 
 OURS = Path(__file__).with_name("clients.toml")
@@ -58,17 +60,22 @@ def _load(directories: tuple[Path, ...]) -> tuple[Client, ...]:
 
 def read(path: Path) -> tuple[Client, ...]:
     """The clients of one file: a table for each. Raises ClientsError."""
+    shown = harmless(str(path), 200)
+    if path.exists() and not path.is_file():  # opening a FIFO waits for its writer
+        raise ClientsError(f"{shown}: is not a regular file")
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ClientsError(f"{path}: {error}") from error
-    return tuple(_client(path, name, table) for name, table in tables.items())
+        file = tomlfile.read(path, shown)
+        tables = file.document()
+    except ConfigError as error:
+        raise ClientsError(str(error)) from error
+    return tuple(_client(file, name, table) for name, table in tables.items())
 
 
-def _client(path: Path, name: str, table: object) -> Client:
-    where = f"{path}: client {name!r}"
+def _client(file: TomlFile, name: str, table: object) -> Client:
+    where = f"{file.at(name)}: client {name!r}"
     if not isinstance(table, Mapping):
-        raise ClientsError(f"{path}: {name!r} is no table: a file of clients has one for each")
+        told = f"{name!r} is no table: a file of clients has one for each"
+        raise ClientsError(f"{file.at(name)}: {told}")
     for key in _ABOUT:
         if not isinstance(table.get(key), str):
             raise ClientsError(f"{where}: {key} has to be there, and text")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import fields
 from math import inf
@@ -11,6 +12,7 @@ import pytest
 
 from ipv6check.eyeballs.clients import ClientsError, load
 from ipv6check.eyeballs.policy import KEYS, RFC6555, RFC8305, Policy, PolicyError, tuned
+from ipv6check.tomlfile import MAX_FILE
 
 MINE = """
 ["our proxy"]
@@ -105,7 +107,7 @@ def test_a_wrong_file(tmp_path: Path, wrong: str, said: str) -> None:
     directory = write(tmp_path, "\n".join([*kept, wrong]))
     with pytest.raises(ClientsError) as error:
         load([directory])
-    assert str(error.value) == f"{directory / 'mine.toml'}: {said}"
+    assert str(error.value) == f"{directory / 'mine.toml'}:2: {said}"
 
 
 @pytest.mark.parametrize(
@@ -113,14 +115,27 @@ def test_a_wrong_file(tmp_path: Path, wrong: str, said: str) -> None:
     [
         ("client = 1", "'client' is no table: a file of clients has one for each"),
         ("[a", "Expected ']' at the end of a table declaration"),
+        ("a = " + "[" * 50_000, "lists and tables are nested more than 16 deep"),
+        ("[a" + ".a" * 20_000 + "]", "a key has more than 16 parts"),
     ],
 )
 def test_no_file_of_clients(tmp_path: Path, text: str, said: str) -> None:
     """A file of another kind is one line, too."""
-    with pytest.raises(ClientsError, match=r"mine\.toml: ") as error:
+    with pytest.raises(ClientsError, match=r"mine\.toml:1: ") as error:
         load([write(tmp_path, text)])
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_file_that_never_ends(tmp_path: Path) -> None:
+    """A pipe is not waited for, and a device not read to its end."""
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(ClientsError, match=r"pipe\.toml: is not a regular file"):
+        load([tmp_path])
+    (tmp_path / "pipe.toml").unlink()
+    (tmp_path / "zero.toml").write_bytes(b"#" * (MAX_FILE + 1))
+    with pytest.raises(ClientsError, match=r"zero\.toml: cannot be read: more than 1048576 bytes"):
+        load([tmp_path])
 
 
 def test_no_directory(tmp_path: Path) -> None:
