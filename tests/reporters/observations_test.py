@@ -39,6 +39,7 @@ from ipv6check.plugin import all_probes
 from ipv6check.profiles import PROFILES
 from ipv6check.reporters import Style, load
 from ipv6check.target import parse
+from tests.schema_stability_test import breaks
 
 LATE = Failure(Kind.TIMEOUT, "no answer")
 OBSERVATIONS = load("observations")
