@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from ipv6check.eyeballs.pace import AT_ONCE, politely
+from ipv6check.eyeballs.pace import politely
 from ipv6check.model import Attempt, Handshake, Port, Settings
 from ipv6check.net import Net
 from ipv6check.probes.connections import Connections
 from ipv6check.target import Target
 
+# So many that are silent tell enough of their family and port: each more costs the whole timeout.
+ENOUGH = 3
 # What browsers offer (RFC 9113 section 3.2); other protocols of these ports know no ALPN.
 ALPN = dict.fromkeys((443, 8443), ("h2", "http/1.1"))
 
@@ -46,8 +48,8 @@ async def handshakes(
 
     async def shake(attempt: Attempt) -> Handshake | None:
         alike = (":" in attempt.address, attempt.port)
-        if silent[alike] >= AT_ONCE:
-            return None  # enough is known, and each more costs the whole timeout
+        if silent[alike] >= ENOUGH:
+            return None
         made = await net.tls(attempt.address, attempt.port, name, alpn(target, attempt.port))
         silent[alike] += made.silent
         return made

@@ -67,10 +67,10 @@ def test_a_long_list_leaves_ipv4_alone() -> None:
 
 
 def test_many_that_are_silent() -> None:
-    """After six that are silent the rest is left alone: each would cost the whole timeout."""
+    """After a few that are silent the rest is left alone: each would cost the whole timeout."""
     dead = [handshake(f"2d00:6ab:1::{n}", failure=Kind.TIMEOUT) for n in range(1, 30)]
     made, tried = shaken(*dead, handshake(V4))
-    assert 6 <= sum(each.silent for each in made.attempts) < 12
+    assert 3 <= sum(each.silent for each in made.attempts) < 12
     assert made.attempts[-1].address == V4
     assert len(tried) == len(made.attempts)
 
