@@ -8,7 +8,8 @@
 
 `startup` compares CPU time with `import typer`. `single` compares the wall time of one healthy
 target with what its longest chain of network waits takes. `bulk` compares a list of the lab's names
-with the same work done by C tools one after another (dnsperf, fping, nmap: Debian packages).
+with the same work done by C tools one after another (dnsperf, fping, nmap: Debian packages), but
+for TLS: a handshake with each IPv6 address that accepts, which is ours alone to do.
 `firewall` answers all default packets about 10,000 rules, beside the same about one rule.
 `fallback` predicts all clients on one port of a target: CPU, the least of the rounds.
 """
