@@ -329,9 +329,11 @@ def test_what_needs_no_run_ends_as_the_run_does(seed: int, monkeypatch: pytest.M
     order = chance.sample(SIX[:2], 2) + chance.sample(FOUR, 2)
     world = Survey(dns, tuple(order), seen)
     short = predict_all(CLIENTS.values(), world)
-    taken = [predict_module._at_once(each.policy, world) for each in CLIENTS.values()]
+    calm = predict_module._calm(world)
+    assert calm is not None
+    taken = [predict_module._at_once(each.policy, calm) for each in CLIENTS.values()]
     assert not quick or sum(each is not None for each in taken) > 20
-    monkeypatch.setattr(predict_module, "_at_once", lambda *_: None)
+    monkeypatch.setattr(predict_module, "_calm", lambda _: None)
     whole = predict_all(CLIENTS.values(), world)
     for ours, theirs in zip(short, whole, strict=True):
         assert (ours.outcome, ours.address) == (theirs.outcome, theirs.address)
