@@ -138,10 +138,20 @@ def tcp(connections: Connections, pings: Pings | Failure, path: Path) -> Finding
     closed = [port for port in connections.ports if port not in offered]
     found = [_down(connections, [port], pings) for port in closed if connections.named]
     if not offered and not connections.named:
-        return _down(connections, closed, pings)
+        found.append(_down(connections, closed, pings))
     for port in offered:
         found += _port(connections, port, pings)
+    if connections.untried:
+        found.append(_untried(connections))
     return found or _fine(connections, offered)
+
+
+def _untried(connections: Connections) -> Finding:
+    """So many are silent that the rest had no turn."""
+    tried = len(connections.attempts)
+    number = count(connections.untried, "address and port was", "addresses and ports were")
+    message = f"{number} not tried in time, after {tried} others"
+    return unknown(message, hint="give the target more time: --deadline")
 
 
 def _open(attempts: tuple[Attempt, ...], port: int) -> list[Attempt]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from math import inf
 from typing import TypeVar
 
 Value = TypeVar("Value")
@@ -17,9 +18,11 @@ async def politely(
     calls: Sequence[Callable[[], Awaitable[Value]]],
     at_once: int = AT_ONCE,
     apart_s: float = APART_S,
+    begin_within_s: float = inf,
 ) -> list[Value]:
     """What the calls return, in their order; so many at once, and no two starts closer than that.
 
+    Those that would begin later than ``begin_within_s`` are left out; never the first ones.
     Whatever one of them raises comes out, and none is left behind.
     """
     if len(calls) < 2:
@@ -28,6 +31,7 @@ async def politely(
     places = asyncio.Semaphore(at_once)
     running: list[asyncio.Task[Value]] = []
     next_s = loop.time()
+    last_s = next_s + begin_within_s
 
     async def occupy(call: Callable[[], Awaitable[Value]]) -> Value:
         try:
@@ -38,6 +42,8 @@ async def politely(
     try:
         for call in calls:
             await places.acquire()
+            if len(running) >= at_once and loop.time() > last_s:
+                break
             if (wait_s := next_s - loop.time()) > 0:
                 await asyncio.sleep(wait_s)
             next_s = loop.time() + apart_s

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from heapq import heappop, heappush
+from itertools import pairwise
 from math import inf
 from typing import Literal, NamedTuple
 
@@ -31,6 +32,8 @@ from ipv6check.model import Address
 
 # Nearer to a boundary than this, a client may end up on either side of it.
 BOUNDARY_MS = 10.0
+# What a time that is moved by so much in either direction cannot account for.
+_LEAP_MS = 4 * BOUNDARY_MS
 # Whose times may as well have been others: a family's handshakes, a type's answer.
 _MOVABLE = frozenset({"ipv6", "ipv4", "AAAA", "A"})
 # How long Linux sends SYNs, by net.ipv4.tcp_syn_retries: measured with 6.18 (6.5 and later).
@@ -85,10 +88,11 @@ class Prediction:
     """How a client ends.
 
     ``outcome``: connected; failed; or either, where it lies too near to a boundary, or its delay
-    is not known well enough, to tell which. ``family`` and ``address`` are those that it ends on
-    (of a TLS handshake that fails, those that it is stuck with), None where there are none or they
-    may be different ones. ``connect_ms`` is None where it fails, ``failed_ms`` where it does not,
-    and where no timeout ever strikes. ``earliest_ms`` and ``latest_ms`` enclose the end.
+    is not known well enough, to tell which, or at which of two quite different times. ``family``
+    and ``address`` are those that it ends on (of a TLS handshake that fails, those that it is stuck
+    with), None where there are none or they may be different ones. ``connect_ms`` is None where it
+    fails, ``failed_ms`` where it does not, and where no timeout ever strikes. ``earliest_ms`` and
+    ``latest_ms`` enclose the end.
     """
 
     name: str
@@ -385,7 +389,18 @@ class _Run:
         }
         # Another one that came in at the same time could have won, whatever had set off either.
         rival = any(event.connects and event.at_ms <= soon_ms for event in self._due)
-        return _MOVABLE if rival else frozenset(crosses)
+        return _MOVABLE if rival else frozenset(crosses | self._swappable())
+
+    def _swappable(self) -> set[str]:
+        """What could have come in another order, where the order decides when a client looks."""
+        if not self._policy.poll_ms:
+            return set()
+        return {
+            each.name
+            for one, other in pairwise(self._past)
+            for each in (one, other)
+            if other.at_ms - one.at_ms <= BOUNDARY_MS and other.since_ms < one.at_ms
+        }
 
 
 # --- one prediction out of them --------------------------------------------------------------
@@ -395,7 +410,9 @@ def _named(client: Client, ends: list[_End]) -> Prediction:
     first = ends[0]
     times = sorted(end.at_ms for end in ends)
     outcome: Literal["connected", "failed", "either"] = "connected" if first.connected else "failed"
-    if len({(end.connected, end.address) for end in ends}) > 1:
+    ranged = client.policy.connection_attempt_delay_max_ms is not None
+    leaps = first.connected and not ranged and times[-1] - times[0] > _LEAP_MS
+    if leaps or len({(end.connected, end.address) for end in ends}) > 1:
         outcome = "either"
     return Prediction(
         client.name,

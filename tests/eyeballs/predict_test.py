@@ -273,6 +273,18 @@ def test_an_address_that_was_not_surveyed() -> None:
     assert predict(CLIENTS["netty"], blind).outcome == "connected"
 
 
+@pytest.mark.parametrize("four_ms", [0.5, 0.9])
+def test_what_a_client_sees_in_time_may_be_either(four_ms: float) -> None:
+    """As curl 7.88: if IPv4 fails after IPv6 it goes on at once, else a second later (measured)."""
+    refused = Seen("failed", 0.7)
+    world = survey([refused, refused, HERE], [Seen("failed", four_ms)])
+    found = predict(CLIENTS["curl 7.88"], world)
+    assert (found.outcome, found.address) == ("either", SIX[2])
+    assert found.earliest_ms < 210
+    assert found.latest_ms > 1190
+    assert predict(CLIENTS["curl 8.16"], world).outcome == "connected"
+
+
 def test_the_system_decides_who_goes_first() -> None:
     """Where getaddrinfo has IPv4 first, those that follow it try that first."""
     world = replace(survey([HERE], [HERE]), order=(FOUR[0], SIX[0]))
