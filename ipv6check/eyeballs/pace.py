@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from math import inf
+from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 Value = TypeVar("Value")
@@ -18,11 +19,9 @@ async def politely(
     calls: Sequence[Callable[[], Awaitable[Value]]],
     at_once: int = AT_ONCE,
     apart_s: float = APART_S,
-    begin_within_s: float = inf,
 ) -> list[Value]:
     """What the calls return, in their order; so many at once, and no two starts closer than that.
 
-    Those that would begin later than ``begin_within_s`` are left out; never the first ones.
     Whatever one of them raises comes out, and none is left behind.
     """
     if len(calls) < 2:
@@ -31,7 +30,6 @@ async def politely(
     places = asyncio.Semaphore(at_once)
     running: list[asyncio.Task[Value]] = []
     next_s = loop.time()
-    last_s = next_s + begin_within_s
 
     async def occupy(call: Callable[[], Awaitable[Value]]) -> Value:
         try:
@@ -42,8 +40,6 @@ async def politely(
     try:
         for call in calls:
             await places.acquire()
-            if len(running) >= at_once and loop.time() > last_s:
-                break
             if (wait_s := next_s - loop.time()) > 0:
                 await asyncio.sleep(wait_s)
             next_s = loop.time() + apart_s
@@ -53,3 +49,18 @@ async def politely(
         for each in running:
             each.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+async def in_time(
+    calls: Sequence[Callable[[], Awaitable[Value]]], within_s: float
+) -> list[Value | None]:
+    """What the calls return that end in time, as ``politely`` as those; None for the others."""
+    found: list[Value | None] = [None] * len(calls)
+
+    async def keep(place: int, call: Callable[[], Awaitable[Value]]) -> None:
+        found[place] = await call()
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            await politely([partial(keep, *each) for each in enumerate(calls)])
+    return found

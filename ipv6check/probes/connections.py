@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from ipv6check.eyeballs.pace import politely
+from ipv6check.eyeballs.pace import in_time
 from ipv6check.model import Attempt, Port, Settings
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
@@ -48,11 +48,19 @@ async def connections(
     wanted = [(each, port) for each in (*addresses.ipv6, *addresses.ipv4) for port in ports]
     # Both families on every port before the second address of either: that is what tells most.
     places = {each: n for some in (addresses.ipv6, addresses.ipv4) for n, each in enumerate(some)}
-    attempts = await politely(
-        [partial(net.connect, *each) for each in sorted(wanted, key=lambda each: places[each[0]])],
-        begin_within_s=settings.deadline_s - 2 * settings.timeout_s,
+    wanted.sort(key=lambda each: places[each[0]])
+    calls = [partial(net.connect, *each) for each in wanted]
+    found = [each for each in await in_time(calls, _time_s(addresses, settings)) if each]
+    attempts = sorted(found, key=lambda each: ":" not in each.address)
+    over_ipv6 = {each.port for each in attempts if ":" in each.address}
+    tried = tuple(port for port in ports if port in over_ipv6)
+    return Connections(tried, named, tuple(attempts), len(wanted) - len(found))
+
+
+def _time_s(addresses: Addresses, settings: Settings) -> float:
+    """What the names have left of the target's time, and a little less; enough for one wait."""
+    resolving_ms = max(
+        (each.elapsed_ms for each in (addresses.a, addresses.aaaa) if each), default=0.0
     )
-    made = {(attempt.address, attempt.port): attempt for attempt in attempts}
-    tried = [made[each] for each in wanted if each in made]
-    known = tuple(port for port in ports if any(each.port == port for each in tried))
-    return Connections(known, named, tuple(tried), len(wanted) - len(tried))
+    left_s = settings.deadline_s - 0.75 * settings.timeout_s - resolving_ms / 1000
+    return max(left_s, settings.timeout_s + 1)
