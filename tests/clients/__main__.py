@@ -1,6 +1,7 @@
 """The real clients from a terminal: `python -m tests.clients install DIRECTORY`.
 
-With IPV6CHECK_CLIENTS set to that directory, `matrix` prints what was predicted beside what was
+It needs the Debian packages that `packages` prints, which are those that are missing. With
+IPV6CHECK_CLIENTS set to that directory, `matrix` prints what was predicted beside what was
 measured, of all or of the clients and scenarios that are named; `document` prints docs/clients.md.
 """
 
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from tests.clients.document import page
 from tests.clients.measure import Cell, Row, bench, scenarios
-from tests.clients.programs import install, programs
+from tests.clients.programs import install, missing_packages, programs
 
 
 def main() -> int:
@@ -20,6 +21,8 @@ def main() -> int:
     match sys.argv[1:]:
         case ["install", directory]:
             install(Path(directory))
+        case ["packages"]:
+            print(*missing_packages())
         case ["matrix", *names]:
             _matrix(names)
         case ["document"]:

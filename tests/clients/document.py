@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import inf
 
-from tests.clients.measure import ANOTHER_END, SYN_RETRIES, Cell, Row
+from tests.clients.measure import ANOTHER_END, REPEATS, SURE, SYN_RETRIES, Cell, Row
 
 _COLUMNS = 6
 _HEAD = f"""# What real clients do, and what is predicted of them
@@ -29,11 +29,13 @@ def _summary(rows: Sequence[Row]) -> Iterator[str]:
     ends = sum(cell.wrong == ANOTHER_END for cell in cells)
     late = sum(bool(cell.wrong) for cell in cells) - ends
     either = sum(cell.predicted["outcome"] == "either" for cell in cells)
-    again = sum(bool(cell.repeated) for cell in cells)
+    again = sum(bool(cell.missed) for cell in cells)
+    other = sum(cell.missed == ANOTHER_END for cell in cells)
     yield (
         f"{len(cells)} cells: {ends} with another end, {late} that are too far apart, "
-        f"{either} predicted as either. {again} were measured again, alone, because their time was "
-        "too far apart while others ran."
+        f"{either} predicted as either. {again} missed while others ran and were measured again, "
+        f"alone, up to {REPEATS} times; {other} of these had another end, and had to come out "
+        f"right {SURE} times in a row."
     )
 
 
