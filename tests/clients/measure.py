@@ -184,7 +184,9 @@ class Bench:
         ]
         return _told(events, ended_ms, failed=failed)
 
-    def matrix(self, programs: Iterable[Program], of: Iterable[Scenario]) -> list[Row]:
+    def matrix(
+        self, programs: Iterable[Program], of: Iterable[Scenario], at_once: int = AT_ONCE
+    ) -> list[Row]:
         """Every program before every scenario, in their order; several scenarios at once."""
         programs, of = tuple(programs), tuple(of)
         self._own_ms = {each.label: self.own_ms(each) for each in programs if each.warms_up}
@@ -196,7 +198,7 @@ class Bench:
         def play(group: list[Scenario]) -> list[Row]:
             return [self.row(programs, scenario) for scenario in group]
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(at_once) as pool:
             played = pool.map(play, sorted(groups.values(), key=len, reverse=True))
         rows = {row.scenario.name: row for group in played for row in group}
         self._patient_until = time.monotonic() + CALM_S

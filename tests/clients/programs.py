@@ -124,10 +124,11 @@ class Program:
     name: str
     command: tuple[str, ...]
     warms_up: bool = False
+    within_ms: float = 25.0
 
     def margin_ms(self, measured_ms: float) -> float:
         """How far apart prediction and measurement may be."""
-        return max(25.0, 0.05 * measured_ms)
+        return max(self.within_ms, 0.05 * measured_ms)
 
     @property
     def installed(self) -> bool:
