@@ -117,6 +117,13 @@ FINDINGS = (
         "Run it from a host with IPv6. A pipeline may accept this with --on-unknown pass.",
     ),
     Explained(
+        "no-time",
+        "unknown",
+        "So many addresses are silent that others had no turn before the target's time was over: "
+        "at most six are tried at once. Nothing is said of those.",
+        "Give the target more time with --deadline, or withdraw the addresses that are silent.",
+    ),
+    Explained(
         "no-ipv6-here",
         "unknown",
         "This host has no IPv6, or one that reaches nobody. Nothing is said of the target.",
@@ -138,10 +145,20 @@ def tcp(connections: Connections, pings: Pings | Failure, path: Path) -> Finding
     closed = [port for port in connections.ports if port not in offered]
     found = [_down(connections, [port], pings) for port in closed if connections.named]
     if not offered and not connections.named:
-        return _down(connections, closed, pings)
+        found.append(_down(connections, closed, pings))
     for port in offered:
         found += _port(connections, port, pings)
+    if connections.untried:
+        found.append(_no_time(connections))
     return found or _fine(connections, offered)
+
+
+def _no_time(connections: Connections) -> Finding:
+    """So many are silent that the rest had no turn."""
+    tried = len(connections.attempts)
+    number = count(connections.untried, "address and port was", "addresses and ports were")
+    message = f"{number} not tried in time, after {tried} others"
+    return unknown(message, hint="give the target more time: --deadline", id="no-time")
 
 
 def _open(attempts: tuple[Attempt, ...], port: int) -> list[Attempt]:

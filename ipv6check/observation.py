@@ -64,6 +64,7 @@ class Observation:
         self.known_ms: dict[str, float] = {}
         self._course = course
         self._missing = dict(course.missing)
+        self._timeout_s = timeout_s
         self._limit_s = PROBE_WAITS * timeout_s + 1
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
@@ -76,6 +77,8 @@ class Observation:
         """Observe everything; what is not known after ``deadline_s`` is ``late``."""
         if not self._course.probes:
             return
+        # Many silent addresses make many waits in a row: they may take nearly all of the time.
+        self._limit_s = max(self._limit_s, deadline_s - self._timeout_s / 2)
         alarm = self._loop.call_later(deadline_s, self.end, late)
         for probe in self._course.probes:
             if not self._missing[probe.name]:

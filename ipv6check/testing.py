@@ -18,11 +18,11 @@ Where the way from the network to the fact matters too, `examine` runs the whole
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ipv6check import external, plugin
 from ipv6check.config import Options
@@ -48,6 +48,8 @@ from ipv6check.plugin import Check
 from ipv6check.progress import Progress
 from ipv6check.runner import Assignment, Run
 from ipv6check.target import Target, parse
+
+Value = TypeVar("Value")
 
 __all__ = ["SETTINGS", "FakeNet", "answer", "attempt", "echo", "examine", "handshake", "run_check"]
 
@@ -245,6 +247,10 @@ class FakeNet(Net):
         """As planned."""
         self.calls.append(("pref64",))
         return self._pref64
+
+    async def undisturbed(self, work: Callable[[], Coroutine[None, None, Value]]) -> Value:
+        """Here and now; not one of ``calls``."""
+        return await work()
 
     async def controls_answer(self) -> bool:
         """As planned."""

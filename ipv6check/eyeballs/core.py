@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from math import inf
+from typing import NamedTuple
 
 from ipv6check.eyeballs.order import arrange, split, without_firsts
 from ipv6check.eyeballs.policy import HTTPS, Policy
@@ -28,15 +29,13 @@ class Resolved:
     after_ms: Endless = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """Ask for this type: AAAA, A or HTTPS."""
 
     rdtype: str
 
 
-@dataclass(frozen=True, slots=True)
-class Connect:
+class Connect(NamedTuple):
     """Start attempt number ``attempt``.
 
     ``why``: first; timer (a delay was over); failure (of another); answer (its address came late).
@@ -47,23 +46,20 @@ class Connect:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(NamedTuple):
     """Close an attempt. ``why``: lost (another won), timeout, or crowded (too many are alive)."""
 
     attempt: int
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class WaitUntil:
+class WaitUntil(NamedTuple):
     """Call ``tick`` at this time, unless anything else happens before. The latest one counts."""
 
     at_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """The race is over; ``winner`` is an attempt, None where there is none.
 
     ``why``: connected, failed (every address), timeout, or resolver (no address to try).
@@ -217,8 +213,10 @@ class Race:
 
     def _next_ms(self) -> float:
         """When something is due, should nothing happen before."""
-        times = [self._deadline_ms, *(each.deadline_ms for each in self._running.values())]
-        times += [asked + self._policy.dns_timeout_ms for asked in self._asked_ms.values()]
+        times = [each.deadline_ms for each in self._running.values()]
+        times.append(self._deadline_ms)
+        if self._asked_ms:
+            times.append(min(self._asked_ms.values()) + self._policy.dns_timeout_ms)
         if self._resolving:
             times.append(self._enough_ms())
         times += [self._due_ms(lane) for lane in self._lanes.values() if lane.queue]
@@ -239,6 +237,8 @@ class Race:
 
     def _forget_questions(self, now_ms: float) -> Sequence[Action]:
         """Give up on what was asked too long ago."""
+        if not (self._asked_ms or self._unasked):
+            return ()
         limit_ms = self._policy.dns_timeout_ms
         overdue = [each for each, asked in self._asked_ms.items() if now_ms >= asked + limit_ms]
         if "A" in overdue and self._policy.needs_a:

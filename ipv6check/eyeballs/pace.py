@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 Value = TypeVar("Value")
@@ -47,3 +49,18 @@ async def politely(
         for each in running:
             each.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+async def in_time(
+    calls: Sequence[Callable[[], Awaitable[Value]]], within_s: float
+) -> list[Value | None]:
+    """What the calls return that end in time, as ``politely`` as those; None for the others."""
+    found: list[Value | None] = [None] * len(calls)
+
+    async def keep(place: int, call: Callable[[], Awaitable[Value]]) -> None:
+        found[place] = await call()
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            await politely([partial(keep, *each) for each in enumerate(calls)])
+    return found

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from heapq import heappop, heappush
+from itertools import pairwise
 from math import inf
 from typing import Literal, NamedTuple
 
@@ -31,6 +32,10 @@ from ipv6check.model import Address
 
 # Nearer to a boundary than this, a client may end up on either side of it.
 BOUNDARY_MS = 10.0
+# What a time that is moved by so much in either direction cannot account for.
+_LEAP_MS = 4 * BOUNDARY_MS
+# Whose times may as well have been others: a family's handshakes, a type's answer.
+_MOVABLE = frozenset({"ipv6", "ipv4", "AAAA", "A"})
 # How long Linux sends SYNs, by net.ipv4.tcp_syn_retries: measured with 6.18 (6.5 and later).
 SYN_TIMEOUTS_MS = {1: 3100.0, 2: 7120.0, 3: 19_500.0, 4: 35_600.0, 5: 68_100.0, 6: 133_600.0}
 SYN_TIMEOUT_MS = SYN_TIMEOUTS_MS[6]
@@ -83,10 +88,11 @@ class Prediction:
     """How a client ends.
 
     ``outcome``: connected; failed; or either, where it lies too near to a boundary, or its delay
-    is not known well enough, to tell which. ``family`` and ``address`` are those that it ends on
-    (of a TLS handshake that fails, those that it is stuck with), None where there are none or they
-    may be different ones. ``connect_ms`` is None where it fails, ``failed_ms`` where it does not,
-    and where no timeout ever strikes. ``earliest_ms`` and ``latest_ms`` enclose the end.
+    is not known well enough, to tell which, or at which of two quite different times. ``family``
+    and ``address`` are those that it ends on (of a TLS handshake that fails, those that it is stuck
+    with), None where there are none or they may be different ones. ``connect_ms`` is None where it
+    fails, ``failed_ms`` where it does not, and where no timeout ever strikes. ``earliest_ms`` and
+    ``latest_ms`` enclose the end.
     """
 
     name: str
@@ -118,16 +124,13 @@ class Prediction:
 
 def predict(client: Client, survey: Survey) -> Prediction:
     """What this client would feel."""
-    return _named(client, _foresee(client.policy, survey))
+    return _named(client, _foresee(client.policy, survey, _calm(survey)))
 
 
 def predict_all(clients: Iterable[Client], survey: Survey) -> tuple[Prediction, ...]:
-    """What each of them would feel; those with one policy feel the same."""
-    known: dict[Policy, list[_End]] = {}
-    for client in clients:
-        if client.policy not in known:
-            known[client.policy] = _foresee(client.policy, survey)
-    return tuple(_named(client, known[client.policy]) for client in clients)
+    """What each of them would feel."""
+    calm = _calm(survey)
+    return tuple(_named(client, _foresee(client.policy, survey, calm)) for client in clients)
 
 
 # --- worlds ----------------------------------------------------------------------------------
@@ -173,9 +176,9 @@ def _or(value: float | None, default: float) -> float:
     return default if value is None else value
 
 
-def _neighbours(survey: Survey) -> Iterator[_World]:
-    """The worlds at the ends of what may as well have been measured."""
-    for name in ("ipv6", "ipv4", "AAAA", "A"):
+def _neighbours(survey: Survey, names: Iterable[str]) -> Iterator[_World]:
+    """The worlds at the ends of what may as well have been measured of these."""
+    for name in sorted(names):
         for moved_ms in (-BOUNDARY_MS, BOUNDARY_MS):
             yield _World(survey, {name: moved_ms})
 
@@ -184,79 +187,108 @@ def _neighbours(survey: Survey) -> Iterator[_World]:
 
 
 class _Event(NamedTuple):
-    """What will happen, in order of time; ``since_ms`` is when it was set off."""
+    """What will happen, in order of time: to a question of this type, or an attempt of this family.
+
+    ``since_ms`` is when it was set off.
+    """
 
     at_ms: float
     number: int
+    name: str
     since_ms: float
     happen: Callable[[float], Actions]
     connects: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
+class _End(NamedTuple):
     """How one run ended, on ``address`` if any.
 
-    ``near``: another end was near. ``unseen``: it tried an address that was not surveyed.
+    ``near``: types and families whose times, a little other, could have led to another end.
+    ``unseen``: it tried an address that was not surveyed.
     """
 
     connected: bool
     address: str | None
     at_ms: float
-    near: bool
-    unseen: bool
+    near: frozenset[str] = frozenset()
+    unseen: bool = False
 
 
-def _foresee(policy: Policy, survey: Survey) -> list[_End]:
+def _foresee(policy: Policy, survey: Survey, calm: _Calm | None) -> list[_End]:
     """The end in the world as surveyed, then those in worlds that cannot be told from it."""
-    if (end := _at_once(policy, survey)) is not None:
+    if calm is not None and (end := _at_once(policy, calm)) is not None:
         return [end]
     world = _World(survey)
     ends = [_Run(each, world).end() for each in policy.extremes()]
-    if ends[0].near:
-        ends += [_Run(policy, each).end() for each in _neighbours(survey)]
+    ends += [_Run(policy, each).end() for each in _neighbours(survey, ends[0].near)]
     if any(end.unseen for end in ends):
         unseen = (_World(survey, unseen=Seen(tcp)) for tcp in _UNSEEN)
         ends += [_Run(policy, each).end() for each in unseen]
     return ends
 
 
-def _at_once(policy: Policy, survey: Survey) -> _End | None:
+class _Calm(NamedTuple):
+    """A survey in which most clients end with their first attempt: IPv6's, or IPv4's."""
+
+    aaaa_ms: float
+    a_ms: float
+    addresses: int
+    six: str
+    six_ms: float
+    four: str
+    four_ms: float
+
+
+def _calm(survey: Survey) -> _Calm | None:
+    """None where both families are not there, or the first address of either does not work."""
+    aaaa, a = survey.dns.get("AAAA", Resolved()), survey.dns.get("A", Resolved())
+    if not aaaa.addresses or not a.addresses:
+        return None
+    six, four = survey.order[0], next((each for each in survey.order if ":" not in each), "")
+    if ":" not in six or is_mapped(six):
+        return None
+    seen6, seen4 = survey.seen.get(six), survey.seen.get(four)
+    if seen6 is None or seen4 is None or not (_works(seen6) and _works(seen4)):
+        return None
+    return _Calm(
+        aaaa.after_ms, a.after_ms, len(survey.order), six, seen6.tcp_ms, four, seen4.tcp_ms
+    )
+
+
+def _works(seen: Seen) -> bool:
+    return seen.tcp == "connected" and seen.tls in {None, "ok"}
+
+
+def _at_once(policy: Policy, calm: _Calm) -> _End | None:
     """The end where the first attempt connects well before the client would do anything else.
 
     That is what a healthy target comes to, and it needs no run. None where a run has to tell.
     """
-    aaaa, a = survey.dns.get("AAAA", Resolved()), survey.dns.get("A", Resolved())
-    first = next((each for each in survey.order if policy.prefer != "ipv4" or ":" not in each), "")
-    seen = survey.seen.get(first)
     usual = policy.queries == "parallel" and policy.https_delay_ms is None
-    if not usual or seen is None or seen.tcp != "connected":
+    if not usual or policy.success == "tls":
         return None
-    if seen.tls is not None and (seen.tls != "ok" or policy.success == "tls"):
-        return None
-    if not aaaa.addresses or not a.addresses or ":" not in survey.order[0]:
-        return None
-    if is_mapped(first) or (policy.prefer == "ipv4" and policy.a_delay_ms < inf):
-        return None
+    first, tcp_ms = calm.six, calm.six_ms
+    if policy.prefer == "ipv4":
+        if policy.a_delay_ms < inf:
+            return None
+        first, tcp_ms = calm.four, calm.four_ms
     wait_ms = policy.resolution_delay_ms
-    if aaaa.after_ms < a.after_ms:
+    if calm.aaaa_ms < calm.a_ms:
         wait_ms = policy.a_delay_ms or inf
-    start_ms = max(aaaa.after_ms, a.after_ms) if policy.a_delay_ms else aaaa.after_ms
+    start_ms = max(calm.aaaa_ms, calm.a_ms) if policy.a_delay_ms else calm.aaaa_ms
     next_ms = min(
         policy.connection_attempt_delay_ms,
         inf if policy.fallback_delay_ms is None else policy.fallback_delay_ms,
         policy.attempt_timeout_ms,
     )
-    end_ms = start_ms + policy.own_ms + seen.tcp_ms
-    limit_ms = policy.connect_timeout_ms / (len(survey.order) + 2)
+    end_ms = start_ms + policy.own_ms + tcp_ms
+    limit_ms = policy.connect_timeout_ms / (calm.addresses + 2)
     in_time = (
-        abs(aaaa.after_ms - a.after_ms) + BOUNDARY_MS < wait_ms
-        and seen.tcp_ms + BOUNDARY_MS < next_ms
+        abs(calm.aaaa_ms - calm.a_ms) + BOUNDARY_MS < wait_ms
+        and tcp_ms + BOUNDARY_MS < next_ms
         and end_ms + BOUNDARY_MS < min(policy.dns_timeout_ms, limit_ms)
     )
-    if not in_time:
-        return None
-    return _End(connected=True, address=first, at_ms=end_ms, near=False, unseen=False)
+    return _End(connected=True, address=first, at_ms=end_ms) if in_time else None
 
 
 class _Run:
@@ -299,18 +331,21 @@ class _Run:
         if type(action) is Query:
             answer = self._world.answer(action.rdtype)
             happen = partial(self._race.answered, action.rdtype, answer.addresses)
-            self._plan(answer.after_ms, now_ms, happen)
+            self._plan(action.rdtype, answer.after_ms, now_ms, happen)
         elif type(action) is Connect:
             self._addresses.append(action.address)
             outcome, after_ms = self._world.handshake(self._policy, action.address)
             connects = outcome == "connected"
             handshake = self._race.succeeded if connects else self._race.failed
+            name = family(action.address)
             tcp_ms = self._world.tls_begins_ms(self._policy, action.address)
-            self._plan(tcp_ms, now_ms, partial(self._race.connected, action.attempt))
-            self._plan(after_ms, now_ms, partial(handshake, action.attempt), connects=connects)
+            self._plan(name, tcp_ms, now_ms, partial(self._race.connected, action.attempt))
+            happen = partial(handshake, action.attempt)
+            self._plan(name, after_ms, now_ms, happen, connects=connects)
 
     def _plan(
         self,
+        name: str,
         after_ms: float,
         now_ms: float,
         happen: Callable[[float], Actions],
@@ -319,7 +354,8 @@ class _Run:
     ) -> None:
         if after_ms < inf:
             number = len(self._due) + len(self._past)
-            heappush(self._due, _Event(now_ms + after_ms, number, now_ms, happen, connects))
+            event = _Event(now_ms + after_ms, number, name, now_ms, happen, connects)
+            heappush(self._due, event)
 
     def _ended(self, winner: int | None, now_ms: float) -> _End:
         seen = self._world.survey.seen
@@ -338,20 +374,33 @@ class _Run:
             seen.tls_ms if seen.tls == "failed" else self._policy.tls_timeout_ms
         )
 
-    def _near(self, ended_ms: float) -> bool:
-        """Whether anything happened close to a time at which the client would do something.
+    def _near(self, ended_ms: float) -> frozenset[str]:
+        """What happened close to a time at which the client would do something.
 
         What was set off by that time or later cannot come before it.
         """
         soon_ms = ended_ms + BOUNDARY_MS
         timers = [at_ms for at_ms in self._timers if at_ms <= soon_ms]
-        crosses = any(
-            abs(event.at_ms - timer) <= BOUNDARY_MS and timer > event.since_ms
+        crosses = {
+            event.name
             for event in (*self._past, *self._due)
             for timer in timers
-        )
-        # Another one that came in at the same time could have won.
-        return crosses or any(event.connects and event.at_ms <= soon_ms for event in self._due)
+            if abs(event.at_ms - timer) <= BOUNDARY_MS and timer > event.since_ms
+        }
+        # Another one that came in at the same time could have won, whatever had set off either.
+        rival = any(event.connects and event.at_ms <= soon_ms for event in self._due)
+        return _MOVABLE if rival else frozenset(crosses | self._swappable())
+
+    def _swappable(self) -> set[str]:
+        """What could have come in another order, where the order decides when a client looks."""
+        if not self._policy.poll_ms:
+            return set()
+        return {
+            each.name
+            for one, other in pairwise(self._past)
+            for each in (one, other)
+            if other.at_ms - one.at_ms <= BOUNDARY_MS and other.since_ms < one.at_ms
+        }
 
 
 # --- one prediction out of them --------------------------------------------------------------
@@ -361,7 +410,9 @@ def _named(client: Client, ends: list[_End]) -> Prediction:
     first = ends[0]
     times = sorted(end.at_ms for end in ends)
     outcome: Literal["connected", "failed", "either"] = "connected" if first.connected else "failed"
-    if len({(end.connected, end.address) for end in ends}) > 1:
+    ranged = client.policy.connection_attempt_delay_max_ms is not None
+    leaps = first.connected and not ranged and times[-1] - times[0] > _LEAP_MS
+    if leaps or len({(end.connected, end.address) for end in ends}) > 1:
         outcome = "either"
     return Prediction(
         client.name,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Protocol, TypeVar
 
 from ipv6check.model import (
     Answer,
@@ -17,6 +17,8 @@ from ipv6check.model import (
     RuleTexts,
     Vantage,
 )
+
+Value = TypeVar("Value")
 
 
 class Net(Protocol):
@@ -103,6 +105,10 @@ class Net(Protocol):
 
         A Failure, kind ``permission``, where they may not be read.
         """
+        ...
+
+    async def undisturbed(self, work: Callable[[], Coroutine[None, None, Value]]) -> Value:
+        """What the work returns, which keeps time: done where other targets take none of it."""
         ...
 
     def vantage(self) -> Vantage:

@@ -53,3 +53,17 @@ class Gate:
         self._inside[key] -= 1
         if not self._inside[key]:
             del self._inside[key]
+
+
+class Places:
+    """How many sockets may be open at once, in all and for each address, in one event loop."""
+
+    def __init__(self, sockets: int, per_address: int) -> None:
+        self._sockets = asyncio.Semaphore(sockets)
+        self.per_address = Gate(per_address)
+
+    @asynccontextmanager
+    async def place(self, address: str) -> AsyncIterator[None]:
+        """Hold a place, to open a socket to this address."""
+        async with self.per_address.place(address), self._sockets:
+            yield

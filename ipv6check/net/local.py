@@ -7,8 +7,9 @@ import ipaddress
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
+from typing import TypeVar
 
 from ipv6check.model import (
     Answer,
@@ -25,9 +26,12 @@ from ipv6check.model import (
 )
 from ipv6check.net import host, icmp, listening, nat64, rules, tcp, tls
 from ipv6check.net.errors import local_failure
-from ipv6check.net.limits import Gate
+from ipv6check.net.limits import Places
+from ipv6check.net.quiet import QuietLoop
 from ipv6check.net.resolver import Resolver, Server, system_servers, upstream_servers
 from ipv6check.registry import special_purpose
+
+Value = TypeVar("Value")
 
 SOCKETS = 512
 PER_ADDRESS = 6
@@ -53,8 +57,8 @@ class LocalNet:
         self._pings = pings
         self._controls = tuple(controls)
         self._resolver = Resolver(nameservers or system_servers(), timeout_s)
-        self._sockets = asyncio.Semaphore(SOCKETS)
-        self._per_address = Gate(PER_ADDRESS)
+        self._places = Places(SOCKETS, PER_ADDRESS)
+        self._quiet: QuietLoop | None = None
         self._echo: dict[socket.AddressFamily, icmp.EchoSocket | Failure] = {}
         self._once: dict[str, asyncio.Task[object]] = {}
         self._sources = {family: _source(family) for family in _ROUTE_PROBE}
@@ -83,7 +87,7 @@ class LocalNet:
 
     async def connect(self, address: str, port: int) -> Attempt:
         """Make one TCP handshake with this address, and close it."""
-        async with self._per_address.place(address), self._sockets:
+        async with self._place(address):
             attempt = await tcp.connect(address, port, self._timeout_s)
         if ":" in address:
             attempt = self._hear(attempt)
@@ -98,7 +102,7 @@ class LocalNet:
         connected: Callable[[Attempt], None] = lambda _: None,
     ) -> Handshake:
         """Make one TCP and one TLS handshake with this address, and close it."""
-        async with self._per_address.place(address), self._sockets:
+        async with self._place(address):
             made = await tls.handshake(
                 address, port, server_name, tuple(alpn), self._timeout_s, connected
             )
@@ -109,7 +113,7 @@ class LocalNet:
         echo_socket = self._echo_socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         if isinstance(echo_socket, Failure):
             return echo_socket
-        async with self._per_address.place(address):
+        async with self._places.per_address.place(address):
             echo = await echo_socket.ping(address, self._pings, self._timeout_s)
         if echo.received:
             self._heard_ipv6 = self._heard_ipv6 or self._is_afar(address)
@@ -155,6 +159,12 @@ class LocalNet:
                 return found
         return await self._sorted(None)
 
+    async def undisturbed(self, work: Callable[[], Coroutine[None, None, Value]]) -> Value:
+        """What the work returns, done in a loop of its own: this one may be busy with others."""
+        if self._quiet is None:
+            self._quiet = QuietLoop(Places(SOCKETS, PER_ADDRESS))
+        return await self._quiet.run(work)
+
     def vantage(self) -> Vantage:
         """What this host can do, by its own routes and what it has heard so far."""
         ipv4 = "no" if self._sources[socket.AF_INET] is None else "yes"
@@ -168,6 +178,9 @@ class LocalNet:
 
     def close(self) -> None:
         """Release every socket."""
+        if self._quiet is not None:
+            self._quiet.close()
+            self._quiet = None
         for task in self._once.values():
             task.cancel()
         self._resolver.close()
@@ -175,6 +188,13 @@ class LocalNet:
             if isinstance(echo_socket, icmp.EchoSocket):
                 echo_socket.close()
         self._echo.clear()
+
+    def _place(self, address: str) -> AbstractAsyncContextManager[None]:
+        """A place in the loop at hand: a queue of one loop cannot be waited for in another."""
+        quiet = self._quiet
+        if quiet is not None and asyncio.get_running_loop() is quiet.loop:
+            return quiet.places.place(address)
+        return self._places.place(address)
 
     def _hear(self, attempt: Attempt) -> Attempt:
         """Learn from an IPv6 attempt what this host's uplink does, and what its own router says."""

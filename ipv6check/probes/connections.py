@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
+from functools import partial
 
+from ipv6check.eyeballs.pace import in_time
 from ipv6check.model import Attempt, Port, Settings
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
@@ -16,12 +17,14 @@ class Connections:
     """Every attempt, IPv6 before IPv4, by port and address.
 
     ``named``: the user named the ports, so each of them must be open; else a port that is closed on
-    every address is not offered.
+    every address is not offered. ``untried``: for how many more there was no time, because so many
+    were silent.
     """
 
     ports: tuple[Port, ...]
     named: bool
     attempts: tuple[Attempt, ...]
+    untried: int = 0
 
     @property
     def ipv6(self) -> tuple[Attempt, ...]:
@@ -37,16 +40,27 @@ class Connections:
 async def connections(
     addresses: Addresses, target: Target, settings: Settings, net: Net
 ) -> Connections:
-    """Try each address on each port at once; without an IPv6 address there is nothing to try."""
+    """Try each address on each port, politely; without an IPv6 address there is nothing to try."""
     ports = settings.ports_for(target.ports)
     named = bool(target.ports or settings.ports)
     if not addresses.ipv6:
         return Connections(ports, named, ())
-    attempts = await asyncio.gather(
-        *(
-            net.connect(address, port)
-            for address in (*addresses.ipv6, *addresses.ipv4)
-            for port in ports
-        )
+    wanted = [(each, port) for each in (*addresses.ipv6, *addresses.ipv4) for port in ports]
+    # Both families on every port before the second address of either: that is what tells most.
+    places = {each: n for some in (addresses.ipv6, addresses.ipv4) for n, each in enumerate(some)}
+    wanted.sort(key=lambda each: places[each[0]])
+    calls = [partial(net.connect, *each) for each in wanted]
+    found = [each for each in await in_time(calls, _time_s(addresses, settings)) if each]
+    attempts = sorted(found, key=lambda each: ":" not in each.address)
+    over_ipv6 = {each.port for each in attempts if ":" in each.address}
+    tried = tuple(port for port in ports if port in over_ipv6)
+    return Connections(tried, named, tuple(attempts), len(wanted) - len(found))
+
+
+def _time_s(addresses: Addresses, settings: Settings) -> float:
+    """What the names have left of the target's time, and a little less; enough for one wait."""
+    resolving_ms = max(
+        (each.elapsed_ms for each in (addresses.a, addresses.aaaa) if each), default=0.0
     )
-    return Connections(ports, named, tuple(attempts))
+    left_s = settings.deadline_s - 0.75 * settings.timeout_s - resolving_ms / 1000
+    return max(left_s, settings.timeout_s + 1)

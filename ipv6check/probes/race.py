@@ -23,6 +23,8 @@ from ipv6check.registry import special_purpose, usable_ipv4
 from ipv6check.target import Target
 
 HTTPS_PORT = 443
+# The least that is recommended between two attempts (RFC 8305 section 5).
+CONNECTION_ATTEMPT_DELAY_LEAST_MS = 100.0
 # Stands for the source of IPv4 packets, of which RFC 6724 asks no more than that there is one.
 _ANY_IPV4 = "192.0.2.1"
 
@@ -62,8 +64,18 @@ class Course:
         order = system_order(self.addresses, self.connections, source, more=hinted)
         rank = {address: place for place, address in enumerate(order)}
         secure = self._secure if self._tls_decides(port) else None
-        outcome = await run_race(self.policy, dns, rank, port, self.net.connect, tell, secure)
+        connect = self.net.connect
+        run = partial(run_race, self.policy, dns, rank, port, connect, tell, secure)
+        outcome = await (self.net.undisturbed(run) if self._lasts(port) else run())
         return replace(outcome, services=found)
+
+    def _lasts(self, port: int) -> bool:
+        """Whether there is an address that a race may have to wait for, so that timers count."""
+        return any(
+            each.elapsed_ms >= CONNECTION_ATTEMPT_DELAY_LEAST_MS
+            for each in self.connections.attempts
+            if each.port == port
+        )
 
     def _tls_decides(self, port: int) -> bool:
         return self.policy.success == "tls" and self.target.begins_with_tls(port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -235,6 +236,15 @@ def test_a_host_without_its_own_loopback() -> None:
     assert kept(found) == [("fail", "host")]
     assert "this host has no loopback, over IPv6 or IPv4" in found[0].message
     assert "not an IPv6 fault" in found[0].hint
+
+
+def test_what_was_not_tried_is_unknown() -> None:
+    """What was tried is judged, and of the rest it is said that nobody knows."""
+    for attempts, first in ((pair(v6=Kind.TIMEOUT), [("fail", "firewall")]), (pair(), [])):
+        seen = replace(connections(*attempts), untried=70)
+        found = judged("tcp", connections=seen, pings=ANSWERS, path=HERE)
+        assert kept(found) == [*first, ("unknown", "vantage")]
+        assert (found[-1].id, "70 addresses and ports" in found[-1].message) == ("no-time", True)
 
 
 def test_a_port_that_the_user_named_has_to_be_open() -> None:

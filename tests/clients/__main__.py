@@ -1,7 +1,9 @@
 """The real clients from a terminal: `python -m tests.clients install DIRECTORY`.
 
-With IPV6CHECK_CLIENTS set to that directory, `matrix` prints what was predicted beside what was
-measured, of all or of the clients and scenarios that are named; `document` prints docs/clients.md.
+It needs the Debian packages that `packages` prints, which are those that are missing. With
+IPV6CHECK_CLIENTS set to that directory, `matrix` prints what was predicted beside what was
+measured, of all or of the clients and scenarios that are named; `document` prints docs/clients.md,
+`browsers` its last section (Debian packages chromium and firefox-esr).
 """
 
 from __future__ import annotations
@@ -10,9 +12,10 @@ import sys
 from math import inf
 from pathlib import Path
 
-from tests.clients.document import page
+from tests.clients.browsers import SCENARIOS, browsers
+from tests.clients.document import browsers_page, page
 from tests.clients.measure import Cell, Row, bench, scenarios
-from tests.clients.programs import install, programs
+from tests.clients.programs import install, missing_packages, programs
 
 
 def main() -> int:
@@ -20,16 +23,30 @@ def main() -> int:
     match sys.argv[1:]:
         case ["install", directory]:
             install(Path(directory))
+        case ["packages"]:
+            print(*missing_packages())
         case ["matrix", *names]:
             _matrix(names)
+        case ["browsers", *names]:
+            print(browsers_page(_browsed(names)))
         case ["document"]:
             with bench() as running:
                 installed = [each for each in programs() if each.installed]
                 print(page(running.matrix(installed, scenarios())), end="")
+            if browsers():
+                print()
+                print(browsers_page(_browsed([])))
         case _:
             print(__doc__, file=sys.stderr)
             return 2
     return 0
+
+
+def _browsed(names: list[str]) -> list[Row]:
+    """Each browser by itself: a second one would have no processor to start on."""
+    chosen = [each for each in scenarios() if each.name in (names or SCENARIOS)]
+    with bench() as running:
+        return running.matrix(browsers(), chosen, at_once=1)
 
 
 def _matrix(names: list[str]) -> None:

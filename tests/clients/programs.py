@@ -11,6 +11,14 @@ from pathlib import Path
 
 # Where `install` puts what does not come from Debian.
 DIRECTORY = os.environ.get("IPV6CHECK_CLIENTS", "")
+# Debian package: the programs that are taken from it.
+DEBIAN = {
+    "curl": ("curl",),
+    "default-jdk-headless": ("java", "javac"),
+    "golang-go": ("go",),
+    "npm": ("npm",),
+    "wget": ("wget",),
+}
 PYPI = ("aiohttp", "httpx", "requests", "trio")
 NODES = (18, 20, 24, 26)
 
@@ -107,11 +115,20 @@ public class Client {
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One client. ``label`` is its own name, ``name`` that of its prediction."""
+    """One client. ``label`` is its own name, ``name`` that of its prediction.
+
+    ``warms_up``: it starts so slowly that its own time is measured, on the machine at hand.
+    """
 
     label: str
     name: str
     command: tuple[str, ...]
+    warms_up: bool = False
+    within_ms: float = 25.0
+
+    def margin_ms(self, measured_ms: float) -> float:
+        """How far apart prediction and measurement may be."""
+        return max(self.within_ms, 0.05 * measured_ms)
 
     @property
     def installed(self) -> bool:
@@ -136,7 +153,8 @@ def programs() -> tuple[Program, ...]:
     found.append(Program("undici", "undici", (node, "-e", _UNDICI)))
     found += [Program(name, name, (str(place(home, name)),)) for name in GO]
     found += [
-        Program(name, name, ("java", "-cp", str(place(home, name)), "Client")) for name in JAVA
+        Program(name, name, ("java", "-cp", str(place(home, name)), "Client"), warms_up=True)
+        for name in JAVA
     ]
     return tuple(found)
 
@@ -144,6 +162,11 @@ def programs() -> tuple[Program, ...]:
 def place(home: Path, name: str) -> Path:
     """Where a client that has to be compiled is put."""
     return home / name.replace(" ", "-")
+
+
+def missing_packages() -> list[str]:
+    """The Debian packages that are still to be installed."""
+    return [name for name, wanted in DEBIAN.items() if not all(map(shutil.which, wanted))]
 
 
 def install(home: Path) -> None:
@@ -154,7 +177,15 @@ def install(home: Path) -> None:
     for version in NODES:
         directory = home / f"node-{version}"
         directory.mkdir(exist_ok=True)
-        _run(directory, "npm", "install", "--no-audit", "--no-fund", f"node@{version}")
+        _run(
+            directory,
+            "npm",
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+            f"node@{version}",
+        )
     for name, code in GO.items():
         source = home / f"{place(home, name).name}.go"
         source.write_text(code)

@@ -273,6 +273,18 @@ def test_an_address_that_was_not_surveyed() -> None:
     assert predict(CLIENTS["netty"], blind).outcome == "connected"
 
 
+@pytest.mark.parametrize("four_ms", [0.5, 0.9])
+def test_what_a_client_sees_in_time_may_be_either(four_ms: float) -> None:
+    """As curl 7.88: if IPv4 fails after IPv6 it goes on at once, else a second later (measured)."""
+    refused = Seen("failed", 0.7)
+    world = survey([refused, refused, HERE], [Seen("failed", four_ms)])
+    found = predict(CLIENTS["curl 7.88"], world)
+    assert (found.outcome, found.address) == ("either", SIX[2])
+    assert found.earliest_ms < 210
+    assert found.latest_ms > 1190
+    assert predict(CLIENTS["curl 8.16"], world).outcome == "connected"
+
+
 def test_the_system_decides_who_goes_first() -> None:
     """Where getaddrinfo has IPv4 first, those that follow it try that first."""
     world = replace(survey([HERE], [HERE]), order=(FOUR[0], SIX[0]))
@@ -329,9 +341,11 @@ def test_what_needs_no_run_ends_as_the_run_does(seed: int, monkeypatch: pytest.M
     order = chance.sample(SIX[:2], 2) + chance.sample(FOUR, 2)
     world = Survey(dns, tuple(order), seen)
     short = predict_all(CLIENTS.values(), world)
-    taken = [predict_module._at_once(each.policy, world) for each in CLIENTS.values()]
+    calm = predict_module._calm(world)
+    assert calm is not None
+    taken = [predict_module._at_once(each.policy, calm) for each in CLIENTS.values()]
     assert not quick or sum(each is not None for each in taken) > 20
-    monkeypatch.setattr(predict_module, "_at_once", lambda *_: None)
+    monkeypatch.setattr(predict_module, "_calm", lambda _: None)
     whole = predict_all(CLIENTS.values(), world)
     for ours, theirs in zip(short, whole, strict=True):
         assert (ours.outcome, ours.address) == (theirs.outcome, theirs.address)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
-from ipv6check.model import Kind
+from ipv6check.model import Attempt, Kind
 from ipv6check.probes.connections import Connections, connections
 from ipv6check.target import parse
 from ipv6check.testing import SETTINGS, FakeNet, attempt
-from tests.probes.observing import V4, V6, V6B, observed, published
+from tests.probes.observing import V4, V4B, V6, V6B, observed, published
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,7 @@ def test_ports(text: str, ports: tuple[int, ...], expected: tuple[int, ...]) -> 
 
 
 def test_every_address_on_every_port() -> None:
-    """Each address is tried on each port once, IPv6 first, and a failure is an attempt too."""
+    """Each address is tried on each port once, told IPv6 first, and a failure is an attempt too."""
     tried = [
         attempt(address, port, Kind.REFUSED if port == 80 else None)
         for address in (V6, V6B, V4)
@@ -40,7 +42,50 @@ def test_every_address_on_every_port() -> None:
     seen = observed(connections(published(V6, V6B, V4), parse("www.example"), SETTINGS, net))
     assert Connections((443, 80), named=False, attempts=tuple(tried)) == seen
     assert (len(seen.ipv6), len(seen.ipv4)) == (4, 2)
-    assert [("connect", each.address, each.port) for each in tried] == net.calls
+    assert [call[1:] for call in net.calls] == [
+        *((V6, 443), (V6, 80), (V4, 443), (V4, 80)),
+        *((V6B, 443), (V6B, 80)),
+    ]
+
+
+class Slow(FakeNet):
+    """A network on which every handshake takes its time, and says how many are under way."""
+
+    def __init__(self, lasts_s: float) -> None:
+        super().__init__()
+        self.lasts_s = lasts_s
+        self.starts: list[float] = []
+        self.under_way = self.most = 0
+
+    async def connect(self, address: str, port: int) -> Attempt:
+        """Silence."""
+        self.starts.append(asyncio.get_running_loop().time())
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        await asyncio.sleep(self.lasts_s)
+        self.under_way -= 1
+        return attempt(address, port, Kind.TIMEOUT)
+
+
+def test_the_survey_is_polite() -> None:
+    """At most six attempts at once, and no two closer than 10 ms."""
+    net = Slow(0.1)
+    many = published(*(f"2d00:6ab:1::{number}" for number in range(1, 6)), V4, V4B)
+    seen = observed(connections(many, parse("www.example"), SETTINGS, net))
+    assert (len(seen.attempts), seen.untried) == (14, 0)
+    assert net.most == 6
+    assert all(other - one >= 0.0099 for one, other in pairwise(net.starts))
+
+
+def test_what_there_is_no_time_for_is_counted() -> None:
+    """What ended in time counts, the first addresses of both families before the others."""
+    net = Slow(0.7)
+    hasty = replace(SETTINGS, timeout_s=0.2, deadline_s=2.0)
+    many = published(*(f"2d00:6ab:1::{number}" for number in range(1, 41)), V4)
+    seen = observed(connections(many, parse("www.example"), hasty, net))
+    assert (len(seen.attempts), seen.untried) == (12, 70)
+    assert {each.address for each in seen.ipv4} == {V4}
+    assert [each.address for each in seen.ipv6[::2]] == list(many.ipv6[:5])
 
 
 def test_named_ports() -> None:
