@@ -116,7 +116,19 @@ def main() -> None:
 
 def _is_configured() -> bool:
     """Whether a call without any argument means the services of a file."""
-    return bool(os.environ.get("IPV6CHECK_CONFIG")) or Path("ipv6check.toml").is_file()
+    # Unlike Path's, False also where nobody may look, such as in another user's home directory.
+    found = os.path.isfile("ipv6check.toml")  # noqa: PTH113
+    return bool(os.environ.get("IPV6CHECK_CONFIG")) or found
+
+
+def _here() -> Path:
+    """The current directory. Raises ConfigError where it is gone."""
+    from ipv6check.tomlfile import ConfigError  # noqa: PLC0415
+
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise ConfigError(f"the current directory cannot be told: {error.strerror}") from None
 
 
 def _open_closed_streams() -> None:
@@ -146,6 +158,8 @@ def _refuse(error: Exception) -> None:
     elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
         line = f"standard output cannot be written: {error.strerror}"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    elif isinstance(error, OSError) and error.filename is not None:
+        line = f"{harmless(str(error.filename), 200)} cannot be used: {error.strerror}"
     elif not isinstance(
         error,
         ClientsError
@@ -256,7 +270,7 @@ def _check(**given: Any) -> None:
 
     targets = given.pop("targets") or []
     input_path = given.pop("input")
-    options = config.load(given, os.environ, Path.cwd(), formats())
+    options = config.load(given, os.environ, _here(), formats())
     if options.replay is not None:
         if targets or input_path is not None:
             raise TargetError("--replay has its own targets: name none beside it")
@@ -329,7 +343,7 @@ def _race(
         "resolution-delay": resolution_delay,
         "clients-dir": clients_dir,
     }
-    settings = config.load(given, os.environ, Path.cwd(), formats()).settings
+    settings = config.load(given, os.environ, _here(), formats()).settings
     parsed, known = parse(target), clients.load(settings.clients_dirs)
     style = output.terminal(quiet=False, verbose=True)
 
@@ -446,7 +460,7 @@ def _private(checks_dir: Any) -> tuple[Path, ...]:
     from ipv6check.reporters import formats  # noqa: PLC0415
 
     given = {"checks-dir": checks_dir}
-    return config.load(given, os.environ, Path.cwd(), formats()).checks_dir
+    return config.load(given, os.environ, _here(), formats()).checks_dir
 
 
 def _demo() -> None:

@@ -659,7 +659,8 @@ def _from_file(named: Path | None, here: Source) -> Values:
     """What the file says; nothing where none was named and none is found."""
     path = here.base / FILE if named is None else named
     # One that was only found must be a regular file: opening a FIFO waits for its writer.
-    if named is None and not path.is_file():
+    # Where nobody may look, as in another user's home directory, none is found.
+    if named is None and not os.path.isfile(path):  # noqa: PTH113 - Path's raises there
         return {}
     near = path.relative_to(here.base) if path.is_relative_to(here.base) else path
     file = tomlfile.read(path, harmless(str(near), 200))

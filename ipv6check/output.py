@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import sys
@@ -15,6 +16,7 @@ from typing import TextIO
 from ipv6check.model import RunInfo, Summary, TargetReport
 from ipv6check.progress import Progress
 from ipv6check.reporters import Stream, Style
+from ipv6check.target import harmless
 
 # How far one slow target lets the others run ahead of it: bounds what waits to be printed.
 AHEAD = 1024
@@ -80,21 +82,26 @@ class SavedFile(Sink):
     """A file that appears whole, under its name, when the run is over.
 
     What is no regular file (a pipe, a device) keeps its place, and is written to as the run goes.
+
+    Attributes:
+        path: the file that will be written.
     """
 
     def __init__(self, stream: Stream, path: Path) -> None:
         """Open it beside its final name. Raises OutputError, before any packet is sent."""
-        super().__init__(str(path), stream)
-        if path.is_dir():
-            raise OutputError(f"{path} cannot be written: it is a directory")
+        super().__init__(harmless(str(path), 200), stream)
         self._beside: Path | None = None
-        # A symbolic link keeps leading where it led.
-        self._path = path if _special(path) else Path(os.path.realpath(path))
         try:
+            self.path = _destination(path)
             descriptor = self._open()
         except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+            raise OutputError(f"{self.name} cannot be written: {error.strerror}") from error
         self._file = os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace")
+
+    @property
+    def whole(self) -> bool:
+        """Whether it appears whole, and in place of whatever else was written there."""
+        return self._beside is not None
 
     def write(self, text: str) -> None:
         """Write one piece."""
@@ -106,7 +113,7 @@ class SavedFile(Sink):
         if self._beside is not None:
             # mkstemp made it for us alone; a report is as readable as any new file.
             self._beside.chmod(0o666 & ~_umask())
-            self._beside.replace(self._path)
+            self._beside.replace(self.path)
 
     def discard(self) -> None:
         """Throw it away, unless it has its name already."""
@@ -116,10 +123,10 @@ class SavedFile(Sink):
             self._beside.unlink(missing_ok=True)
 
     def _open(self) -> int:
-        if _special(self._path):
-            return os.open(self._path, os.O_WRONLY)
-        prefix = f".{self._path.name}."
-        descriptor, name = tempfile.mkstemp(prefix=prefix, dir=self._path.parent)
+        if _special(self.path):
+            return os.open(self.path, os.O_WRONLY)
+        prefix = f".{self.path.name}."
+        descriptor, name = tempfile.mkstemp(prefix=prefix, dir=self.path.parent)
         self._beside = Path(name)
         return descriptor
 
@@ -129,11 +136,11 @@ class AppendedFile(Sink):
 
     def __init__(self, stream: Stream, path: Path) -> None:
         """Open it. Raises OutputError, before any packet is sent."""
-        super().__init__(str(path), stream)
+        super().__init__(harmless(str(path), 200), stream)
         try:
             self._file = path.open("a", encoding="utf-8", errors="backslashreplace")
         except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+            raise OutputError(f"{self.name} cannot be written: {error.strerror}") from error
 
     def write(self, text: str) -> None:
         """Write one piece."""
@@ -147,6 +154,13 @@ class AppendedFile(Sink):
         """Close it; what was appended stays."""
         with suppress(OSError):
             self._file.close()
+
+
+def _destination(path: Path) -> Path:
+    """Where a symbolic link leads: it keeps leading there. Raises OSError."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a directory")
+    return path if _special(path) else Path(os.path.realpath(path))
 
 
 def _special(path: Path) -> bool:

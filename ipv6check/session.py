@@ -375,9 +375,12 @@ def _sinks(options: Options, live: Progress, *, many: bool) -> list[Sink]:
     plain = reporters.Style(verbose=options.verbose, quiet=options.quiet, many=many)
     style = terminal(quiet=options.quiet, verbose=options.verbose, many=many)
     sinks: list[Sink] = []
+    paths: set[Path] = set()
     try:
         for format_, path in options.save:
-            sinks.append(SavedFile(reporters.Stream(reporters.load(format_), plain), path))
+            saved = SavedFile(reporters.Stream(reporters.load(format_), plain), path)
+            sinks.append(saved)
+            _claim(saved, paths)
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if options.format == "github" and summary:
             stream = reporters.Stream(reporters.load("markdown"), plain)
@@ -388,6 +391,13 @@ def _sinks(options: Options, live: Progress, *, many: bool) -> list[Sink]:
         raise
     console = reporters.Stream(reporters.load(options.format), style)
     return [Console(console, sys.stdout, live), *sinks]
+
+
+def _claim(saved: SavedFile, paths: set[Path]) -> None:
+    """Raises OutputError where one report would take the place of another."""
+    if saved.whole and saved.path in paths:
+        raise OutputError(f"{saved.name} cannot be written: another --save writes it too")
+    paths.add(saved.path)
 
 
 def _complain(line: str) -> None:

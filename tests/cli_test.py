@@ -24,7 +24,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ipv6check import cli, schema, session
+from ipv6check import cli, config, named, schema, session
+from ipv6check.output import OutputError, SavedFile
+from ipv6check.reporters import Stream, Style, load
 from ipv6check.target import TargetError
 from ipv6check.targets import open_input
 from tests.lab import Lab, plan
@@ -133,6 +135,10 @@ def refused(
         (["--save", "json=", "x"], '"json="'),
         (["--save", "json=/nonexistent/y", "x"], "/nonexistent/y"),
         (["--save", "json=.", "x"], "it is a directory"),
+        (["--save", f"json={'x' * 300}", "x"], "File name too long"),
+        (["--save", "json=a\x1b[31m\nb/y", "x"], "a\\x1b[31m\\nb/y cannot be written"),
+        (["--save", "json=y", "--save", "junit=./y", "x"], "another --save writes it too"),
+        (["--clients-dir", "x" * 300, "x"], "File name too long"),
         (["--fail-on", "error", "x"], '"error"'),
         (["--on-unknown", "maybe", "x"], '"maybe"'),
         (["--checks-dir", "nonexistent", "x"], "nonexistent"),
@@ -252,6 +258,45 @@ def test_unreadable_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     said = pytest.raises(TargetError, match=r'^"secret" cannot be read: Permission denied$')
     with unprivileged(), said:
         open_input("secret")
+
+
+def test_a_directory_where_nobody_may_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable[..., str]
+) -> None:
+    """From another user's home directory it works as from one without a file."""
+    monkeypatch.chdir(tmp_path)
+    tmp_path.chmod(0)
+    try:
+        with unprivileged():
+            assert config.load({}, {}, tmp_path, ["table"]) == config.Options()
+            assert named.repository(tmp_path, {}) == tmp_path
+            monkeypatch.setattr(sys, "argv", ["ipv6check"])
+            with pytest.raises(SystemExit):
+                cli.main()
+            with pytest.raises(OutputError, match="Permission denied"):
+                SavedFile(Stream(load("json"), Style()), tmp_path / "x")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_directory_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable[..., str]
+) -> None:
+    """A shell can stay where nothing is any more."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    ended = subprocess.run(
+        ["sh", "-c", f"rmdir '{gone}' && '{COMMAND}' x.example"],
+        cwd=gone,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (
+        2,
+        "ipv6check: the current directory cannot be told: No such file or directory\n",
+    )
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
