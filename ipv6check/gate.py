@@ -6,9 +6,10 @@ Statuses and verdicts say what is, and stay as they are. The gate only decides w
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from typing import Protocol
 
 from ipv6check.model import (
@@ -71,6 +72,19 @@ class Gatekeeper:
     _excused: int = 0
     # What services require of the vantage, and the name of the first one that does.
     _required: dict[str, str] = field(default_factory=dict)
+    # The numbers of the waivers by what they are for: most name one target, and many may there be.
+    _by_name: dict[str, list[int]] = field(default_factory=dict)
+    _by_glob: list[tuple[int, re.Pattern[str]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Put the waivers where they are found."""
+        for number, waiver in enumerate(self.waivers):
+            name = waiver.target.lower()
+            if {*name} & {*"*?"}:
+                # Brackets are those of an address.
+                self._by_glob.append((number, re.compile(translate(name.replace("[", "[[]")))))
+            else:
+                self._by_name.setdefault(name, []).append(number)
 
     def applied(self, report: TargetReport) -> TargetReport:
         """The report with what is agreed on its results, and what is left of its verdict."""
@@ -112,7 +126,9 @@ class Gatekeeper:
 
     def _waive(self, report: TargetReport) -> list[Result]:
         names = {report.target.lower(), report.host}
-        meant = [(n, each) for n, each in enumerate(self.waivers) if _names(each, names)]
+        numbers = {number for name in names for number in self._by_name.get(name, ())}
+        numbers |= {number for number, glob in self._by_glob if any(map(glob.match, names))}
+        meant = [(number, self.waivers[number]) for number in sorted(numbers)]
         for number, _ in meant:
             self._uses.setdefault(number, _Use()).targets += 1
         return [self._waived(result, meant) for result in report.results]
@@ -158,12 +174,6 @@ def _term(days_left: int) -> Term:
     if days_left < 0:
         return Term.EXPIRED
     return Term.EXPIRING if days_left <= NOTICE_DAYS else Term.ACTIVE
-
-
-def _names(waiver: Waiver, names: Iterable[str]) -> bool:
-    """Whether it is meant for a target of these names; brackets are those of an address."""
-    pattern = waiver.target.lower().replace("[", "[[]")
-    return any(fnmatchcase(name, pattern) for name in names)
 
 
 def _speaks_of(waiver: Waiver, result: Result) -> bool:
