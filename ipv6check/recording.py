@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import cache
 from math import inf
-from typing import Annotated, Any, Literal, NamedTuple, Union
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, Union
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -74,12 +74,16 @@ class Header(TypedDict):
 
 
 class End(TypedDict):
-    """The last line. The vantage is what was known of it at the end."""
+    """The last line. The vantage is what was known of it at the end.
+
+    ``interrupted``: the run was stopped early, so targets may be missing.
+    """
 
     __pydantic_config__ = _CONFIG  # type: ignore[misc]
 
     targets: _Count
     duration_ms: _Milliseconds
+    interrupted: NotRequired[bool]
     vantage: Vantage
 
 
@@ -111,7 +115,12 @@ def target(report: TargetReport) -> str:
 def end(summary: Summary, run: RunInfo) -> str:
     """The last line."""
     number = sum(summary.verdicts.values())
-    said = {"targets": number, "duration_ms": summary.duration_ms, "vantage": run.vantage}
+    said = {
+        "targets": number,
+        "duration_ms": summary.duration_ms,
+        "interrupted": summary.interrupted,
+        "vantage": run.vantage,
+    }
     return _line(_types().end, said)
 
 

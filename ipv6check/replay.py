@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ipv6check import recording
-from ipv6check.model import RecordingError, RunInfo
+from ipv6check.model import RecordingError, RunInfo, Summary
 from ipv6check.observation import Recorded
 from ipv6check.target import TargetError, harmless
 from ipv6check.targets import HandOff, Source, chunk, open_input
@@ -30,7 +30,6 @@ class Recording:
 
     Attributes:
         run: what is known of the run: by the header, and in the end by the last line.
-        duration_ms: how long the run took, None before the last line was read.
         bad: how many lines were passed over: none, as a bad line ends it.
     """
 
@@ -42,7 +41,7 @@ class Recording:
         self._number = 0
         self._hand_off: HandOff[Recorded] | None = None
         self._stopped = False
-        self.duration_ms: float | None = None
+        self._end: recording.End | None = None
         try:
             self._source = open_input("-") if path == STDIN else _open_file(path)
         except TargetError as error:
@@ -69,6 +68,16 @@ class Recording:
                     yield recorded
         finally:
             hand_off.stop()
+
+    def concluded(self, summary: Summary) -> Summary:
+        """The summary with what the last line says of the run; as it is where there is none."""
+        if self._end is None:
+            return summary
+        return replace(
+            summary,
+            duration_ms=self._end["duration_ms"],
+            interrupted=summary.interrupted or self._end.get("interrupted", False),
+        )
 
     def stop(self) -> None:
         """End the iteration, also while it waits for a line that may never come."""
@@ -116,7 +125,7 @@ class Recording:
         if found["targets"] != number:
             raise RecordingError(f"counts {found['targets']} targets, there are {number}")
         self.run = replace(self.run, vantage=found["vantage"])
-        self.duration_ms = found["duration_ms"]
+        self._end = found
         self._number += 1
         if next(self._lines, None) is not None:
             raise RecordingError("something follows the end")

@@ -91,7 +91,7 @@ class View:
 
     info: Callable[[], RunInfo]
     net: Net | None = None
-    duration_ms: Callable[[], float | None] = lambda: None
+    concluded: Callable[[Summary], Summary] = lambda summary: summary
 
 
 def local_net(settings: Settings, total: int | None) -> Net:
@@ -170,7 +170,7 @@ def _replay(options: Options, recording: Recording) -> int:
     }
     view = View(
         lambda: replace(recording.run, version=__version__),
-        duration_ms=lambda: recording.duration_ms,
+        concluded=recording.concluded,
     )
     named = Named((), recording, recording.run.total)
     return _report(options, assignments, named, lambda: view, whole=False)
@@ -341,10 +341,7 @@ async def _run(
     try:
         outputs.head()
         summary = replace(await run.run(named), bad_lines=named.bad)
-        took_ms = view.duration_ms()
-        if took_ms is not None:
-            summary = replace(summary, duration_ms=took_ms)
-        summary = keeper.concluded(summary, info().vantage)
+        summary = keeper.concluded(view.concluded(summary), info().vantage)
         outputs.tail(summary)
     except BaseException:
         outputs.discard()

@@ -125,6 +125,16 @@ def _never(*_: object, **__: object) -> None:
     raise AssertionError("a replay opens no network")
 
 
+def test_an_interrupted_run_is_interrupted_again(
+    run: Callable[..., Said], recorded: Path, tmp_path: Path
+) -> None:
+    """Targets may be missing, so what is left of them is no gate's green."""
+    path = tmp_path / "cut"
+    path.write_text(recorded.read_text().replace('"interrupted":false', '"interrupted":true'))
+    code, out, _ = run(replayed(path))
+    assert (code, json.loads(out)["interrupted"]) == (INTERRUPTED, True)
+
+
 def test_a_replay_is_recorded_as_the_run_was(
     run: Callable[..., Said], recorded: Path, tmp_path: Path
 ) -> None:
