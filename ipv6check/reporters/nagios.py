@@ -70,7 +70,8 @@ class Document:
         self._worst: list[tuple[int, str]] = []
         self._lines: list[str] = []
         self._untold = 0
-        self._perfdata: list[str] = []
+        # By label: two services may have one target, and readers keep one value of a label.
+        self._perfdata: dict[str, str] = {}
 
     def head(self, _run: RunInfo) -> str:
         """Nothing: the worst comes first."""
@@ -93,8 +94,9 @@ class Document:
             room = LINES - len(self._lines)
             self._lines += [_finding(report, each, style) for each in bad[:room]]
             self._untold += max(0, len(bad) - room)
-        if sum(map(len, self._perfdata)) < LINE_BYTES:
-            self._perfdata += _times(report, style)
+        if sum(map(len, self._perfdata.values())) < LINE_BYTES:
+            for label, item in _times(report, style):
+                self._perfdata.setdefault(label, item)
         return ""
 
     def tail(self, summary: Summary, _run: RunInfo, style: Style) -> str:
@@ -102,7 +104,7 @@ class Document:
         self._state = self._judged(summary)
         text = _cut("; ".join(self._said(summary, style)), TEXT_BYTES)
         first = f"IPV6CHECK {self._state.name} - {text} |"
-        for item in (*self._counts(summary), *self._perfdata):
+        for item in (*self._counts(summary), *self._perfdata.values()):
             if len(first.encode()) + len(item.encode()) + 1 >= LINE_BYTES:
                 break
             first += f" {item}"
@@ -165,13 +167,14 @@ def _finding(report: TargetReport, result: Result, style: Style) -> str:
     return _safe(f"{result.status} {report.target} {result.check}: {said}", style)
 
 
-def _times(report: TargetReport, style: Style) -> Iterator[str]:
-    """Connection times by family and port; after the target where there are several."""
+def _times(report: TargetReport, style: Style) -> Iterator[tuple[str, str]]:
+    """Connection times by label: family and port, after the target where there are several."""
     whose = f"{_safe(report.target, style)}_" if style.many else ""
     for (port, family), seconds in sorted(connects(report).items()):
-        label = _NOT_IN_A_LABEL.sub("_", f"{whose}{family}_{port}")
+        text = _NOT_IN_A_LABEL.sub("_", f"{whose}{family}_{port}")
         # Icinga takes `::` for a mark of check_multi's; no address has `:0:` where another has it.
-        yield f"'{label.replace('::', ':0:')}'={seconds:.6f}s;;;0"
+        label = text.replace("::", ":0:")
+        yield label, f"'{label}'={seconds:.6f}s;;;0"
 
 
 def _safe(text: str, style: Style) -> str:

@@ -192,6 +192,13 @@ def test_times_are_seconds_by_family_and_port() -> None:
     }
 
 
+def test_a_target_of_two_services_has_one_time() -> None:
+    """Whoever stores the times has one place for each label."""
+    *_, perfdata, _ = told(*(target(TIMES, service=name) for name in ("shop", "api")))
+    labels = [label for label, *_ in parsed(perfdata)]
+    assert len(labels) == len({*labels})
+
+
 @pytest.mark.parametrize(
     "evidence",
     [
