@@ -41,7 +41,7 @@ TEMPLATE = """\
 #subject = "[2001:db8::1]:443"  # one address alone; left out, any of the check's findings
 #reason = "moves to the new data centre in January"
 #owner = "ops@example.com"
-#expires = 2027-01-31
+#expires = 2027-01-31           # its last day, in UTC
 """
 SERVICE = """\
 [service.{name}]

@@ -77,7 +77,7 @@ def config_schema() -> dict[str, Any]:
             "reason": {"description": "Why it may stay.", **needed},
             "owner": {"description": "Who decided.", **needed},
             "expires": {
-                "description": "Its last day.",
+                "description": "Its last day, in UTC.",
                 "type": "string",
                 "format": "date",
                 "pattern": f"^{DAY}$",
