@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from math import inf, isinf
 
 from ipv6check import (
+    NO_IPV6_HERE,
+    UNTRIED,
     Addresses,
     Attempt,
     Cause,
@@ -117,18 +119,8 @@ FINDINGS = (
         "No attempt of the race connects, though some did a moment before.",
         "Run it again. If it stays so, look for a rate limit or for a server that restarts.",
     ),
-    Explained(
-        "untried",
-        "unknown",
-        "This host, or its own router, refused to send the packets. Nothing is said of the target.",
-        "Run it from a host with IPv6. A pipeline may accept this with --on-unknown pass.",
-    ),
-    Explained(
-        "no-ipv6-here",
-        "unknown",
-        "This host has no IPv6, or one that reaches nobody. Nothing is said of the target.",
-        "Run it from a host with IPv6. A pipeline may accept this with --on-unknown pass.",
-    ),
+    UNTRIED,
+    NO_IPV6_HERE,
     Explained("no-race", "skip", "AAAA cannot be resolved, or leads nowhere: see aaaa."),
     Explained("one-family", "skip", "The target has addresses of one family, or a single one."),
     Explained("nothing-open", "skip", "Nothing accepts a connection: see tcp."),

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from ipv6check import (
     ACCEPT_ICMPV6,
+    NO_ADDRESS,
+    NO_IPV6_HERE,
     Connections,
     Echo,
     Explained,
@@ -60,13 +62,8 @@ FINDINGS = (
         "Permit it for a user without privileges, or run it as root.",
         {"Linux": "sysctl -w net.ipv4.ping_group_range='0 2147483647'   # of IPv6 too"},
     ),
-    Explained(
-        "no-ipv6-here",
-        "unknown",
-        "This host has no IPv6, or one that reaches nobody. Nothing is said of the target.",
-        "Run it from a host with IPv6.",
-    ),
-    Explained("no-address", "skip", "The name has no IPv6 address that could be tried: see aaaa."),
+    NO_IPV6_HERE,
+    NO_ADDRESS,
     Explained("answered", "pass", "Every IPv6 address answers, as it should."),
 )
 

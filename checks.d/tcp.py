@@ -13,6 +13,9 @@ from ipv6check import (
     ACCEPT_TCP,
     GET_IPV6,
     LISTEN,
+    NO_ADDRESS,
+    NO_IPV6_HERE,
+    UNTRIED,
     Attempt,
     Cause,
     Connections,
@@ -110,12 +113,7 @@ FINDINGS = (
             "ufw": "ufw prepend deny 8080/tcp",
         },
     ),
-    Explained(
-        "untried",
-        "unknown",
-        "This host, or its own router, refused to send the packets. Nothing is said of the target.",
-        "Run it from a host with IPv6. A pipeline may accept this with --on-unknown pass.",
-    ),
+    UNTRIED,
     Explained(
         "no-time",
         "unknown",
@@ -123,13 +121,8 @@ FINDINGS = (
         "at most six are tried at once. Nothing is said of those.",
         "Give the target more time with --deadline, or withdraw the addresses that are silent.",
     ),
-    Explained(
-        "no-ipv6-here",
-        "unknown",
-        "This host has no IPv6, or one that reaches nobody. Nothing is said of the target.",
-        "Run it from a host with IPv6. A pipeline may accept this with --on-unknown pass.",
-    ),
-    Explained("no-address", "skip", "The name has no IPv6 address that could be tried: see aaaa."),
+    NO_IPV6_HERE,
+    NO_ADDRESS,
     Explained("open", "pass", "Every IPv6 address accepts a connection on every port offered."),
 )
 

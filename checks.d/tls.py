@@ -12,6 +12,8 @@ https://www.rfc-editor.org/rfc/rfc8446
 from __future__ import annotations
 
 from ipv6check import (
+    NO_ADDRESS,
+    NO_IPV6_HERE,
     Cause,
     Connections,
     Explained,
@@ -36,7 +38,9 @@ FROM_ELSEWHERE = "run it from a host with IPv6; a pipeline may accept this with 
 SILENT = "TCP alone proves little: look at what accepts there, its backend, and the path MTU"
 ANSWERS = "give this address the TLS configuration that IPv4 has: certificate, names, protocols"
 
-SHAKE = "openssl s_client -connect [2001:db8::1]:443 -servername www.example.com </dev/null"
+SHAKE = """\
+openssl s_client -connect [2001:db8::1]:443 \\
+  -servername www.example.com </dev/null"""
 
 FINDINGS = (
     Explained(
@@ -57,7 +61,7 @@ FINDINGS = (
         "The address accepts a connection, and answers the first data with a reset: a proxy that "
         "has no server behind it, or a filter that cuts the connection.",
         "Look what accepts at this address, and whether it reaches its server.",
-        {"Linux": SHAKE},
+        {"OpenSSL": SHAKE},
     ),
     Explained(
         "error",
@@ -91,13 +95,8 @@ FINDINGS = (
         "The address accepted a connection, and a moment later it accepted none.",
         "Run it again. If it stays so, look for a rate limit or for a server that restarts.",
     ),
-    Explained(
-        "no-ipv6-here",
-        "unknown",
-        "This host has no IPv6, or one that reaches nobody. Nothing is said of the target.",
-        "Run it from a host with IPv6. A pipeline may accept this with --on-unknown pass.",
-    ),
-    Explained("no-address", "skip", "The name has no IPv6 address that could be tried: see aaaa."),
+    NO_IPV6_HERE,
+    NO_ADDRESS,
     Explained("no-tls-port", "skip", "No port of the target is one where clients begin with TLS."),
     Explained("nothing-open", "skip", "No IPv6 address accepts a connection there: see tcp."),
     Explained("completed", "pass", "Every IPv6 address that accepts completes a TLS handshake."),

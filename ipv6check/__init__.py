@@ -9,7 +9,15 @@ if TYPE_CHECKING:
     from ipv6check.explained import Explained
     from ipv6check.eyeballs.happy import Entrant, Outcome
     from ipv6check.eyeballs.predict import Prediction, Survey
-    from ipv6check.mends import ACCEPT_ICMPV6, ACCEPT_TCP, GET_IPV6, LISTEN
+    from ipv6check.mends import (
+        ACCEPT_ICMPV6,
+        ACCEPT_TCP,
+        GET_IPV6,
+        LISTEN,
+        NO_ADDRESS,
+        NO_IPV6_HERE,
+        UNTRIED,
+    )
     from ipv6check.model import (
         Answer,
         Attempt,
@@ -55,7 +63,15 @@ _HOMES = {
     "eyeballs.happy": ("Entrant", "Outcome"),
     "eyeballs.predict": ("Prediction", "Survey"),
     "explained": ("Explained",),
-    "mends": ("ACCEPT_ICMPV6", "ACCEPT_TCP", "GET_IPV6", "LISTEN"),
+    "mends": (
+        "ACCEPT_ICMPV6",
+        "ACCEPT_TCP",
+        "GET_IPV6",
+        "LISTEN",
+        "NO_ADDRESS",
+        "NO_IPV6_HERE",
+        "UNTRIED",
+    ),
     "model": (
         "Answer",
         "Attempt",
@@ -100,6 +116,9 @@ __all__ = [
     "ACCEPT_TCP",
     "GET_IPV6",
     "LISTEN",
+    "NO_ADDRESS",
+    "NO_IPV6_HERE",
+    "UNTRIED",
     "Addresses",
     "Answer",
     "Attempt",

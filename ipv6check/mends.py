@@ -1,9 +1,11 @@
-"""The lines that mend what more than one check can find, by software; for port 443 where one."""
+"""What more than one check can find, and the lines that mend it, by software; for port 443."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+
+from ipv6check.explained import Explained
 
 # Serve over IPv6 too what is served over IPv4.
 LISTEN: Mapping[str, str] = MappingProxyType(
@@ -95,4 +97,20 @@ GET_IPV6: Mapping[str, str] = MappingProxyType(
         "  -n ipv6 --private-ip-address-version IPv6 \\\n"
         "  --vnet-name NET --subnet SUBNET --public-ip-address IP6",
     }
+)
+
+NO_IPV6_HERE = Explained(
+    "no-ipv6-here",
+    "unknown",
+    "This host has no IPv6, or one that reaches nobody. Nothing is said of the target.",
+    "Run it from a host with IPv6. A pipeline may accept this with --on-unknown pass.",
+)
+UNTRIED = Explained(
+    "untried",
+    "unknown",
+    "This host, or its own router, refused to send the packets. Nothing is said of the target.",
+    "Run it from a host with IPv6. A pipeline may accept this with --on-unknown pass.",
+)
+NO_ADDRESS = Explained(
+    "no-address", "skip", "The name has no IPv6 address that could be tried: see aaaa."
 )
