@@ -13,7 +13,7 @@ from itertools import takewhile
 from math import inf
 from typing import NamedTuple
 
-from ipv6check.eyeballs.order import arrange, split, without_firsts
+from ipv6check.eyeballs.order import arrange, family, split, without_firsts
 from ipv6check.eyeballs.policy import HTTPS, Policy
 from ipv6check.model import Address, Endless
 
@@ -82,6 +82,7 @@ class _Lane:
     ended_ms: float = -inf
     latest: int = -1
     kicked: bool = False
+    family: str = ""
 
 
 @dataclass(slots=True)
@@ -328,12 +329,20 @@ class Race:
             oldest = next(iter(self._running))
             self._running.pop(oldest).lane.ended_ms = now_ms
             yield Cancel(oldest, "crowded")
-        address, attempt = lane.queue.pop(0), self._attempts
+        address, attempt = lane.queue.pop(self._turn(lane, why)), self._attempts
         self._attempts += 1
         self._tried.add(address)
         lane.started_ms, lane.latest, lane.kicked = now_ms, attempt, False
+        lane.family = family(address)
         self._running[attempt] = _Running(lane, now_ms + self._limit_ms(lane, now_ms))
         yield Connect(attempt, address, why)
+
+    def _turn(self, lane: _Lane, why: str) -> int:
+        """The place in the lane's queue of the address whose turn it is."""
+        if why != "failure" or self._policy.after_failure == "next":
+            return 0
+        places = (n for n, each in enumerate(lane.queue) if family(each) == lane.family)
+        return next(places, 0)
 
     def _why(self, lane: _Lane, now_ms: float) -> str | None:
         """Why the lane's next attempt is to start now, None where it is not."""
@@ -364,6 +373,8 @@ class Race:
 
     def _due_ms(self, lane: _Lane) -> float:
         """When the lane's next attempt starts at the latest."""
+        if 0 < self._policy.at_once_max <= len(self._running):
+            return inf
         if lane.started_ms is None:
             return self._began_ms + (self._policy.fallback_delay_ms or 0.0)
         due_ms = lane.started_ms + self._policy.connection_attempt_delay_ms

@@ -61,6 +61,9 @@ class Policy:
             when anything else happens, or after this time; 0 is at once.
         lane_end_kicks: of two families, one that has no address left starts the other's next.
         alive_max: how many attempts go on at once, the oldest is dropped; 0 is any number.
+        at_once_max: the same, but the next one waits until one of them has ended.
+        after_failure: whose turn it is when the latest has failed: the ``next`` address's, or that
+            of the ``same`` family.
 
     Limits:
         attempt_timeout_ms: of one attempt, besides the kernel's.
@@ -98,6 +101,8 @@ class Policy:
     poll_ms: float = 0.0
     lane_end_kicks: bool = False
     alive_max: int = 0
+    at_once_max: int = 0
+    after_failure: Literal["next", "same"] = "next"
 
     attempt_timeout_ms: Endless = inf
     last_unlimited: bool = False

@@ -26,6 +26,9 @@ SCENARIOS = (
     "v6-dead",
     "two-v6-dead",
     "first-v6-dead-v4-resets",
+    "first-v6-dead-no-a",
+    "two-v6-dead-v4-resets",
+    "two-v6-reset-third-works",
     "first-v6-resets",
     "first-v6-resets-second-slow",
     "v6-slow-600-v4-slow-220",
@@ -96,7 +99,7 @@ def browsers() -> tuple[Program, ...]:
 
 
 def _browser(label: str, name: str, command: tuple[str, ...]) -> Program:
-    return Program(label, name, command, within_ms=WITHIN_MS)
+    return Program(label, name, command, within_ms=WITHIN_MS, early=True)
 
 
 def _run(preferences: str, *command: str) -> tuple[str, ...]:

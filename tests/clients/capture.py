@@ -1,11 +1,13 @@
 """What leaves and enters a namespace, by the kernel's clock: `python -m tests.clients.capture`.
 
-One JSON line a packet: [ms, "query", name] or [ms, "syn" | "syn-ack" | "data", address, our port].
+One JSON line a packet: [ms, "query", name], [ms, "syn" | "syn-ack", address, our port], or [ms,
+"request", address, our port, host] for the start of an HTTP request, whose host may be empty.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import socket
 import struct
 import sys
@@ -59,7 +61,7 @@ def _event(packet: bytes, protocol: int, *, outgoing: bool) -> list[object] | No
         return None
     ours, peer = (payload[0:2], destination) if outgoing else (payload[2:4], source)
     what = _segment(payload, outgoing=outgoing)
-    return [what, peer, int.from_bytes(ours, "big")] if what else None
+    return [*what[:1], peer, int.from_bytes(ours, "big"), *what[1:]] if what else None
 
 
 def _query(message: bytes) -> list[object] | None:
@@ -69,11 +71,15 @@ def _query(message: bytes) -> list[object] | None:
         return None
 
 
-def _segment(segment: bytes, *, outgoing: bool) -> str | None:
-    flags, header = segment[13], (segment[12] >> 4) * 4
+def _segment(segment: bytes, *, outgoing: bool) -> list[str]:
+    """What it is, and of a request the host; nothing where nobody wants to know of it."""
+    flags, data = segment[13], segment[(segment[12] >> 4) * 4 :]
     if flags & _SYN:
-        return "syn-ack" if flags & _ACK else "syn"
-    return "data" if outgoing and len(segment) > header else None
+        return ["syn-ack" if flags & _ACK else "syn"]
+    if not outgoing or not data.startswith(b"GET "):
+        return []
+    found = re.search(rb"\r\nhost: *([^\r:]*)", data, re.IGNORECASE)
+    return ["request", found[1].decode("latin-1") if found else ""]
 
 
 if __name__ == "__main__":

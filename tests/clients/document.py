@@ -22,9 +22,10 @@ query to the request, or to the end of a client that fails. The kernel gave up o
 _BROWSERS = f"""## Browsers
 
 The same for Chromium (as it is, and with its feature HappyEyeballsV3) and Firefox ESR, without
-their own services and DNS over HTTPS, with a fresh profile and alone on the machine. **!** marks
-another end, or more than {WITHIN_MS:.0f} ms and 5 %. `python -m tests.clients browsers` prints this
-section; it is not part of CI.
+their own services and DNS over HTTPS, with a fresh profile and one at a time. What was measured is
+when the connection that carried the request was accepted. **!** marks another end, or more than
+{WITHIN_MS:.0f} ms and 5 %. `python -m tests.clients browsers` prints this section; it is not part
+of CI.
 """
 
 

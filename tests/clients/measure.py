@@ -56,7 +56,11 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a client did: ms from the first DNS query to the request, or to its end in a failure."""
+    """What a client did: ms from the first DNS query to the request, or to its end in a failure.
+
+    Of a client that opens connections before it needs them: to the acceptance of the one that
+    carried the request.
+    """
 
     outcome: str
     family: str | None
@@ -184,11 +188,16 @@ class Bench:
             address.rpartition(":")[2] if is_mapped(address) else address for address in addresses
         }
         events = [
-            (at, what, rest[0], rest[-1])
-            for at, what, *rest in list(self._events)
-            if began_ms <= at <= ended_ms and rest[0] in {f"{scenario.host}.", *peers}
+            event
+            for event in list(self._events)
+            if began_ms <= event[0] <= ended_ms and event[2] in {f"{scenario.host}.", *peers}
         ]
-        return _told(events, ended_ms, failed=failed)
+        requests = [event for event in events if event[1] == "request"]
+        carried = [event for event in requests if event[4] in {"", scenario.host}]
+        if program.early:
+            ports = {event[3] for event in carried}
+            carried = [each for each in events if each[1] == "syn-ack" and each[3] in ports]
+        return _told(events, carried, ended_ms, failed=failed)
 
     def matrix(
         self, programs: Iterable[Program], of: Iterable[Scenario], at_once: int = AT_ONCE
@@ -261,12 +270,13 @@ class Bench:
             self._events.append(json.loads(line))
 
 
-def _told(events: list[tuple[float, str, str, int]], ended_ms: float, *, failed: bool) -> Measured:
-    """What the packets of one run say."""
-    asked_ms = min(at for at, what, *_ in events if what == "query")
-    syns = tuple((peer, at - asked_ms) for at, what, peer, _ in events if what == "syn")
-    requests = [(at, peer) for at, what, peer, _ in events if what == "data"]
-    if failed or not requests:
+def _told(
+    events: list[list[Any]], carried: list[list[Any]], ended_ms: float, *, failed: bool
+) -> Measured:
+    """What the packets of one run say; ``carried`` are those that say how it was served."""
+    asked_ms = min(event[0] for event in events if event[1] == "query")
+    syns = tuple((event[2], event[0] - asked_ms) for event in events if event[1] == "syn")
+    if failed or not carried:
         return Measured("failed", None, None, ended_ms - asked_ms, syns)
-    at, peer = min(requests)
+    at, _, peer, *_ = min(carried)
     return Measured("connected", family(peer), peer, at - asked_ms, syns)

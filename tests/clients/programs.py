@@ -118,6 +118,7 @@ class Program:
     """One client. ``label`` is its own name, ``name`` that of its prediction.
 
     ``warms_up``: it starts so slowly that its own time is measured, on the machine at hand.
+    ``early``: it opens connections before it needs them.
     """
 
     label: str
@@ -125,6 +126,7 @@ class Program:
     command: tuple[str, ...]
     warms_up: bool = False
     within_ms: float = 25.0
+    early: bool = False
 
     def margin_ms(self, measured_ms: float) -> float:
         """How far apart prediction and measurement may be."""

@@ -154,6 +154,8 @@ POLICIES = st.one_of(
         poll_ms=st.sampled_from([0.0, 1000.0]),
         own_ms=st.sampled_from([0.0, 35.0]),
         alive_max=st.integers(0, 3),
+        at_once_max=st.integers(0, 3),
+        after_failure=st.sampled_from(["next", "same"]),
         attempt_timeout_ms=DELAYS,
         last_unlimited=st.booleans(),
         share=st.sampled_from(["none", "equal", "half"]),
@@ -416,6 +418,23 @@ def test_the_end_of_a_lane() -> None:
     policy = replace(RFC6555, lane_end_kicks=True)
     assert play(policy, [None, OK], [NO]).story()[2] == (SIX[1], "failure", 260.0)
     assert len(play(RFC6555, [None, OK], [NO]).story()) == 2
+
+
+def test_two_at_once() -> None:
+    """A third address waits until one of two attempts has ended (Chromium)."""
+    policy = replace(RFC8305, connection_attempt_delay_ms=300.0, at_once_max=2)
+    played = play(policy, [(False, 7000.0), OK], [None])
+    assert played.story()[1:] == [(FOUR[0], "timer", 300.0), (SIX[1], "timer", 7000.0)]
+    played = play(policy, [None, OK], [NO])
+    assert played.story()[1:] == [(FOUR[0], "timer", 300.0), (SIX[1], "failure", 310.0)]
+
+
+def test_the_same_family_after_a_failure() -> None:
+    """Where IPv6 fails the next is IPv6, too; where it is slow, it is IPv4 (HappyEyeballsV3)."""
+    policy = replace(RFC8305, after_failure="same")
+    assert play(policy, [NO, OK], [OK]).story()[1] == (SIX[1], "failure", 10.0)
+    assert play(policy, [None, OK], [OK]).story()[1] == (FOUR[0], "timer", 250.0)
+    assert play(policy, [NO], [OK]).story()[1] == (FOUR[0], "failure", 10.0)
 
 
 def test_one_by_one_with_an_end_of_each() -> None:
