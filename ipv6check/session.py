@@ -125,7 +125,7 @@ def check(
     stream = None
     if input_path is not None:
         name, file = (input_path, input_path) if input_path != "-" else ("standard input", "")
-        stream = TargetStream(open_input(input_path), name, _complain, seen, file)
+        stream = TargetStream(open_input(input_path), name, _complain, seen, file, options.named)
     named = Named(distinct, stream, None if stream is not None else len(distinct))
     settings = replace(settings, brief=named.total is None or named.total > FEW_TARGETS)
     assignments = _assignments(options, settings, found)
