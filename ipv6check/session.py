@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ipv6check.replay import Recording
 
 OK, FINDINGS, USAGE, BLIND, INTERRUPTED = 0, 1, 2, 3, 130
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # For one target the loss is worth three pings; a long list is asked politely.
 FEW_TARGETS = 16
@@ -336,7 +336,9 @@ async def _run(
         named.stop()
 
     outputs.gone = stop
-    for number in SIGNALS:
+    # What is ignored stays so: that is what nohup asks for.
+    heeded = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+    for number in heeded:
         loop.add_signal_handler(number, stop)
     try:
         outputs.head()
@@ -349,7 +351,7 @@ async def _run(
     finally:
         if view.net is not None:
             view.net.close()
-        for number in SIGNALS:
+        for number in heeded:
             loop.remove_signal_handler(number)
     return summary, outputs.broken
 
