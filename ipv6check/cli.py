@@ -275,7 +275,8 @@ def _check(**given: Any) -> None:
         if targets or input_path is not None:
             raise TargetError("--replay has its own targets: name none beside it")
         sys.exit(session.replay(options))
-    named = [target for text in targets for target in options.named(parse(text))]
+    meant = options.named
+    named = [target for text in targets for target in meant(parse(text))]
     if not named and input_path is None:
         own = options.profile.target
         named = [parse(own)] if own else [*options.targets]

@@ -528,10 +528,17 @@ class Options:
         """The targets of all services."""
         return tuple(target for service in self.services for target in service.targets)
 
-    def named(self, target: Target) -> tuple[Target, ...]:
-        """A target that somebody names: as it stands in the services, or else as it is."""
-        known = (each for each in self.targets if replace(each, service="").key == target.key)
-        return tuple(known) or (target,)
+    @property
+    def named(self) -> Callable[[Target], tuple[Target, ...]]:
+        """What a target that somebody names means: as it stands in the services, or else as it is.
+
+        Ask once for it: the services are put in order for each.
+        """
+        known: dict[object, tuple[Target, ...]] = {}
+        for each in self.targets:
+            key = replace(each, service="").key
+            known[key] = (*known.get(key, ()), each)
+        return lambda target: known.get(target.key, (target,))
 
     @property
     def controls(self) -> tuple[str, ...]:

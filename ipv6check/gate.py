@@ -166,7 +166,8 @@ class Gatekeeper:
         if use.findings or use.unsure:
             return ""
         if use.targets:
-            return "matches nothing that is wrong: remove it"
+            mend = ", or correct its subject" if waiver.subject else ""
+            return f"matches nothing that is wrong: remove it{mend}"
         return "matches no target: remove it, or correct its target" if whole else ""
 
 

@@ -84,7 +84,7 @@ def _best(tries: Sequence[Results]) -> Results:
     message = first.message
     if len({_essence(found) for found in tries}) > 1:
         message += f" ({_told([each['status'] for each in said], chosen)})"
-    return [replace(first, message=message, evidence={**first.evidence, "attempts": said}), *rest]
+    return [replace(first, message=message, evidence={**first.evidence, "tries": said}), *rest]
 
 
 def _worst(found: Results) -> Result:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ipv6check.replay import Recording
 
 OK, FINDINGS, USAGE, BLIND, INTERRUPTED = 0, 1, 2, 3, 130
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # For one target the loss is worth three pings; a long list is asked politely.
 FEW_TARGETS = 16
@@ -125,7 +125,7 @@ def check(
     stream = None
     if input_path is not None:
         name, file = (input_path, input_path) if input_path != "-" else ("standard input", "")
-        stream = TargetStream(open_input(input_path), name, _complain, seen, file)
+        stream = TargetStream(open_input(input_path), name, _complain, seen, file, options.named)
     named = Named(distinct, stream, None if stream is not None else len(distinct))
     settings = replace(settings, brief=named.total is None or named.total > FEW_TARGETS)
     assignments = _assignments(options, settings, found)
@@ -336,7 +336,9 @@ async def _run(
         named.stop()
 
     outputs.gone = stop
-    for number in SIGNALS:
+    # What is ignored stays so: that is what nohup asks for.
+    heeded = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+    for number in heeded:
         loop.add_signal_handler(number, stop)
     try:
         outputs.head()
@@ -349,7 +351,7 @@ async def _run(
     finally:
         if view.net is not None:
             view.net.close()
-        for number in SIGNALS:
+        for number in heeded:
             loop.remove_signal_handler(number)
     return summary, outputs.broken
 

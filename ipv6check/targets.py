@@ -96,6 +96,7 @@ class TargetStream:
     follows it) and targets in ``seen``. Every other line that names no target goes to ``on_bad``,
     on the event loop and in its turn, as one printable line ``name:number: reason``. ``source`` is
     closed at the end. ``file`` is what targets have as the place where they stand, if any.
+    ``meant`` says which targets one stands for: those of services have their place already.
 
     Attributes:
         duplicates: lines that named a target once more.
@@ -109,9 +110,11 @@ class TargetStream:
         on_bad: Callable[[str], None],
         seen: Seen | None = None,
         file: str = "",
+        meant: Callable[[Target], tuple[Target, ...]] = lambda target: (target,),
     ) -> None:
         self._source = source
         self._file = file
+        self._meant = meant
         self._name = harmless(name, 200)
         self._on_bad = on_bad
         self._seen = Seen() if seen is None else seen
@@ -174,24 +177,23 @@ class TargetStream:
         for line in lines:
             self._number += 1
             try:
-                target = self._target(line)
+                batch += self._targets(line)
             except TargetError as error:
                 batch.append(f"{self._name}:{self._number}: {error}")
-                continue
-            if target is not None:
-                batch.append(target)
         return batch
 
-    def _target(self, line: bytes) -> Target | None:
+    def _targets(self, line: bytes) -> list[Target]:
         text = _text(line.removeprefix(_BOM) if self._number == 1 else line)
         if not text:
-            return None
-        target = parse(text)
-        if self._seen.add(target):
-            place = Place(self._file, self._number) if self._file else None
-            return replace(target, place=place)
-        self.duplicates += 1
-        return None
+            return []
+        place = Place(self._file, self._number) if self._file else None
+        new = [
+            replace(target, place=target.place or place)
+            for target in self._meant(parse(text))
+            if self._seen.add(target)
+        ]
+        self.duplicates += not new
+        return new
 
 
 class HandOff(Generic[Item]):

@@ -593,9 +593,10 @@ def test_interrupted(lab: Lab, tmp_path: Path) -> None:
         assert "interrupted" in target["results"][0]["message"]
 
 
-def test_terminated(lab: Lab) -> None:
-    """SIGTERM is as good as Ctrl-C."""
-    script = '"$@" & pid=$!; sleep 0.8; kill -TERM $pid; wait $pid; echo "code $?" >&2'
+@pytest.mark.parametrize("number", ["TERM", "HUP"])
+def test_terminated(lab: Lab, number: str) -> None:
+    """SIGTERM, and SIGHUP of a terminal that is closed, are as good as Ctrl-C."""
+    script = f'"$@" & pid=$!; sleep 0.8; kill -{number} $pid; wait $pid; echo "code $?" >&2'
     arguments = ["n.hostile.test", MUTE, *HOSTILE, "--timeout", "30", "-f", "json"]
     began = time.monotonic()
     ended = lab.run("dual", ["sh", "-c", script, "sh", COMMAND, *arguments])
@@ -604,6 +605,15 @@ def test_terminated(lab: Lab) -> None:
     report = document(ended.stdout)
     assert report["interrupted"] is True
     assert [target["verdict"] for target in report["targets"]] == ["ready", "unknown"]
+
+
+def test_nohup(lab: Lab) -> None:
+    """A signal that is ignored from the beginning stays ignored."""
+    script = '"$@" 2>&- & pid=$!; sleep 0.8; kill -HUP $pid; wait $pid; echo "code $?" >&2'
+    arguments = [MUTE, *HOSTILE, "--timeout", "2", "-f", "json", "--only", "aaaa"]
+    ended = lab.run("dual", ["sh", "-c", script, "sh", "nohup", COMMAND, *arguments])
+    assert ended.stderr.endswith("code 1\n")
+    assert document(ended.stdout)["interrupted"] is False
 
 
 def test_interrupted_while_the_input_is_silent(lab: Lab) -> None:

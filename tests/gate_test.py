@@ -202,6 +202,9 @@ def test_a_waiver_that_matches_nothing_is_told() -> None:
     assert "matches no target" in whole.notes[0].text
     part, _ = judged(Gatekeeper(waivers=[WAIVER], today=TODAY), other)
     assert part.notes == ()
+    narrow = replace(WAIVER, subject="[2001:db8::1]:443")
+    missed, _ = judged(Gatekeeper(waivers=[narrow], today=TODAY), target(result("fail")))
+    assert missed.notes[0].text.endswith("remove it, or correct its subject")
 
 
 def test_what_could_not_be_measured_says_nothing_of_a_waiver() -> None:

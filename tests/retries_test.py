@@ -86,7 +86,7 @@ def test_the_best_attempt_counts(tries: list[Status], says: str) -> None:
     """By what it measured, the later among equals; a difference is told in words."""
     (found,) = retries.best([results("tcp", status) for status in tries])
     assert f"{found.status}: {found.message}" == says
-    assert found.evidence["attempts"] == [
+    assert found.evidence["tries"] == [
         {"status": status, "message": f"tcp says {status}"} for status in tries
     ]
 
@@ -95,8 +95,16 @@ def test_of_several_findings_the_worst_stands_for_its_attempt() -> None:
     """An attempt with one dead port is not better than one with two warnings."""
     both = retries.best([results("tcp", PASS, FAIL), results("tcp", WARN, WARN)])
     assert [result.status for result in both] == [WARN, WARN]
-    assert both[0].evidence["attempts"][0]["message"] == "tcp says fail"
-    assert "attempts" not in both[1].evidence
+    assert both[0].evidence["tries"][0]["message"] == "tcp says fail"
+    assert "tries" not in both[1].evidence
+
+
+def test_the_evidence_of_the_best_attempt_stays() -> None:
+    """The attempts of a race, which are drawn, and those to connect, whose times are measured."""
+    seen = {"attempts": [{"port": 443, "address": "192.0.2.1", "outcome": "connected"}]}
+    tries = [[replace(each, evidence=seen) for each in results("tcp", PASS)] for _ in range(2)]
+    (found,) = retries.best(tries)
+    assert found.evidence["attempts"] == seen["attempts"]
 
 
 def test_another_subject_is_a_difference() -> None:
@@ -207,7 +215,7 @@ def test_a_reset_is_tried_again(run: Callable[..., Any]) -> None:
     assert (code, target["verdict"], len(net.tried)) == (OK, "ready", 2)
     (result,) = target["results"]
     assert result["message"].endswith("(at the 2nd attempt of 2; before: fail)")
-    assert [each["status"] for each in result["evidence"]["attempts"]] == ["fail", "pass"]
+    assert [each["status"] for each in result["evidence"]["tries"]] == ["fail", "pass"]
 
 
 @pytest.mark.usefixtures("hurried")
@@ -218,7 +226,7 @@ def test_what_stays_down_is_down(run: Callable[..., Any]) -> None:
     assert (code, len(net.tried)) == (FINDINGS, 3)
     (result,) = target["results"]
     assert "attempt" not in result["message"]
-    assert [each["status"] for each in result["evidence"]["attempts"]] == ["fail"] * 3
+    assert [each["status"] for each in result["evidence"]["tries"]] == ["fail"] * 3
 
 
 @pytest.mark.parametrize(
@@ -229,7 +237,7 @@ def test_what_is_final_is_tried_once(run: Callable[..., Any], kind: Kind, again:
     net = Flaky(kind, times=99)
     _, target = run(net, replace(OPTIONS, retries=again))
     assert len(net.tried) == 1
-    assert "attempts" not in target["results"][0]["evidence"]
+    assert "tries" not in target["results"][0]["evidence"]
 
 
 def test_the_pauses_are_kept(run: Callable[..., Any]) -> None:
@@ -309,7 +317,7 @@ def test_a_server_that_is_busy_at_first() -> None:
     assert len(taken) == 2
     (result,) = json.loads(out)["targets"][0]["results"]
     assert (run.returncode, result["status"]) == (OK, "pass")
-    statuses = [each["status"] for each in result["evidence"]["attempts"]]
+    statuses = [each["status"] for each in result["evidence"]["tries"]]
     assert statuses == ["fail"] * (len(statuses) - 1) + ["pass"]
     assert len(statuses) > 1
     assert " attempt of " in result["message"]
@@ -337,5 +345,5 @@ def test_servfail_at_first() -> None:
     code, out = asyncio.run(go())
     (result,) = json.loads(out)["targets"][0]["results"]
     assert (code, result["status"]) == (OK, "pass")
-    assert [each["status"] for each in result["evidence"]["attempts"]] == ["fail", "pass"]
+    assert [each["status"] for each in result["evidence"]["tries"]] == ["fail", "pass"]
     assert result["message"].endswith("(at the 2nd attempt of 2; before: fail)")

@@ -13,6 +13,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,18 @@ def test_streams_can_share_what_was_seen() -> None:
     assert seen.add(parse("a"))
     stream = TargetStream(io.BytesIO(b"a\nb\n"), "t", pytest.fail, seen)
     assert [target.text for target in asyncio.run(collect(stream))] == ["b"]
+
+
+def test_a_line_can_mean_the_targets_of_services() -> None:
+    """A name in a list is judged by the terms of its services, once by those of each."""
+    services = [replace(parse("a"), service=name, place=Place("s.toml", 1)) for name in "xy"]
+
+    def meant(target: Target) -> tuple[Target, ...]:
+        return tuple(services) if target.text.lower() == "a" else (target,)
+
+    stream = TargetStream(io.BytesIO(b"A\nb\na\n"), "t", pytest.fail, file="f", meant=meant)
+    assert asyncio.run(collect(stream)) == [*services, replace(parse("b"), place=Place("f", 2))]
+    assert stream.duplicates == 1
 
 
 def test_only_the_last_targets_are_remembered() -> None:
