@@ -214,6 +214,13 @@ def test_what_could_not_be_measured_says_nothing_of_a_waiver() -> None:
     assert told.results[0].waived is None
 
 
+@pytest.mark.parametrize("results", [[], [result("skip")], [result("pass", "aaaa")]])
+def test_a_check_that_judged_nothing_says_nothing_of_a_waiver(results: list[Result]) -> None:
+    """It was left out by --only, or its input is missing: what is waived may be there as before."""
+    end, _ = judged(Gatekeeper(waivers=[WAIVER], today=TODAY, whole=True), target(*results))
+    assert end.notes == ()
+
+
 def test_a_waived_fail_does_not_hide_what_was_not_measured() -> None:
     """What is left once the fail is excused is judged for itself."""
     told = target(result("fail"), result("unknown", "aaaa"))
