@@ -108,7 +108,9 @@ class Gatekeeper:
         """The summary with the gate's word on the whole run."""
         missing = [*self._missing(vantage)]
         nothing = summary.verdict is Verdict.UNKNOWN and not summary.verdicts
-        blind = self._blind or missing or (nothing and self.on_unknown == "fail")
+        # What was not even begun is not for --on-unknown to let pass.
+        partial = summary.interrupted or summary.bad_lines > 0
+        blind = partial or self._blind or missing or (nothing and self.on_unknown == "fail")
         gate = Gate.FAILED if self._failed else Gate.UNKNOWN if blind else Gate.PASSED
         notes = (*missing, *self._waiver_notes(whole=self.whole and not summary.interrupted))
         return replace(summary, gate=gate, excused=self._excused, notes=notes)
