@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
@@ -62,6 +63,9 @@ class Console(Sink):
 
     def __init__(self, stream: Stream, file: TextIO, progress: Progress) -> None:
         super().__init__("standard output", stream)
+        # Not every format keeps to what the encoding holds, and that is no reason to lose a report.
+        if isinstance(file, TextIOWrapper):
+            file.reconfigure(errors="backslashreplace")
         self._file = file
         self._progress = progress
 

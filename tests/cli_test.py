@@ -26,7 +26,7 @@ import pytest
 
 from ipv6check import cli, config, named, schema, session
 from ipv6check.output import OutputError, SavedFile
-from ipv6check.reporters import Stream, Style, load
+from ipv6check.reporters import Stream, Style, formats, load
 from ipv6check.target import TargetError
 from ipv6check.targets import open_input
 from tests.lab import Lab, plan
@@ -360,6 +360,16 @@ def test_a_terminal_without_utf8_is_told_all_the_same(tmp_path: Path, command: l
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.isascii()
     assert "mine" in ended.stdout
+
+
+@pytest.mark.parametrize("form", formats())
+def test_a_report_needs_no_utf8(tmp_path: Path, form: str) -> None:
+    """Whatever the encoding of standard output has no letter for is written as an escape."""
+    variables = {"PYTHONIOENCODING": "ascii"}
+    ended = run("::1", "--only", "aaaa", "-f", form, f"--save=json={tmp_path}/saved", **variables)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.isascii()
+    document((tmp_path / "saved").read_text("utf-8"))
 
 
 def test_a_private_client(tmp_path: Path) -> None:
