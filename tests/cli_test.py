@@ -705,6 +705,7 @@ def test_saving(lab: Lab, tmp_path: Path) -> None:
     old, link, there = tmp_path / "old.json", tmp_path / "link.json", tmp_path / "there.jsonl"
     old.write_text("old")
     there.write_text("old")
+    there.chmod(0o640)
     link.symlink_to(there)
     saves = ["--save", f"json={old}", "--save", f"jsonl={link}", "--save", f"table={tmp_path}/t"]
     ended = checked(lab, "n.hostile.test", *HOSTILE, "--only", "aaaa", "-f", "jsonl", *saves)
@@ -714,7 +715,8 @@ def test_saving(lab: Lab, tmp_path: Path) -> None:
     assert there.read_text() == ended.stdout
     assert "n.hostile.test" in (tmp_path / "t").read_text()
     assert {"old.json", "link.json", "there.jsonl", "t"} == {p.name for p in tmp_path.iterdir()}
-    assert old.stat().st_mode & 0o777 == 0o666 & ~umask()
+    assert (tmp_path / "t").stat().st_mode & 0o777 == 0o666 & ~umask()
+    assert there.stat().st_mode & 0o777 == 0o640
 
 
 def umask() -> int:
