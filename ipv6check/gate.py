@@ -45,7 +45,11 @@ class Baseline(Protocol):
 
 @dataclass(slots=True)
 class _Use:
-    """What became of one waiver in this run: how many targets it names, what it spoke of."""
+    """What became of one waiver in this run: how many targets it names, what it spoke of.
+
+    ``unsure``: on some target its check was left out, skipped or could not measure, which may well
+    have hidden what is waived.
+    """
 
     targets: int = 0
     findings: int = 0
@@ -104,7 +108,9 @@ class Gatekeeper:
         """The summary with the gate's word on the whole run."""
         missing = [*self._missing(vantage)]
         nothing = summary.verdict is Verdict.UNKNOWN and not summary.verdicts
-        blind = self._blind or missing or (nothing and self.on_unknown == "fail")
+        # What was not even begun is not for --on-unknown to let pass.
+        partial = summary.interrupted or summary.bad_lines > 0
+        blind = partial or self._blind or missing or (nothing and self.on_unknown == "fail")
         gate = Gate.FAILED if self._failed else Gate.UNKNOWN if blind else Gate.PASSED
         notes = (*missing, *self._waiver_notes(whole=self.whole and not summary.interrupted))
         return replace(summary, gate=gate, excused=self._excused, notes=notes)
@@ -129,21 +135,20 @@ class Gatekeeper:
         numbers = {number for name in names for number in self._by_name.get(name, ())}
         numbers |= {number for number, glob in self._by_glob if any(map(glob.match, names))}
         meant = [(number, self.waivers[number]) for number in sorted(numbers)]
-        for number, _ in meant:
-            self._uses.setdefault(number, _Use()).targets += 1
+        for number, waiver in meant:
+            use = self._uses.setdefault(number, _Use())
+            use.targets += 1
+            found = {each.status for each in report.results if each.check == waiver.check}
+            use.unsure |= found <= {Status.SKIP} or bool(found & UNMEASURED)
         return [self._waived(result, meant) for result in report.results]
 
     def _waived(self, result: Result, meant: Sequence[tuple[int, Waiver]]) -> Result:
         """The result with the waiver that lasts longest of those that speak of it."""
         speaking = [(n, each) for n, each in meant if _speaks_of(each, result)]
-        if result.status in WAIVABLE:
-            for number, _ in speaking:
-                self._uses[number].findings += 1
-        elif result.status in UNMEASURED:
-            for number, each in meant:
-                self._uses[number].unsure |= each.check == result.check
         if not speaking or result.status not in WAIVABLE:
             return result
+        for number, _ in speaking:
+            self._uses[number].findings += 1
         _, longest = max(speaking, key=lambda pair: pair[1].expires)
         days_left = (longest.expires - self.today).days
         return replace(result, waived=Waived(longest, _term(days_left), days_left))

@@ -6,10 +6,12 @@ import asyncio
 import errno
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
@@ -62,6 +64,9 @@ class Console(Sink):
 
     def __init__(self, stream: Stream, file: TextIO, progress: Progress) -> None:
         super().__init__("standard output", stream)
+        # Not every format keeps to what the encoding holds, and that is no reason to lose a report.
+        if isinstance(file, TextIOWrapper):
+            file.reconfigure(errors="backslashreplace")
         self._file = file
         self._progress = progress
 
@@ -111,8 +116,8 @@ class SavedFile(Sink):
         """Give the file its name."""
         self._file.close()
         if self._beside is not None:
-            # mkstemp made it for us alone; a report is as readable as any new file.
-            self._beside.chmod(0o666 & ~_umask())
+            # mkstemp made it for us alone; it is as readable as what it replaces, or any new file.
+            self._beside.chmod(_mode(self.path))
             self._beside.replace(self.path)
 
     def discard(self) -> None:
@@ -165,6 +170,14 @@ def _destination(path: Path) -> Path:
 
 def _special(path: Path) -> bool:
     return path.exists() and not path.is_file()
+
+
+def _mode(path: Path) -> int:
+    """Who may read and write there: as it is, or as the umask has it for what is new."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return 0o666 & ~_umask()
 
 
 def _umask() -> int:

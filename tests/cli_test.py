@@ -26,7 +26,7 @@ import pytest
 
 from ipv6check import cli, config, named, schema, session
 from ipv6check.output import OutputError, SavedFile
-from ipv6check.reporters import Stream, Style, load
+from ipv6check.reporters import Stream, Style, formats, load
 from ipv6check.target import TargetError
 from ipv6check.targets import open_input
 from tests.lab import Lab, plan
@@ -362,6 +362,16 @@ def test_a_terminal_without_utf8_is_told_all_the_same(tmp_path: Path, command: l
     assert "mine" in ended.stdout
 
 
+@pytest.mark.parametrize("form", formats())
+def test_a_report_needs_no_utf8(tmp_path: Path, form: str) -> None:
+    """Whatever the encoding of standard output has no letter for is written as an escape."""
+    variables = {"PYTHONIOENCODING": "ascii"}
+    ended = run("::1", "--only", "aaaa", "-f", form, f"--save=json={tmp_path}/saved", **variables)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.isascii()
+    document((tmp_path / "saved").read_text("utf-8"))
+
+
 def test_a_private_client(tmp_path: Path) -> None:
     """A client of one's own is listed with its parameters; a wrong one is one line, and exit 2."""
     about = 'client = "x"\nversion = "1"\nsource = "x.c"\ndate = "2026-11"\nsure = "a model"\n'
@@ -695,6 +705,7 @@ def test_saving(lab: Lab, tmp_path: Path) -> None:
     old, link, there = tmp_path / "old.json", tmp_path / "link.json", tmp_path / "there.jsonl"
     old.write_text("old")
     there.write_text("old")
+    there.chmod(0o640)
     link.symlink_to(there)
     saves = ["--save", f"json={old}", "--save", f"jsonl={link}", "--save", f"table={tmp_path}/t"]
     ended = checked(lab, "n.hostile.test", *HOSTILE, "--only", "aaaa", "-f", "jsonl", *saves)
@@ -704,7 +715,8 @@ def test_saving(lab: Lab, tmp_path: Path) -> None:
     assert there.read_text() == ended.stdout
     assert "n.hostile.test" in (tmp_path / "t").read_text()
     assert {"old.json", "link.json", "there.jsonl", "t"} == {p.name for p in tmp_path.iterdir()}
-    assert old.stat().st_mode & 0o777 == 0o666 & ~umask()
+    assert (tmp_path / "t").stat().st_mode & 0o777 == 0o666 & ~umask()
+    assert there.stat().st_mode & 0o777 == 0o640
 
 
 def umask() -> int:

@@ -90,6 +90,16 @@ def test_nothing_judged_is_unknown() -> None:
     assert judged(Gatekeeper(on_unknown="pass"))[0].gate is Gate.PASSED
 
 
+@pytest.mark.parametrize("lack", [{"interrupted": True}, {"bad_lines": 1}])
+@pytest.mark.parametrize(("status", "gate"), [("pass", Gate.UNKNOWN), ("fail", Gate.FAILED)])
+def test_part_of_a_run_does_not_pass(status: str, gate: Gate, lack: dict[str, Any]) -> None:
+    """Whatever is not measured may pass, but what nobody has looked at is no such thing."""
+    keeper = Gatekeeper(on_unknown="pass")
+    keeper.applied(target(result(status)))
+    end = replace(Summary(Verdict.READY, {}, {Verdict.READY: 1}, 1.0), **lack)
+    assert keeper.concluded(end, Vantage()).gate is gate
+
+
 def test_a_waived_fail_stays_a_fail_and_does_not_gate() -> None:
     """Status and verdict tell what is; the gate lets it pass and says by whose word."""
     keeper = Gatekeeper(waivers=[WAIVER], today=TODAY)
@@ -212,6 +222,13 @@ def test_what_could_not_be_measured_says_nothing_of_a_waiver() -> None:
     end, (told,) = judged(Gatekeeper(waivers=[WAIVER], today=TODAY), target(result("unknown")))
     assert (end.gate, end.notes) == (Gate.UNKNOWN, ())
     assert told.results[0].waived is None
+
+
+@pytest.mark.parametrize("results", [[], [result("skip")], [result("pass", "aaaa")]])
+def test_a_check_that_judged_nothing_says_nothing_of_a_waiver(results: list[Result]) -> None:
+    """It was left out by --only, or its input is missing: what is waived may be there as before."""
+    end, _ = judged(Gatekeeper(waivers=[WAIVER], today=TODAY, whole=True), target(*results))
+    assert end.notes == ()
 
 
 def test_a_waived_fail_does_not_hide_what_was_not_measured() -> None:
