@@ -13,16 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ipv6check import __version__, catalogue, plugin, reporters
+from ipv6check import __version__, assignments, catalogue, plugin, reporters
 from ipv6check.config import Options
 from ipv6check.eyeballs import clients
 from ipv6check.gate import Baseline, Gatekeeper
-from ipv6check.manifest import checks_named
 from ipv6check.model import (
     Gate,
     RecordingError,
     RunInfo,
-    ServiceInfo,
     Settings,
     Summary,
     TargetReport,
@@ -115,10 +113,10 @@ def check(
     Raises ClientsError, PluginError, ReportError, RuleError, TargetError or OutputError, before any
     packet is sent.
     """
-    settings = _with_rules(options)
+    settings = assignments.with_rules(options)
     clients.load(settings.clients_dirs)
     found = plugin.find(options.checks_dir)
-    _know_checks(options, found)
+    assignments.require_checks(options, found)
     seen = Seen()
     root = repository(Path.cwd(), os.environ)
     distinct = [target for target in placed(targets, root, os.environ) if seen.add(target)]
@@ -128,19 +126,19 @@ def check(
         stream = TargetStream(open_input(input_path), name, _complain, seen, file, options.named)
     named = Named(distinct, stream, None if stream is not None else len(distinct))
     settings = replace(settings, brief=named.total is None or named.total > FEW_TARGETS)
-    assignments = _assignments(options, settings, found)
+    terms = assignments.of_services(options, settings, found)
     whole = bool(options.services) and {*distinct} >= {*options.targets}
 
     def view() -> View:
         started_at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
         begun = started_at.replace("+00:00", "Z")
         opened = net(settings, named.total)
-        services = {name: _service_info(each) for name, each in assignments.items()}
+        services = {name: assignments.recordable(each) for name, each in terms.items()}
         return View(
             lambda: RunInfo(__version__, begun, opened.vantage(), named.total, services), opened
         )
 
-    return _report(options, assignments, named, view, whole=whole)
+    return _report(options, terms, named, view, whole=whole)
 
 
 def replay(options: Options) -> int:
@@ -158,76 +156,19 @@ def replay(options: Options) -> int:
 def _replay(options: Options, recording: Recording) -> int:
     clients.load(options.clients_dir)
     found = plugin.find(options.checks_dir)
-    _know_checks(options, found)
-    given = _with_rules(options)
-    assignments = {
-        name: replace(
-            _reassigned(info, _regraded(info, options, given), options, found),
-            owner=info.owner,
-            requires=info.requires,
-        )
-        for name, info in recording.run.services.items()
-    }
+    assignments.require_checks(options, found)
+    terms = assignments.of_recording(recording.run.services, options, found)
     view = View(
         lambda: replace(recording.run, version=__version__),
         concluded=recording.concluded,
     )
     named = Named((), recording, recording.run.total)
-    return _report(options, assignments, named, lambda: view, whole=False)
-
-
-def _regraded(info: ServiceInfo, options: Options, given: Settings) -> Settings:
-    """How it is judged now: as it was then, but for what somebody asks for today.
-
-    What is read from here, and how long is waited, is never a recording's to say.
-    """
-    recorded = info.settings
-    rules = given.rules
-    if rules is None and info.rules is not None:
-        from ipv6check import rulefiles  # noqa: PLC0415 - few runs have rules
-
-        rules = rulefiles.rules_again(info.rules)
-    then = recorded.profile
-    profile = replace(options.profile, ports=then.ports, graded=then.graded)
-    return replace(
-        given,
-        profile=profile if "profile" in options.given else then,
-        only=options.only if "only" in options.given else recorded.only,
-        skip=options.skip if "skip" in options.given else recorded.skip - options.only,
-        ports=recorded.ports,
-        internal=recorded.internal,
-        happy_eyeballs=recorded.happy_eyeballs,
-        connection_attempt_delay_ms=recorded.connection_attempt_delay_ms,
-        resolution_delay_ms=recorded.resolution_delay_ms,
-        brief=recorded.brief,
-        rules=rules,
-    )
-
-
-def _reassigned(
-    info: ServiceInfo, settings: Settings, options: Options, found: plugin.Found
-) -> Assignment:
-    """The checks that judged then, unless others are asked for today."""
-    if options.given & {"only", "profile"}:
-        return _assignment(settings, found)
-    try:
-        return Assignment(found.plan(info.checks, settings.skip, settings.profile), settings)
-    except plugin.PluginError as error:
-        raise plugin.PluginError(f"{error}; the recording was judged by it: --checks-dir") from None
-
-
-def _service_info(assigned: Assignment) -> ServiceInfo:
-    """What a recording tells of it. Directories are this host's, and rules are told as texts."""
-    settings = assigned.settings
-    rules = getattr(settings.rules, "source", None)
-    bare = replace(settings, rules=None, clients_dirs=())
-    checks = frozenset(check.id for check in assigned.plan.checks)
-    return ServiceInfo(bare, assigned.owner, assigned.requires, rules, checks)
+    return _report(options, terms, named, lambda: view, whole=False)
 
 
 def _report(
     options: Options,
-    assignments: Mapping[str, Assignment],
+    terms: Mapping[str, Assignment],
     named: Named,
     view: Callable[[], View],
     *,
@@ -239,7 +180,7 @@ def _report(
             options.fail_on, options.on_unknown, options.waivers, baseline, whole=whole
         )
         sinks = _sinks(options, live, many=named.total != 1)
-        summary, broken = asyncio.run(_run(assignments, keeper, named, view, sinks, live))
+        summary, broken = asyncio.run(_run(terms, keeper, named, view, sinks, live))
     for line in filter(None, broken):
         _complain(line)
     code = exit_code(summary, lost=len(broken))
@@ -260,46 +201,6 @@ def _baseline(options: Options) -> Iterator[Baseline | None]:
         yield baseline
 
 
-def _assignments(
-    options: Options, settings: Settings, found: plugin.Found
-) -> Mapping[str, Assignment]:
-    """What is done with the targets of each service, and with those of none."""
-    assigned = {"": _assignment(settings, found)}
-    for service in options.services:
-        own = replace(
-            settings,
-            profile=service.judged_by(options.profile),
-            ports=service.ports or settings.ports,
-        )
-        assigned[service.name] = replace(
-            _assignment(own, found), owner=service.owner, requires=service.vantage
-        )
-    return assigned
-
-
-def _assignment(settings: Settings, found: plugin.Found) -> Assignment:
-    return Assignment(found.plan(settings.only, settings.skip, settings.profile), settings)
-
-
-def _know_checks(options: Options, found: plugin.Found) -> None:
-    """Raises PluginError where a service or a waiver names a check that does not exist."""
-    for check, key, place in checks_named(options.services, options.waivers):
-        try:
-            found.require(check)
-        except plugin.PluginError as error:
-            at = f"{place.file}:{place.line}: " if place is not None else ""
-            raise plugin.PluginError(f"{at}{key}: {error}") from None
-
-
-def _with_rules(options: Options) -> Settings:
-    if not options.firewall:
-        return options.settings
-    from ipv6check import rulefiles  # noqa: PLC0415 - few runs have rules
-
-    _, rules = rulefiles.read_rules([str(path) for path in options.firewall])
-    return replace(options.settings, rules=rules)
-
-
 def exit_code(summary: Summary, *, lost: int) -> int:
     """What the run means to a gate. ``lost``: documents that could not be written to their end."""
     gates = (
@@ -313,7 +214,7 @@ def exit_code(summary: Summary, *, lost: int) -> int:
 
 
 async def _run(
-    assignments: Mapping[str, Assignment],
+    terms: Mapping[str, Assignment],
     keeper: Gatekeeper,
     named: Named,
     open_view: Callable[[], View],
@@ -322,13 +223,13 @@ async def _run(
 ) -> tuple[Summary, list[str]]:
     """The summary, and a line for each document that could not be written to its end."""
     view = open_view()
-    info = _informed(view, assignments)
+    info = _informed(view, terms)
     outputs = Outputs(sinks, info)
 
     async def emit(number: int, report: TargetReport) -> None:
         await outputs(number, keeper.applied(report))
 
-    run = Run(assignments, view.net, emit, live, keep=outputs.keeps)
+    run = Run(terms, view.net, emit, live, keep=outputs.keeps)
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -356,9 +257,9 @@ async def _run(
     return summary, outputs.broken
 
 
-def _informed(view: View, assignments: Mapping[str, Assignment]) -> Callable[[], RunInfo]:
+def _informed(view: View, terms: Mapping[str, Assignment]) -> Callable[[], RunInfo]:
     """What is known of the run, with what no recording tells: the rules, and where we are."""
-    checks = {check.id: check for each in assignments.values() for check in each.plan.checks}
+    checks = {check.id: check for each in terms.values() for check in each.plan.checks}
     rules = catalogue.rules(checks.values())
     here = Path.cwd()
     root = repository(here, os.environ)
