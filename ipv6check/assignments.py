@@ -34,13 +34,20 @@ def _assignment(settings: Settings, found: plugin.Found) -> Assignment:
 
 
 def require_checks(options: Options, found: plugin.Found) -> None:
-    """Raises PluginError where a service or a waiver names a check that does not exist."""
+    """Raises PluginError where an option, a service or a waiver names a check that is none."""
+    named = [
+        (check, f"{options.places[option]}: " if option in options.places else "")
+        for option in ("only", "skip")
+        for check in sorted(getattr(options, option))
+    ]
     for check, key, place in checks_named(options.services, options.waivers):
+        at = f"{place.file}:{place.line}: " if place is not None else ""
+        named.append((check, f"{at}{key}: "))
+    for check, where in named:
         try:
             found.require(check)
         except plugin.PluginError as error:
-            at = f"{place.file}:{place.line}: " if place is not None else ""
-            raise plugin.PluginError(f"{at}{key}: {error}") from None
+            raise plugin.PluginError(f"{where}{error}") from None
 
 
 def with_rules(options: Options) -> Settings:

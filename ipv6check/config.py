@@ -86,6 +86,7 @@ class Source:
 Reader = Callable[[str, Source], object]
 # By the names of the fields of Options.
 Values = dict[str, object]
+PLACES = "places"
 
 
 @dataclass(frozen=True, slots=True)
@@ -522,6 +523,8 @@ class Options:
     waivers: tuple[Waiver, ...] = ()
     # The names of the options that somebody set.
     given: frozenset[str] = field(default=frozenset(), compare=False)
+    # Where each of them was set, as errors tell it.
+    places: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -612,7 +615,7 @@ def load(
             if layer.get("no_controls"):
                 raise ConfigError(f"{name}: control and no-controls exclude each other")
             values["no_controls"] = False  # what was said below is taken back
-        values |= layer
+        values |= {**layer, PLACES: {**_places(values), **_places(layer)}}
     if "replay" in values:
         for name in sorted(OBSERVING & from_flags.keys()):
             flag = name.replace("_", "-")
@@ -650,7 +653,15 @@ def _from_environment(env: Mapping[str, str], here: Source) -> Values:
 def _set(values: Values, name: str, texts: list[str], source: Source) -> None:
     option = OPTIONS[name]
     read = [_read(option, text, source) for text in texts]
-    values[name.replace("-", "_")] = option.join(read) if option.join else read[-1]
+    field_ = name.replace("-", "_")
+    values[field_] = option.join(read) if option.join else read[-1]
+    values[PLACES] = {**_places(values), field_: source.name}
+
+
+def _places(values: Values) -> Mapping[str, str]:
+    known = values.get(PLACES, {})
+    assert isinstance(known, Mapping)
+    return known
 
 
 def _read(option: Option, text: str, source: Source) -> object:

@@ -11,7 +11,6 @@ import pytest
 
 from tests.lab import Lab
 
-
 # What a shell starts in the background ignores these, and so would all that it starts in turn:
 # commands that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)

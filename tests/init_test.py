@@ -122,6 +122,10 @@ def test_no_argument_means_the_services(tmp_path: Path) -> None:
             '5: [service.shop] severity: "prt" is not a check; did you mean "ptr"?',
         ),
         (
+            f'[check]\nskip = ["tpc"]\n{SERVICE}',
+            '2: [check] skip: "tpc" is not a check; did you mean "tcp"?',
+        ),
+        (
             f"{SERVICE}{AGREED}".replace('"tcp"', '"tpc"'),
             '3: [[waiver]] check: "tpc" is not a check; did you mean "tcp"?',
         ),
