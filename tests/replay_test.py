@@ -588,8 +588,9 @@ def test_mutations(seed: tuple[Path, bytes], capfd: pytest.CaptureFixture[str], 
         if not str(error).startswith(f"{path}:1: "):
             raise
         return
-    except PluginError as error:  # the name of a check that judged
-        assert "the recording was judged by it" in str(error)
+    except PluginError as error:
+        if "the recording was judged by it" not in str(error):
+            raise
         return
     said = capfd.readouterr()
     assert said.err.count("\n") == (code == USAGE)
