@@ -250,18 +250,3 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert rule["id"] == "tcp/refused"
     assert rule["helpUri"].startswith("https://www.rfc-editor.org/")
     assert "nginx" in rule["help"]["markdown"]
-
-
-def test_a_consumer_reads_it(tmp_path: Path) -> None:
-    """sarif-tools counts what there is."""
-    loader = pytest.importorskip("sarif.loader", reason="sarif-tools is installed in CI alone")
-    path = tmp_path / "ipv6check.sarif"
-    whole = replace(report([target(DOWN, SLOW), target(DOWN, name="b.example")]), run=RUN)
-    path.write_text(render(whole, load("sarif"), Style()))
-    read = loader.load_sarif_file(str(path))
-    assert {
-        key: read.get_report().get_issue_count_for_severity(key) for key in ("error", "warning")
-    } == {
-        "error": 2,
-        "warning": 1,
-    }
