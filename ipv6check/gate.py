@@ -54,6 +54,7 @@ class _Use:
     targets: int = 0
     findings: int = 0
     unsure: bool = False
+    outlived: bool = False
 
 
 @dataclass(slots=True)
@@ -147,9 +148,10 @@ class Gatekeeper:
         speaking = [(n, each) for n, each in meant if _speaks_of(each, result)]
         if not speaking or result.status not in WAIVABLE:
             return result
-        for number, _ in speaking:
-            self._uses[number].findings += 1
-        _, longest = max(speaking, key=lambda pair: pair[1].expires)
+        number, longest = max(speaking, key=lambda pair: pair[1].expires)
+        self._uses[number].findings += 1
+        for other in {n for n, _ in speaking} - {number}:
+            self._uses[other].outlived = True
         days_left = (longest.expires - self.today).days
         return replace(result, waived=Waived(longest, _term(days_left), days_left))
 
@@ -170,6 +172,8 @@ class Gatekeeper:
             return f"expires {left}, on {waiver.expires}: mend the fault, or agree anew"
         if use.findings or use.unsure:
             return ""
+        if use.outlived:
+            return "is outlived by another one for the same: remove it"
         if use.targets:
             mend = ", or correct its subject" if waiver.subject else ""
             return f"matches nothing that is wrong: remove it{mend}"

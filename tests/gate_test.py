@@ -201,6 +201,8 @@ def test_the_waiver_that_lasts_longest_counts() -> None:
         assert end.gate is Gate.PASSED
         assert told.results[0].waived is not None
         assert told.results[0].waived.waiver is WAIVER
+        (note,) = end.notes
+        assert "is outlived by another one" in note.text
 
 
 def test_a_waiver_that_matches_nothing_is_told() -> None:
