@@ -141,15 +141,8 @@ def _open_closed_streams() -> None:
 
 def _refuse(error: Exception) -> None:
     """The one line that bad input gets. Anything else than our own errors is a defect: raise it."""
-    from ipv6check.eyeballs.clients import ClientsError  # noqa: PLC0415
-    from ipv6check.eyeballs.policy import PolicyError  # noqa: PLC0415
-    from ipv6check.firewall.model import RuleError  # noqa: PLC0415
-    from ipv6check.model import RecordingError  # noqa: PLC0415
-    from ipv6check.output import OutputError  # noqa: PLC0415
-    from ipv6check.plugin import PluginError  # noqa: PLC0415
-    from ipv6check.reports import ReportError  # noqa: PLC0415
-    from ipv6check.target import TargetError, harmless  # noqa: PLC0415
-    from ipv6check.tomlfile import ConfigError  # noqa: PLC0415
+    from ipv6check.model import BadInputError  # noqa: PLC0415
+    from ipv6check.target import harmless  # noqa: PLC0415
 
     line = str(error)
     # An error of click's, which typer has under a name of its own.
@@ -160,18 +153,7 @@ def _refuse(error: Exception) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     elif isinstance(error, OSError) and error.filename is not None:
         line = f"{harmless(str(error.filename), 200)} cannot be used: {error.strerror}"
-    elif not isinstance(
-        error,
-        ClientsError
-        | ConfigError
-        | OutputError
-        | PluginError
-        | PolicyError
-        | RecordingError
-        | ReportError
-        | RuleError
-        | TargetError,
-    ):
+    elif not isinstance(error, BadInputError):
         code = _unmade(f"a defect of ipv6check: {type(error).__name__}: {line}", 1)
         if code == 1:
             raise error

@@ -18,6 +18,10 @@ from typing import Annotated, Any
 SCHEMA_VERSION = "1"
 
 
+class BadInputError(ValueError):
+    """What the user gave cannot be used. The message is the one printable line that says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Only:
     """What a value has to be besides its type. Whoever reads recordings asks (pydantic).
@@ -607,7 +611,7 @@ class ServiceInfo:
     checks: frozenset[str] = frozenset()
 
 
-class RecordingError(ValueError):
+class RecordingError(BadInputError):
     """What is wrong with a recording: one printable line, with file and line number."""
 
 

@@ -15,7 +15,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
-from ipv6check.model import RunInfo, Summary, TargetReport
+from ipv6check.model import BadInputError, RunInfo, Summary, TargetReport
 from ipv6check.progress import Progress
 from ipv6check.reporters import Stream, Style
 from ipv6check.target import harmless
@@ -37,7 +37,7 @@ def terminal(*, quiet: bool, verbose: bool, many: bool = False) -> Style:
     )
 
 
-class OutputError(OSError):
+class OutputError(BadInputError, OSError):
     """An output that cannot be written: one line, with its name."""
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from ipv6check import probes as probe_package
 from ipv6check.explained import Explained
-from ipv6check.model import Cause, Failure, Finding, Profile, Settings
+from ipv6check.model import BadInputError, Cause, Failure, Finding, Profile, Settings
 from ipv6check.net import Net
 from ipv6check.target import Target
 from ipv6check.wording import closest
@@ -33,7 +33,7 @@ EXECUTABLE_INPUTS = ("addresses", "connections")
 Judge = Callable[..., "Finding | Sequence[Finding]"]
 
 
-class PluginError(ValueError):
+class PluginError(BadInputError):
     """A check that cannot be run, or does not exist. One line, with file and line number."""
 
 

@@ -20,7 +20,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, NoReturn, TypeVar
 
-from ipv6check.model import SCHEMA_VERSION, Cause, Result, Status, TargetReport, Verdict
+from ipv6check.model import (
+    SCHEMA_VERSION,
+    BadInputError,
+    Cause,
+    Result,
+    Status,
+    TargetReport,
+    Verdict,
+)
 from ipv6check.target import harmless, quoted
 
 CHUNK = 1 << 18  # bytes of one read
@@ -41,7 +49,7 @@ _Kind = TypeVar("_Kind")
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
-class ReportError(ValueError):
+class ReportError(BadInputError):
     """A file is no report that can be read. The message is one printable line with the place."""
 
 

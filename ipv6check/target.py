@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from ipv6check.model import Place
+from ipv6check.model import BadInputError, Place
 
 MAX_TEXT = 2048
 MAX_NAME = 253  # RFC 1035 section 2.3.4: 255 octets on the wire
@@ -68,7 +68,7 @@ _NOT_ASCII = re.compile("[^\x00-\x7f]+")
 _JOINERS = str.maketrans("", "", "\u200c\u200d")  # RFC 5892 appendix A: letters of some names
 
 
-class TargetError(ValueError):
+class TargetError(BadInputError):
     """What the user wrote cannot be a target. The message is one printable line."""
 
 

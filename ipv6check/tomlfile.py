@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from ipv6check.model import BadInputError
 from ipv6check.target import harmless, quoted
 from ipv6check.tomllines import Keys, TooMuchError, lines_of
 from ipv6check.wording import closest
@@ -26,7 +27,7 @@ _KINDS: Mapping[type, str] = MappingProxyType(
 )
 
 
-class ConfigError(ValueError):
+class ConfigError(BadInputError):
     """An option cannot be what it was set to. The message is one printable line with the place."""
 
 

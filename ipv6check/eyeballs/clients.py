@@ -10,6 +10,7 @@ from pathlib import Path
 from ipv6check import tomlfile
 from ipv6check.eyeballs import policy
 from ipv6check.eyeballs.policy import Policy, PolicyError
+from ipv6check.model import BadInputError
 from ipv6check.target import harmless
 from ipv6check.tomlfile import ConfigError, TomlFile
 from ipv6check.wording import closest
@@ -18,7 +19,7 @@ OURS = Path(__file__).with_name("clients.toml")
 _ABOUT = ("client", "version", "source", "date", "sure")
 
 
-class ClientsError(ValueError):
+class ClientsError(BadInputError):
     """A file of clients cannot be used: one line that names the file, and the client if it can."""
 
 

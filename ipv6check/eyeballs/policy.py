@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from math import inf
 from typing import Any, Literal, get_args, get_type_hints
 
-from ipv6check.model import Endless
+from ipv6check.model import BadInputError, Endless
 
 # RFC 8305 section 8; the least that is permitted is the hard bound of section 5.
 RESOLUTION_DELAY_MS = 50.0
@@ -24,7 +24,7 @@ HTTPS = "HTTPS"
 GLIBC_DNS_TIMEOUT_MS = 15_000.0
 
 
-class PolicyError(ValueError):
+class PolicyError(BadInputError):
     """Parameters that make no policy: one line that names the key."""
 
 

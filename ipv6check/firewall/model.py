@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag, StrEnum
 from types import MappingProxyType
 
-from ipv6check.model import RuleFiles
+from ipv6check.model import BadInputError, RuleFiles
 
 IPV4, IPV6 = 4, 6
 
@@ -23,7 +23,7 @@ Range = tuple[int, int]
 Ranges = tuple[Range, ...]
 
 
-class RuleError(ValueError):
+class RuleError(BadInputError):
     """A rule set cannot be read. The message is one printable line: file, line number, token."""
 
 
