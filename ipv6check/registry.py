@@ -100,6 +100,15 @@ def special_purpose(address: str) -> SpecialPurpose | None:
     return None if _GLOBAL[0] <= number <= _GLOBAL[1] else UNASSIGNED
 
 
+def unusable_ipv6(address: str, *, internal: bool) -> SpecialPurpose | None:
+    """Why no packet of ours may go to this IPv6 address; None where it may.
+
+    Raises ValueError for what is no IPv6 address.
+    """
+    special = special_purpose(address)
+    return None if special is not None and special.internal and internal else special
+
+
 @lru_cache(maxsize=256)
 def usable_ipv4(address: str, *, internal: bool) -> bool:
     """Whether packets of ours may go to this IPv4 address.

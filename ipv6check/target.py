@@ -99,6 +99,11 @@ class Target:
         """What makes two targets the same one, however they were written."""
         return self.host, self.ports, self.scheme, self.path, self.service
 
+    @property
+    def server_name(self) -> str:
+        """What TLS is asked for (RFC 6066 section 3): the name, and nothing for an address."""
+        return "" if self.literal else self.host
+
     def begins_with_tls(self, port: int) -> bool:
         """Whether a client's first word there is a ClientHello: by the scheme, else the number."""
         return self.scheme in TLS_SCHEMES if self.scheme else port in TLS_PORTS

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from ipv6check.model import Address, Answer, Failure, Kind, Settings
 from ipv6check.net import Net
-from ipv6check.registry import SpecialPurpose, special_purpose, usable_ipv4
+from ipv6check.registry import SpecialPurpose, unusable_ipv6, usable_ipv4
 from ipv6check.target import Target
 
 LOCALHOST = {"AAAA": "::1", "A": "127.0.0.1"}
@@ -131,5 +131,4 @@ def _why_unusable(
     for prefix in pref64:
         if ipaddress.IPv6Address(address) in ipaddress.IPv6Network(prefix):
             return SpecialPurpose(prefix, "DNS64-synthesised", "RFC 7050")
-    special = special_purpose(address)
-    return None if special and special.internal and settings.internal else special
+    return unusable_ipv6(address, internal=settings.internal)

@@ -43,14 +43,15 @@ async def handshakes(
     Of a long list IPv4 is only tried to be held against an IPv6 that is not well.
     """
     ports = tuple(port for port in connections.ports if target.begins_with_tls(port))
-    name = "" if target.literal else target.host
     silent: Counter[tuple[bool, int]] = Counter()
 
     async def shake(attempt: Attempt) -> Handshake | None:
         alike = (":" in attempt.address, attempt.port)
         if silent[alike] >= ENOUGH:
             return None
-        made = await net.tls(attempt.address, attempt.port, name, alpn(target, attempt.port))
+        made = await net.tls(
+            attempt.address, attempt.port, target.server_name, alpn(target, attempt.port)
+        )
         silent[alike] += made.silent
         return made
 

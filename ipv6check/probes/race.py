@@ -19,7 +19,7 @@ from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
 from ipv6check.probes.connections import Connections
 from ipv6check.probes.handshakes import alpn
-from ipv6check.registry import special_purpose, usable_ipv4
+from ipv6check.registry import unusable_ipv6, usable_ipv4
 from ipv6check.target import Target
 
 HTTPS_PORT = 443
@@ -90,7 +90,7 @@ class Course:
     async def _secure(
         self, address: str, port: int, connected: Callable[[Attempt], None]
     ) -> Handshake:
-        name = "" if self.target.literal else self.target.host
+        name = self.target.server_name
         return await self.net.tls(address, port, name, alpn(self.target, port), connected)
 
 
@@ -108,8 +108,7 @@ def _heard(
 def _is_usable(address: str, settings: Settings) -> bool:
     if ":" not in address:
         return usable_ipv4(address, internal=settings.internal)
-    special = special_purpose(address)
-    return special is None or (special.internal and settings.internal)
+    return unusable_ipv6(address, internal=settings.internal) is None
 
 
 def policy_of(settings: Settings) -> Policy:
