@@ -35,6 +35,7 @@ from ipv6check.firewall.model import (
     Hook,
     Jump,
     Named,
+    Nat,
     Not,
     NoTrack,
     Place,
@@ -44,6 +45,7 @@ from ipv6check.firewall.model import (
     Return,
     Rule,
     RuleSet,
+    SourceNat,
     State,
     Status,
     Step,
@@ -80,6 +82,7 @@ PORTS: Ranges = ((0, 65535),)
 MARKS: Ranges = ((0, 0xFFFFFFFF),)
 UNSEEN: Ranges = ((State.INVALID, State.INVALID),)
 UNTRACKED: Ranges = ((State.UNTRACKED, State.UNTRACKED),)
+UNMAPPED = Among(Field.MAPPED, ((0, 0),))
 TRACKED = Unmodelled("if anything on this host uses conntrack")
 FIRST_PACKET = Among(Field.STATE, ((State.NEW, State.NEW),))
 RELATED = Among(Field.STATE, ((State.RELATED, State.RELATED),))
@@ -233,30 +236,40 @@ def _tied(chains: Sequence[BaseChain]) -> bool:
     )
 
 
-def _tracks(chains: Sequence[BaseChain]) -> bool:
-    """Whether these rules themselves switch conntrack on, without which no nat chain runs."""
+def _tracks(chains: Sequence[BaseChain], family: int) -> bool:
+    """Whether these rules themselves switch conntrack on, without which no nat chain runs.
+
+    NAT to an address does so for the family of the address alone (nft_nat_init), whatever the
+    table's is.
+    """
     tables = {id(table): table for _, _, table in chains}.values()
     rules = (rule for table in tables for chain in table.chains.values() for rule in chain.rules)
-    return any(_needs_conntrack(step) for rule in rules for step in rule.steps)
+    return any(_switches_on(rule, family) for rule in rules)
 
 
-def _needs_conntrack(step: Step) -> bool:
+def _switches_on(rule: Rule, family: int) -> bool:
+    ours = _is_possible(rule, {Field.FAMILY: _one(family)})
+    return any(_needs_conntrack(step, ours=ours) for step in rule.steps)
+
+
+def _needs_conntrack(step: Step, *, ours: bool) -> bool:
+    """``ours``: the rule is not for the other family alone."""
     match step:
-        case Redirect():
-            return True
+        case Redirect(local=local) | SourceNat(local):
+            return local or ours
         case AllOf(parts) | AnyOf(parts):
-            return any(_needs_conntrack(part) for part in parts)
+            return any(_needs_conntrack(part, ours=ours) for part in parts)
         case Not(part):
-            return _needs_conntrack(part)
+            return _needs_conntrack(part, ours=ours)
         case Branch(cases):
-            return any(_needs_conntrack(part) for case in cases for part in case)
+            return any(_needs_conntrack(part, ours=ours) for case in cases for part in case)
     return isinstance(step, Among) and step.field in OF_CONNTRACK
 
 
 def _judge(chains: Sequence[BaseChain], packet: Packet, conntrack: tuple[int, int]) -> Answer:
     # Only nat chains ask for it, and to find it out is to look at every rule.
     nat = any(base.nat for base, _, _ in chains)
-    walk = _Walk(packet, tracking=nat and _tracks(chains))
+    walk = _Walk(packet, tracking=nat and _tracks(chains, packet.family))
     try:
         ways = walk.through(chains, conntrack)
     except _TooMuchError:
@@ -361,8 +374,13 @@ class _Walk:
         return [self._tracked(way) for way in ways] if untracked else ways
 
     def _at(self, stage: Hook, way: _Way) -> _Way:
-        """The packet in this hook: before routing it has no OIF, and behind it the IIF is lost."""
+        """The packet in this hook: before routing it has no OIF, and behind it the IIF is lost.
+
+        Each hook has its own mapping: once one of its nat chains has set it up, the others are
+        skipped (nf_nat_inet_fn).
+        """
         interfaces = dict(way.interfaces)
+        way = way.changing({Field.MAPPED: _one(0)})
         if stage in {Hook.INGRESS, Hook.PREROUTING}:
             interfaces[Field.OIF] = ""
         elif stage is Hook.FORWARD:
@@ -399,7 +417,7 @@ class _Walk:
         conditions: list[Condition] = []
         if base.nat:
             related = () if self.packet.icmp_error else (RELATED,)
-            conditions.append(AnyOf((FIRST_PACKET, *related)))
+            conditions += [AnyOf((FIRST_PACKET, *related)), UNMAPPED]
             if not self._tracking:
                 conditions.append(TRACKED)
         if base.devices:
@@ -493,8 +511,8 @@ class _Walk:
                 if known == way.values[Field.STATE]:
                     return way
                 return way.changing({Field.STATE: merged([*known, *UNTRACKED])})
-            case Redirect():
-                self._redirect(action, way, decision, frame)
+            case Redirect() | SourceNat():
+                self._map(action, way.changing({Field.MAPPED: _one(1)}), decision, frame)
         return []
 
     def _jump(self, name: str, decision: Decision, frame: _Frame, way: _Way) -> list[_Way]:
@@ -534,8 +552,11 @@ class _Walk:
             new = _one((source[0][0] & action.keep) ^ action.flip)
         return way.changing({action.field: new})
 
-    def _redirect(self, action: Redirect, way: _Way, decision: Decision, frame: _Frame) -> None:
-        """Go on behind destination NAT, as far as the packet still comes to this host."""
+    def _map(self, action: Nat, way: _Way, decision: Decision, frame: _Frame) -> None:
+        """Go on behind NAT, as far as the packet still comes to this host."""
+        if isinstance(action, SourceNat):
+            frame.accepted.append(way.decided(decision))
+            return
         new: Changes = {}
         if (status := way.values.get(Field.STATUS)) is not None:
             mapped = _one(status[0][0] | Status.DNAT) if _single(status) else STATUSES

@@ -41,7 +41,8 @@ class Field(StrEnum):
     An address is its integer, of 32 or 128 bits: every condition on one stands beside a condition
     on FAMILY. NEXT_HEADER is the byte of the fixed header alone (IPv4: protocol); PROTOCOL is
     the upper layer's, behind the extension headers. HOP_BY_HOP, ROUTING, FRAGMENT and
-    DESTINATION_OPTIONS are 1 where the header is there, else 0.
+    DESTINATION_OPTIONS are 1 where the header is there, else 0. MAPPED is the evaluator's own: 1
+    once a nat chain of the hook has set up a mapping.
     """
 
     FAMILY = "family"
@@ -72,6 +73,7 @@ class Field(StrEnum):
     ROUTING_TYPE = "routing header type"
     FRAGMENT = "fragment header"
     DESTINATION_OPTIONS = "destination options header"
+    MAPPED = "nat mapping"
 
 
 class State(IntFlag):
@@ -248,6 +250,16 @@ class Redirect:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceNat:
+    """Source NAT; ends the base chain as Accept does, and changes nothing that is asked for here.
+
+    ``local``: to whatever address this host has (masquerade), of either family.
+    """
+
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Branch:
     """A verdict map: the action of the first case whose condition holds, else nothing at all."""
 
@@ -264,7 +276,8 @@ class Unclear:
     reason: str
 
 
-Action = Accept | Drop | Reject | Jump | Return | Assign | NoTrack | Redirect | Branch | Unclear
+Nat = Redirect | SourceNat
+Action = Accept | Drop | Reject | Jump | Return | Assign | NoTrack | Nat | Branch | Unclear
 
 # In the order in which they are written: iptables has one action, at the end; nftables may have
 # several, and conditions between them.

@@ -55,6 +55,7 @@ from ipv6check.firewall.model import (
     Rule,
     RuleError,
     RuleSet,
+    SourceNat,
     Status,
     Step,
     Table,
@@ -631,7 +632,7 @@ def _nat(scope: _Scope, kind: str, body: Any) -> Steps:
     maps = [end for end, value in ends.items() if isinstance(value, dict) and "map" in value]
     if kind in {"snat", "masquerade"}:
         yield from [_maybe(f'if "{written({kind: body})}" has such a key') for _ in maps]
-        yield Accept()
+        yield SourceNat(local=kind == "masquerade")
     elif maps:
         mapped = ends[maps[0]]["map"]
         yield from scope.branch(
@@ -717,7 +718,7 @@ def _statement(scope: _Scope, statement: Any) -> Steps:
 EACH_PROTOCOL = frozenset(_is(Field.PROTOCOL, number) for number in range(256))
 FIXED = frozenset({Field.FAMILY, Field.PROTOCOL})
 # Behind these nft takes nothing more, and what ends a rule for the kernel.
-FINAL = (Accept, Drop, Reject, Return, Jump)
+FINAL = (Accept, Drop, Reject, Return, Jump, SourceNat)
 ENDS = (*FINAL, Redirect, Branch, Unclear)
 
 

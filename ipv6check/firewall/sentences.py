@@ -38,7 +38,7 @@ def sentences(told: Iterable[Told], otherwise: str, bits: int) -> tuple[str, ...
     """
     found: dict[str, None] = {}
     for verdict, conditions, reason in told:
-        said = " and ".join(phrase(condition, bits) for condition in conditions)
+        said = " and ".join(dict.fromkeys(phrase(condition, bits) for condition in conditions))
         if verdict == "unclear":
             found[f"accept only {reason}{f', {said}' if said else ''}"] = None
         elif said and verdict != otherwise:

@@ -39,6 +39,7 @@ from ipv6check.firewall.model import (
     Redirect,
     Reject,
     Return,
+    SourceNat,
     State,
     Status,
     Table,
@@ -859,11 +860,10 @@ def _redirect(line: Draft, text: str | None = None) -> Redirect:
 
 
 def _source_nat(line: Draft) -> Action:
-    """Changes nothing that a later chain asks for."""
     if line.target == "SNAT":
         _dnat("--to-source", line)
     _redirect(line)
-    return Accept()
+    return SourceNat(local=line.target == "MASQUERADE")
 
 
 def _track(line: Draft) -> Action | None:
@@ -881,7 +881,7 @@ def _queue(line: Draft) -> Action:
 
 def _unclear(line: Draft) -> Action:
     if line.target == "NETMAP" and line.chain in {"POSTROUTING", "INPUT"}:
-        return Accept()
+        return SourceNat()
     return Unclear(f"if the target {line.target} lets it through, which is not modelled")
 
 
