@@ -71,12 +71,12 @@ FINDINGS = (
 @check(reference="RFC 4890 section 4.3.1", cause="firewall", findings=FINDINGS)
 def ping(pings: Pings | Failure, connections: Connections, path: Path) -> Finding | list[Finding]:
     """ICMPv6 echo is answered, as it should be."""
-    if isinstance(pings, Failure):
-        return skip(pings.detail, id="not-pinged")
-    if not pings.ipv6:
+    if isinstance(pings, Pings) and not pings.ipv6:
         return skip("no IPv6 address to ping: see aaaa", id="no-address")
     if path.ipv6 != "yes":
         return unknown(path.detail, id="no-ipv6-here")
+    if isinstance(pings, Failure):
+        return skip(pings.detail, id="not-pinged")
     return [_judge(echo, pings, connections) for echo in pings.ipv6 if not _well(echo)] or [
         _fine(pings)
     ]

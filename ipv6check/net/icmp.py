@@ -11,7 +11,7 @@ import errno
 import os
 import socket
 import struct
-import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from icmplib import ICMPRequest, ICMPv4Socket, ICMPv6Socket
@@ -127,12 +127,11 @@ class EchoSocket:
 
     def _try_to_send(self, address: str, series: _Series, sequence: int) -> int:
         """The errno of the send, 0 where it went well."""
-        series.sent_ns[sequence] = time.time_ns()
+        series.sent_ns[sequence] = clock.now_ns()
         try:
             self._icmp.send(ICMPRequest(address, self._id, sequence, payload=PAYLOAD))
         except ICMPLibError as error:
-            # icmplib keeps the errno only as the cause.
-            return getattr(error.__context__, "errno", None) or errno.EHOSTUNREACH
+            return _errno(error)
         return 0
 
     def _send_again(self, address: str, series: _Series) -> None:
@@ -204,14 +203,19 @@ def _silence(timeout_s: float) -> Failure:
 
 def _open(family: socket.AddressFamily) -> ICMPv4Socket | ICMPv6Socket:
     kind = ICMPv6Socket if family == socket.AF_INET6 else ICMPv4Socket
-    try:
+    with suppress(ICMPLibError):
         return kind(privileged=False)
-    except SocketPermissionError:
-        pass
     try:
         return kind(privileged=True)
     except SocketPermissionError as error:
         raise PermissionError(str(error)) from error
+    except ICMPLibError as error:
+        # icmplib's errors are no OSErrors, and keep the errno only as the context.
+        raise OSError(_errno(error), str(error)) from error
+
+
+def _errno(error: ICMPLibError) -> int:
+    return getattr(error.__context__, "errno", None) or errno.EHOSTUNREACH
 
 
 def _want_replies_only(sock: socket.socket) -> None:

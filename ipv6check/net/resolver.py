@@ -112,7 +112,7 @@ class _Channel:
         number = random.getrandbits(16)
         while number in self._pending:
             number = random.getrandbits(16)
-        self._pending[number] = (question, time.time_ns())
+        self._pending[number] = (question, clock.now_ns())
         question.sends.append((self, number))
         self._sock.send(number.to_bytes(2, "big") + question.wire[2:])
 

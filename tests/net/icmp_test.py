@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import socket
@@ -264,6 +265,21 @@ def test_no_permission_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
         assert isinstance(failure, Failure)
         assert failure.kind is Kind.PERMISSION
     assert asked == [socket.AF_INET6, socket.AF_INET]
+
+
+@pytest.mark.parametrize("number", [errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EINVAL])
+def test_a_kernel_that_opens_no_such_socket(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """A kernel without IPv6 (ipv6.disable=1) is the vantage's own affair, and no crash.
+
+    Regression: icmplib's ICMPSocketError is no OSError.
+    """
+
+    def no_socket(*_: object, **__: object) -> socket.socket:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(socket, "socket", no_socket)
+    failure = local._open_echo(socket.AF_INET6)
+    assert failure == Failure(Kind.NO_LOCAL_ROUTE, os.strerror(number))
 
 
 def test_the_identifier_is_ours() -> None:
