@@ -12,7 +12,7 @@ https://www.rfc-editor.org/rfc/rfc8504
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
@@ -86,10 +86,22 @@ FINDINGS = (
         },
     ),
     Explained(
+        "dead-gateway",
+        "fail",
+        "The kernel has a default route, and its gateway does not answer neighbour discovery "
+        "(RFC 4861): no packet leaves this link over IPv6.",
+        "Check that the router is up, that the route names its address of today, and that no "
+        "filter or switch drops ICMPv6 types 135 and 136.",
+        {
+            "Linux": "ip -6 route show default\nip -6 neigh show dev eth0   # FAILED?\n"
+            "rdisc6 eth0                # which router advertises itself?"
+        },
+    ),
+    Explained(
         "small-mtu",
         "fail",
         "The MTU of an interface is below 1280 bytes, with which the kernel runs no IPv6 there "
-        "(RFC 8200 section 5).",
+        "(RFC 8200 section 5), and no other interface leads out over IPv6.",
         "Raise it to 1280 at least. A tunnel inside a tunnel may need a larger MTU outside.",
         {
             "Linux": "ip link set eth0 mtu 1500",
@@ -160,7 +172,7 @@ FINDINGS = (
         "tentative",
         "warn",
         "Duplicate address detection has not ended for an address; nobody can reach it yet.",
-        "Look again in a second. If it stays so, the link is not up.",
+        "Run the check again in a second. If it stays so, the link is not up.",
         {"Linux": "ip -6 addr show tentative\nip link show eth0          # state UP?"},
     ),
     Explained(
@@ -237,11 +249,12 @@ def host(host: Host | None, target: Target, settings: Settings) -> Finding | lis
         hint = f"run it there, or check {target.host} from here without --profile host"
         return unknown(message, hint=hint, id="not-here")
     state = host.state
-    # Below the least MTU the kernel takes IPv6 off an interface: what is missing then is told.
-    small = _mtu(state)
     ipv6, ipv4 = _held(state, 6), _held(state, 4)
+    # Below the least MTU the kernel takes IPv6 off an interface: what is missing then is told.
+    small = _mtu(state, ipv6)
     if not ipv6:
-        missing = _no_ipv6(state, ipv4) if ipv4 else _offline(state)
+        offline = not ipv4 and state.route_ipv6 is None and state.route_ipv4 is None
+        missing = _offline(state) if offline else _no_ipv6(state, ipv4)
         return [*(small or [missing]), _settings(state)]
     return [
         *_addresses(ipv6, ipv4, internal=settings.internal),
@@ -258,13 +271,17 @@ def host(host: Host | None, target: Target, settings: Settings) -> Finding | lis
 
 
 def _held(state: HostState, version: int) -> list[Held]:
-    """The addresses of one family that are meant for more than this host and its links."""
+    """The addresses of one family that are meant for more than this host and its links.
+
+    A router has its own on the loopback interface, where no link takes them down with it.
+    """
     return [
         (interface, held)
         for interface in state.interfaces
-        if interface.up and not interface.loopback
+        if interface.up
         for held in interface.addresses
-        if (ip := ip_address(held.address)).version == version and not ip.is_link_local
+        if (ip := ip_address(held.address)).version == version
+        and not (ip.is_link_local or ip.is_loopback)
     ]
 
 
@@ -282,20 +299,26 @@ def _no_ipv6(state: HostState, ipv4: list[Held]) -> Finding:
     names = list(dict.fromkeys(interface.name for interface, _ in ipv4))
     where = ", ".join(names)
     evidence = asdict(state)
-    if not any(each.ipv6 for each in state.interfaces if each.name in names):
-        message = f"IPv6 is switched off on {where}, which has IPv4"
-        hint = f"sysctl -w net.ipv6.conf.{names[0]}.disable_ipv6=0; if there is no such switch, "
-        hint += "take ipv6.disable=1 from the kernel's command line"
+    if not state.ipv6:
+        message = "this kernel runs without IPv6: no program of this host can use it"
+        hint = "remove ipv6.disable=1 from the kernel's command line (/proc/cmdline) and reboot"
         return fail(message, hint=hint, subject="addresses", evidence=evidence, id="switched-off")
-    message = f"no IPv6 address but link-local, IPv4 has {_named(ipv4)}"
+    if names and not any(each.ipv6 for each in state.interfaces if each.name in names):
+        message = f"IPv6 is switched off on {where}, which has IPv4"
+        hint = f"sysctl -w net.ipv6.conf.{names[0]}.disable_ipv6=0"
+        return fail(message, hint=hint, subject="addresses", evidence=evidence, id="switched-off")
+    beside = f", IPv4 has {_named(ipv4)}" if ipv4 else ""
+    message = f"no IPv6 address but link-local{beside}"
     hint = "does the router advertise a prefix, and is it taken (accept_ra, or DHCPv6)?"
     where, what = "addresses", "no-address"
     return fail(message, hint=hint, subject=where, cause="network", evidence=evidence, id=what)
 
 
 def _addresses(ipv6: list[Held], ipv4: list[Held], *, internal: bool) -> list[Finding]:
-    found = [_amiss(*each) for each in ipv6 if each[1].state in {"duplicate", "tentative"}]
     usable = [each for each in ipv6 if each[1].state in {"preferred", "deprecated"}]
+    amiss = [each for each in ipv6 if each not in usable]
+    # A bridge without a port waits for one, and its IPv4 address is as idle.
+    found = [_amiss(*each) for each in amiss if not (usable and _idle(*each))]
     outside = [each for each in usable if IPv6Address(each[1].address) not in ULA]
     evidence: dict[str, object] = {"ipv6": _evidence(ipv6), "ipv4": _evidence(ipv4)}
     if usable and all(held.state == "deprecated" for _, held in usable):
@@ -310,6 +333,11 @@ def _addresses(ipv6: list[Held], ipv4: list[Held], *, internal: bool) -> list[Fi
         return found
     message = _named(outside or usable)
     return [ok(message, subject="addresses", evidence=evidence, id="addresses")]
+
+
+def _idle(interface: Interface, held: InterfaceAddress) -> bool:
+    """Whether an address waits for a link that nothing is at the other end of."""
+    return held.state == "tentative" and not interface.carrier
 
 
 def _warn(message: str, hint: str, evidence: dict[str, object], what: str) -> Finding:
@@ -327,24 +355,40 @@ def _amiss(interface: Interface, held: InterfaceAddress) -> Finding:
         what = "duplicate"
         return fail(message, hint=hint, subject=where, cause="network", evidence=evidence, id=what)
     message = f"{held.address} on {interface.name} is tentative: nobody can reach it yet"
-    hint = "look again in a second; if it stays, the link is not up"
+    hint = "run this again in a second; if it stays, look whether the link is up"
+    if not interface.carrier:
+        hint = f"{interface.name} has no carrier: connect its cable, or whatever it leads to"
     what = "tentative"
     return warn(message, hint=hint, subject=where, cause="network", evidence=evidence, id=what)
 
 
 def _switched_off(state: HostState) -> list[Finding]:
     """Interfaces that have IPv4 and no IPv6 because somebody said so, beside others with both."""
-    names = [each.name for each in _links(state) if each.addresses and not each.ipv6]
     hint = "if nobody meant it: sysctl -w net.ipv6.conf.{}.disable_ipv6=0"
     return [
         warn(
-            f"IPv6 is switched off on {name}, which has IPv4",
-            hint=hint.format(name),
-            subject=name,
+            f"IPv6 is switched off on {each.name}, which has IPv4",
+            hint=hint.format(each.name),
+            subject=each.name,
             id="switched-off",
         )
-        for name in names
+        for each in _without_ipv6(state)
+        if not _inner(each, state)
     ]
+
+
+def _without_ipv6(state: HostState) -> list[Interface]:
+    """Interfaces without IPv6; a small MTU is another matter."""
+    links = [each for each in _links(state) if each.mtu >= MIN_MTU]
+    return [each for each in links if each.addresses and not each.ipv6]
+
+
+def _inner(interface: Interface, state: HostState) -> bool:
+    """Whether it is a bridge for what runs on this host, as container engines make them."""
+    route = state.route_ipv4
+    private = all(ip_address(each.address).is_private for each in interface.addresses)
+    out = route is not None and route.interface == interface.name
+    return interface.kind == "bridge" and private and not out
 
 
 def _named(held: list[Held]) -> str:
@@ -363,8 +407,11 @@ def _evidence(held: list[Held]) -> list[dict[str, object]]:
 def _route(state: HostState) -> Finding:
     route6, route4 = state.route_ipv6, state.route_ipv4
     evidence = {family: asdict(route) if route else None for family, route in _routes(state)}
+    if route6 is not None and route6.dead:
+        return _dead_gateway(route6, route4, evidence)
     if route6 is not None:
         beside = f"IPv4 {_via(route4)}" if route4 is not None else "no IPv4"
+        beside += ", which does not answer" if route4 is not None and route4.dead else ""
         return ok(f"{_via(route6)} ({beside})", subject="route", evidence=evidence, id="route")
     if route4 is None:
         message = "no route to the Internet, neither over IPv6 nor over IPv4"
@@ -377,6 +424,23 @@ def _route(state: HostState) -> Finding:
     hint = "does the router advertise itself (ip -6 route), and is it heard (accept_ra)?"
     what = "no-route"
     return fail(message, hint=hint, subject="route", cause="network", evidence=evidence, id=what)
+
+
+def _dead_gateway(route6: Route, route4: Route | None, evidence: Mapping[str, object]) -> Finding:
+    """The kernel knows a way, and the first router on it is not there."""
+    message = f"the IPv6 router does not answer: {_via(route6)}"
+    hint = f"look at the router and the link: ip neigh show dev {route6.interface}"
+    if route4 is not None and route4.dead:
+        message += f"; nor does that of IPv4: {_via(route4)}"
+        hint = f"not an IPv6 problem: look at the link of {route6.interface} and at the router"
+    elif route4 is not None:
+        message += f"; that of IPv4 does: {_via(route4)}"
+    what = "dead-gateway"
+    return fail(message, hint=hint, subject="route", cause="network", evidence=evidence, id=what)
+
+
+def _leads_out(route: Route | None) -> bool:
+    return route is not None and not route.dead
 
 
 def _routes(state: HostState) -> tuple[tuple[str, Route | None], ...]:
@@ -400,8 +464,8 @@ def _resolvers(host: Host) -> list[Finding]:
     if not well:
         return [_all_dead(servers, host.state)]
     dead = [each for each in servers if ":" in each.address and each.failure is not None]
-    if dead and host.state.route_ipv6 is None:
-        message = f"{dead[0].address} is out of reach: there is no IPv6 route"
+    if dead and not _leads_out(host.state.route_ipv6):
+        message = f"{dead[0].address} is out of reach over IPv6, see route"
         evidence, what = _answers(servers), "resolvers-unrouted"
         return [skip(message, subject="resolvers", evidence=evidence, id=what)]
     if dead:
@@ -421,8 +485,8 @@ def _resolvers(host: Host) -> list[Finding]:
 
 
 def _all_dead(servers: Sequence[NameServer], state: HostState) -> Finding:
-    if state.route_ipv6 is None and state.route_ipv4 is None:
-        message = "no name server is in reach: there is no route"
+    if not _leads_out(state.route_ipv6) and not _leads_out(state.route_ipv4):
+        message = "no name server is in reach, see route"
         evidence, what = _answers(servers), "resolvers-unrouted"
         return skip(message, subject="resolvers", evidence=evidence, id=what)
     first = servers[0].failure
@@ -483,8 +547,13 @@ def _order(host: Host) -> Finding:
 # --- switches --------------------------------------------------------------------------------
 
 
-def _mtu(state: HostState) -> list[Finding]:
-    """RFC 8200 section 5. Below it the kernel takes IPv6 off the interface, addresses and all."""
+def _mtu(state: HostState, ipv6: list[Held]) -> list[Finding]:
+    """RFC 8200 section 5. Below it the kernel takes IPv6 off the interface, addresses and all.
+
+    A tunnel that is meant for IPv4 alone harms nobody while IPv6 goes another way.
+    """
+    if ipv6 and state.route_ipv6 is not None:
+        return []
     return [
         fail(
             f"MTU {each.mtu} on {each.name}: IPv6 needs {MIN_MTU}, so the kernel runs none there",
@@ -517,4 +586,6 @@ def _settings(state: HostState) -> Finding:
     message = "bindv6only = 0: a socket on [::] serves both families"
     mtus = ", ".join(f"{each.mtu} on {each.name}" for each in _links(state))
     message += f"; MTU {mtus}" if mtus else ""
+    calm = [each.name for each in _without_ipv6(state) if _inner(each, state)]
+    message += f"; no IPv6 on {', '.join(calm)}, for containers" if calm else ""
     return ok(message, evidence=evidence, id="settings")

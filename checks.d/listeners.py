@@ -5,9 +5,10 @@ serves IPv4 as well (RFC 3493 section 5.3), or two sockets, on [::]:PORT and 0.0
 that was only ever told 0.0.0.0 or 127.0.0.1 refuses every IPv6 client, whatever DNS and firewalls
 say.
 
-Looked at is the kernel's table of sockets, not the network; so only a target on this host can be
-judged: localhost, an address of this host, or a name that leads to one. Programs are named where
-this user may know them (root may).
+Looked at is the kernel's table of sockets; so only a target on this host can be judged: localhost,
+an address of this host, or a name that leads to one. Programs are named where this user may know
+them (root may). A port that accepts connections though no socket listens is forwarded, by DNAT or
+IPVS, as container engines do: it is judged by what connects.
 
 One socket's IPV6_V6ONLY is set by its program, else by the sysctl net.ipv6.bindv6only.
 
@@ -24,7 +25,9 @@ from ipaddress import ip_address
 
 from ipv6check import (
     LISTEN,
+    Connections,
     Explained,
+    Failure,
     Finding,
     Listener,
     Listeners,
@@ -116,26 +119,85 @@ FINDINGS = (
         "skip",
         "The target is another host. What listens there can be seen from inside alone.",
     ),
+    Explained(
+        "forwarded-ipv4-only",
+        "fail",
+        "No socket of this host listens on the port; a packet filter or IPVS forwards it, for IPv4 "
+        "and not for IPv6.",
+        "Forward IPv6 as well: a rule set for ip says nothing of ip6. A container needs an IPv6 "
+        "address for it, and a Kubernetes service ipFamilyPolicy: PreferDualStack.",
+        {
+            "nftables": "nft list ruleset ip6       # the same dnat rule for IPv6?",
+            "Docker": "docker network create --ipv6 NAME",
+            "Kubernetes": "kubectl patch service NAME -p \\\n"
+            """  '{"spec":{"ipFamilyPolicy":"PreferDualStack"}}'""",
+        },
+    ),
+    Explained(
+        "forwarded", "pass", "The port is forwarded to another host or container, as it should be."
+    ),
     Explained("served", "pass", "What listens serves both families."),
 )
 
 
 @check(reference="RFC 3493 section 5.3", cause="host", findings=FINDINGS)
-def listeners(listeners: Listeners, target: Target) -> Finding | list[Finding]:
+def listeners(
+    listeners: Listeners, connections: Connections | Failure, target: Target
+) -> Finding | list[Finding]:
     """What listens on this host listens over IPv6 and IPv4 alike."""
     if not listeners.here.addresses:
         message = f"{target.host} is not this host, which alone can be seen from inside"
         return skip(message, id="not-here")
     if not listeners.ports:
         return _host(listeners)
+    accepting = _accepting(connections)
+    forwarded = {port: ways for port, ways in accepting.items() if not listeners.on(port)}
     used = [port for port in listeners.ports if listeners.on(port)]
-    closed = [port for port in listeners.ports if port not in used]
-    if not used and not listeners.named:
+    closed = [port for port in listeners.ports if port not in used and port not in forwarded]
+    if not used and not forwarded and not listeners.named:
         return _down(closed)
     found = [_down([port]) for port in closed if listeners.named]
+    found += [_forwarded(listeners, port, ways) for port, ways in forwarded.items()]
     for port in used:
-        found += _port(listeners, port)
+        found += _port(listeners, port, accepting.get(port, frozenset()))
     return found or _fine(listeners, used)
+
+
+def _accepting(connections: Connections | Failure) -> dict[int, frozenset[int]]:
+    """For each port the families, 6 and 4, in which every address accepts a connection."""
+    if isinstance(connections, Failure):
+        return {}
+    found: dict[int, frozenset[int]] = {}
+    for port in connections.ports:
+        families = {6: connections.ipv6, 4: connections.ipv4}
+        over = {
+            family: [each.connected for each in attempts if each.port == port]
+            for family, attempts in families.items()
+        }
+        ways = frozenset(family for family, ends in over.items() if ends and all(ends))
+        if ways:
+            found[port] = ways
+    return found
+
+
+def _forwarded(listeners: Listeners, port: int, ways: frozenset[int]) -> Finding:
+    """No socket is there, and somebody answers: DNAT or IPVS."""
+    subject, evidence = f"port {port}", {"port": port, "families": _families(ways)}
+    if 6 not in ways:
+        message = f"port {port} is forwarded over IPv4 only: no socket listens, IPv4 connects"
+        hint = "forward it for IPv6 too (DNAT or IPVS rules of ip6)"
+        what = "forwarded-ipv4-only"
+        return fail(message, hint=hint, subject=subject, evidence=evidence, id=what)
+    if 4 not in ways and listeners.here.ipv4:
+        message = f"port {port} is forwarded over IPv6 only: no socket listens, IPv6 connects"
+        hint = "if IPv4 is to be served too, forward it as well"
+        return warn(message, hint=hint, subject=subject, evidence=evidence, id="ipv6-only")
+    message = f"port {port} accepts connections and no socket listens: it is forwarded (DNAT, IPVS)"
+    return ok(message, subject=subject, evidence=evidence, id="forwarded")
+
+
+def _families(ways: frozenset[int]) -> list[str]:
+    return [f"ipv{family}" for family in (6, 4) if family in ways]
 
 
 def _down(ports: list[int]) -> Finding:
@@ -146,10 +208,15 @@ def _down(ports: list[int]) -> Finding:
     return fail(message, hint=hint, subject=f"port {where}", id="down")
 
 
-def _port(listeners: Listeners, port: int) -> list[Finding]:
-    """What is wrong with one port that something listens on, as the target's clients meet it."""
+def _port(listeners: Listeners, port: int, accepting: frozenset[int]) -> list[Finding]:
+    """What is wrong with one port that something listens on, as the target's clients meet it.
+
+    ``accepting``: the families in which it accepts connections, whoever does.
+    """
     here = listeners.here
     over6, over4 = _over6(listeners, port), _over4(listeners, port)
+    if accepting >= {6, 4} and not (over6 and over4):
+        return [_forwarded(listeners, port, accepting)]
     if not over6 and not over4:
         return [_elsewhere(listeners, port)]
     if not over6:

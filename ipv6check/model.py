@@ -321,7 +321,11 @@ class InterfaceAddress:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """One network interface. ``ipv6``: whether the kernel runs IPv6 on it; ``mtu`` in bytes."""
+    """One network interface. ``ipv6``: whether the kernel runs IPv6 on it; ``mtu`` in bytes.
+
+    ``carrier``: whether anything is at the other end of the link (IFF_LOWER_UP, netdevice(7)).
+    ``kind``: what the kernel calls a link of its own making (bridge, tun), empty for hardware.
+    """
 
     name: str
     mtu: int
@@ -329,28 +333,36 @@ class Interface:
     loopback: bool = False
     ipv6: bool = True
     addresses: tuple[InterfaceAddress, ...] = ()
+    carrier: bool = True
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """Where packets to the Internet go. ``gateway`` and ``source`` are empty where there is none.
 
-    Whether a host can be reached over a route is another question.
+    ``dead``: the gateway does not answer neighbour discovery (RFC 4861) or ARP. Whether a host can
+    be reached over a route is another question.
     """
 
     interface: str
     gateway: str = ""
     source: str = ""
+    dead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """What this host's kernel says of itself. A route is None where the kernel has none."""
+    """What this host's kernel says of itself. A route is None where the kernel has none.
+
+    ``ipv6``: whether the kernel has IPv6 at all (``ipv6.disable=1`` takes it away).
+    """
 
     interfaces: tuple[Interface, ...]
     route_ipv6: Route | None
     route_ipv4: Route | None
     bindv6only: bool = False
+    ipv6: bool = True
 
 
 @dataclass(frozen=True, slots=True)

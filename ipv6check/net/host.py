@@ -1,6 +1,7 @@
-"""What this host's kernel says of itself: interfaces, routes, switches. Linux only, sends nothing.
+"""What this host's kernel says of itself: interfaces, routes, switches. Linux only.
 
-pyroute2 speaks rtnetlink(7). What blocks runs in a thread.
+pyroute2 speaks rtnetlink(7). What blocks runs in a thread. Nothing is sent but what makes the
+kernel ask its own router for its link-layer address.
 """
 
 from __future__ import annotations
@@ -8,8 +9,11 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import time
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +24,14 @@ SYSCTL = Path("/proc/sys/net/ipv6")
 BOTH_FAMILIES = "a.root-servers.net"
 
 # linux/if.h, linux/if_addr.h.
-_IFF_UP, _IFF_LOOPBACK = 0x1, 0x8
+_IFF_UP, _IFF_LOOPBACK, _IFF_LOWER_UP = 0x1, 0x8, 0x10000
 _IFA_F_DADFAILED, _IFA_F_DEPRECATED, _IFA_F_TENTATIVE = 0x08, 0x20, 0x40
+# linux/neighbour.h: nobody has answered yet, or nobody has at all.
+_NUD_NONE, _NUD_INCOMPLETE, _NUD_FAILED = 0x00, 0x01, 0x20
+# Two solicitations, a second apart (RFC 4861 section 10): a router on the link answers at once.
+NEIGHBOUR_S = 2.0
+_LOOK_S = 0.05
+_DISCARD = 9
 
 
 def is_own(address: str) -> bool:
@@ -52,11 +62,13 @@ def state(ipv6: str, ipv4: str) -> HostState | Failure:
         with IPRoute() as kernel:
             addresses = _addresses(kernel.get_addr())
             interfaces = [_interface(link, addresses) for link in kernel.get_links()]
-            route6, route4 = _route(kernel, ipv6), _route(kernel, ipv4)
+            routes = [_route(kernel, destination) for destination in (ipv6, ipv4)]
+            route6, route4 = _with_dead_gateways(kernel, routes)
     except (NetlinkError, OSError) as error:
         why = os.strerror(error.code) if isinstance(error, NetlinkError) else error.strerror
         return Failure(Kind.PERMISSION, f"this host's kernel does not tell of its network: {why}")
-    return HostState(tuple(interfaces), route6, route4, _sysctl("bindv6only") == "1")
+    bindv6only = _sysctl("bindv6only")
+    return HostState(tuple(interfaces), route6, route4, bindv6only == "1", ipv6=bool(bindv6only))
 
 
 def order(host: str | None) -> tuple[str, ...]:
@@ -83,7 +95,15 @@ def _interface(link: Any, addresses: Mapping[int, list[InterfaceAddress]]) -> In
         # Neither file nor directory where the kernel was built or started without IPv6.
         ipv6=_sysctl(f"conf/{name}/disable_ipv6") == "0",
         addresses=tuple(addresses.get(link["index"], ())),
+        carrier=bool(link["flags"] & _IFF_LOWER_UP),
+        kind=_kind(link),
     )
+
+
+def _kind(link: Any) -> str:
+    """What the kernel calls a link of its own making, such as a bridge; empty for hardware."""
+    about = link.get_attr("IFLA_LINKINFO")
+    return str(about.get_attr("IFLA_INFO_KIND") or "") if about is not None else ""
 
 
 def _addresses(messages: Any) -> Mapping[int, list[InterfaceAddress]]:
@@ -109,17 +129,83 @@ def _state(flags: int) -> str:
 
 def _route(kernel: Any, destination: str) -> Route | None:
     """The kernel's own decision, whatever tables and rules it is made of."""
-    from pyroute2.netlink.exceptions import NetlinkError  # noqa: PLC0415 - as above
-
-    try:
-        (route,) = kernel.route("get", dst=destination)
-    except NetlinkError:
+    source = source_towards(destination)
+    # A route may be for one source alone (RFC 8028): without a source there is none.
+    route = _lookup(kernel, dst=destination) or _lookup(kernel, dst=destination, src=source)
+    if route is None:
         return None
     return Route(
         interface=socket.if_indextoname(route.get_attr("RTA_OIF")),
-        gateway=str(route.get_attr("RTA_GATEWAY") or ""),
-        source=str(route.get_attr("RTA_PREFSRC") or ""),
+        gateway=_gateway(route),
+        source=str(route.get_attr("RTA_PREFSRC") or source),
     )
+
+
+def _lookup(kernel: Any, **known: str) -> Any:
+    from pyroute2.netlink.exceptions import NetlinkError  # noqa: PLC0415 - as above
+
+    try:
+        (route,) = kernel.route("get", **{name: value for name, value in known.items() if value})
+    except NetlinkError:
+        return None
+    return route
+
+
+def _gateway(route: Any) -> str:
+    """The next hop; that of an IPv4 route may be an IPv6 address (RFC 8950)."""
+    via = route.get_attr("RTA_VIA")
+    return str(route.get_attr("RTA_GATEWAY") or (via["addr"] if via else ""))
+
+
+def source_towards(destination: str) -> str:
+    """The source address that the kernel takes towards a destination, empty without a way there."""
+    try:
+        with socket.socket(_family(destination), socket.SOCK_DGRAM) as sock:
+            sock.connect((destination, _DISCARD))
+            return str(sock.getsockname()[0])
+    except OSError:
+        return ""
+
+
+def _with_dead_gateways(kernel: Any, routes: list[Route | None]) -> list[Route | None]:
+    """The routes, with what the link says of their gateways."""
+    waiting = {route for route in routes if route is not None and route.gateway}
+    for route in waiting:
+        _solicit(route)
+    until = time.monotonic() + NEIGHBOUR_S
+    while waiting:
+        states = {route: _neighbour(kernel, route) for route in waiting}
+        waiting = {route for route, state in states.items() if state == _NUD_INCOMPLETE}
+        if not waiting or time.monotonic() >= until:
+            break
+        time.sleep(_LOOK_S)
+    return [
+        replace(route, dead=_neighbour(kernel, route) in {_NUD_INCOMPLETE, _NUD_FAILED})
+        if route is not None and route.gateway
+        else route
+        for route in routes
+    ]
+
+
+def _solicit(route: Route) -> None:
+    """Let the kernel look for the gateway, by an empty datagram to it."""
+    with suppress(OSError), socket.socket(_family(route.gateway), socket.SOCK_DGRAM) as sock:
+        place = (socket.if_nametoindex(route.interface),) if ":" in route.gateway else ()
+        sock.connect((route.gateway, _DISCARD, *((0, *place) if place else ())))
+        sock.send(b"")
+
+
+def _neighbour(kernel: Any, route: Route) -> int:
+    """The state of the gateway in the kernel's table of neighbours (RFC 4861 section 7.3.2)."""
+    from pyroute2.netlink.exceptions import NetlinkError  # noqa: PLC0415 - as above
+
+    try:
+        index = socket.if_nametoindex(route.interface)
+        found = list(kernel.get_neighbours(_family(route.gateway), ifindex=index))
+    except (NetlinkError, OSError):
+        return _NUD_NONE
+    states = [each["state"] for each in found if each.get_attr("NDA_DST") == route.gateway]
+    return int(states[0]) if states else _NUD_NONE
 
 
 def _sysctl(name: str) -> str:

@@ -133,6 +133,80 @@ def test_ipv6_that_is_switched_off() -> None:
     assert "net.ipv6.conf.eth0.disable_ipv6=0" in found["addresses"].hint
 
 
+def test_a_kernel_without_ipv6() -> None:
+    """There is no switch of an interface to turn then."""
+    found = host(replace(state(eth0(V4, ipv6=False), route_ipv6=None), ipv6=False))
+    assert statuses(found) == {"addresses": "fail"}
+    assert found["addresses"].id == "switched-off"
+    assert "ipv6.disable=1" in found["addresses"].hint
+    assert "sysctl" not in found["addresses"].hint
+
+
+def test_addresses_on_the_loopback_interface() -> None:
+    """A router with link-local links keeps its own addresses there; ::1 and 127/8 are none."""
+    held = tuple(InterfaceAddress(each, 128) for each in ("::1", "127.0.0.1", GLOBAL, V4))
+    kernel = HostState((replace(LO, addresses=held), eth0(LINK)), ROUTE6, ROUTE4)
+    found = host(kernel)
+    assert statuses(found) == {}
+    assert found["addresses"].message == f"{GLOBAL} on lo"
+
+
+def test_a_route_without_an_address_is_not_offline() -> None:
+    """Who has a route has a network."""
+    found = host(state(eth0(LINK)))
+    assert (found["addresses"].id, found["addresses"].status) == ("no-address", "fail")
+
+
+def test_an_idle_bridge() -> None:
+    """Without a port a bridge has no carrier; its address waits, as that of IPv4 does."""
+    held = InterfaceAddress("fd00:2::1", 64, "tentative")
+    idle = replace(eth0("172.17.0.1", held, name="docker0"), carrier=False, kind="bridge")
+    assert statuses(host(state(eth0(V4, GLOBAL), idle))) == {}
+    up = replace(idle, carrier=True)
+    assert statuses(host(state(eth0(V4, GLOBAL), up))) == {"fd00:2::1": "warn"}
+
+
+def test_a_link_without_a_carrier() -> None:
+    """Where no other address is there, an idle link is what is wrong."""
+    held = InterfaceAddress(GLOBAL, 64, "tentative")
+    found = host(state(replace(eth0(V4, held), carrier=False)))
+    assert found[GLOBAL].status == "warn"
+    assert "no carrier" in found[GLOBAL].hint
+
+
+def test_a_bridge_of_a_container_engine() -> None:
+    """Docker switches IPv6 off on a bridge that nobody wanted it on; a link out is no such one."""
+    bridge = replace(eth0("172.17.0.1", ipv6=False, name="docker0"), kind="bridge")
+    found = host(state(eth0(V4, GLOBAL), bridge))
+    assert statuses(found) == {}
+    assert "no IPv6 on docker0" in found["rest"].message
+    out = Route("docker0", "172.17.0.2", "172.17.0.1")
+    assert statuses(host(state(eth0(V4, GLOBAL), bridge, route_ipv4=out))) == {"docker0": "warn"}
+    public = replace(eth0(V4, ipv6=False, name="br0"), kind="bridge")
+    assert statuses(host(state(eth0(GLOBAL), public, route_ipv4=None))) == {"br0": "warn"}
+
+
+def test_a_small_mtu_beside_a_way_out() -> None:
+    """A tunnel for IPv4 alone harms nobody while IPv6 goes another way."""
+    tunnel = eth0("10.8.0.2", mtu=1200, ipv6=False, name="tun0")
+    assert statuses(host(state(eth0(V4, GLOBAL), tunnel))) == {}
+    found = host(state(eth0(V4), tunnel, route_ipv6=None))
+    assert found["tun0"].id == "small-mtu"
+
+
+def test_a_gateway_that_does_not_answer() -> None:
+    """The kernel knows a way, and nobody is there; name servers behind it are not blamed."""
+    dead6, dead4 = replace(ROUTE6, dead=True), replace(ROUTE4, dead=True)
+    silent = (NameServer("2001:470::53", SILENT), SERVER4)
+    found = host(state(route_ipv6=dead6), silent)
+    assert statuses(found) == {"route": "fail", "resolvers": "skip"}
+    assert found["route"].id == "dead-gateway"
+    assert "that of IPv4 does" in found["route"].message
+    both = host(state(route_ipv6=dead6, route_ipv4=dead4), silent)
+    assert "not an IPv6 problem" in both["route"].hint
+    assert statuses(host(state(route_ipv4=dead4))) == {}
+
+
 def test_ipv6_that_is_switched_off_on_one_of_two() -> None:
     """An interface with IPv4 alone beside one with both may be an oversight."""
     found = host(state(eth0(V4, GLOBAL), eth0("10.0.0.1", ipv6=False, name="eth1")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ipv6check import Failure, Finding, Here, Kind, Listener, Listeners
+from ipv6check import Attempt, Connections, Failure, Finding, Here, Kind, Listener, Listeners
 from tests.checks.facts import judged, kept, whole
 
 LOOPBACK = Here(("::1", "127.0.0.1"))
@@ -26,10 +26,17 @@ def found(
     ports: tuple[int, ...] = (8080,),
     named: bool = True,
     target: str = "localhost:8080",
+    connects: tuple[str, ...] = (),
 ) -> list[Finding]:
-    """What the check says of these sockets."""
+    """What the check says of these sockets, where port 8080 of these addresses connects."""
     facts = Listeners(here, ports, named, sockets)
-    findings = judged("listeners", listeners=facts, target=target)
+    tried = Failure(Kind.REFUSED, "refused")
+    attempts = tuple(
+        Attempt(address, 8080, 0.1, failure=None if address in connects else tried)
+        for address in here.addresses
+    )
+    connections = Connections(ports, named, attempts)
+    findings = judged("listeners", listeners=facts, connections=connections, target=target)
     assert whole(findings)
     return findings
 
@@ -174,8 +181,37 @@ def test_another_host_is_skipped() -> None:
 def test_a_kernel_that_does_not_tell() -> None:
     """What cannot be read is unknown, never a guess."""
     failure = Failure(Kind.PERMISSION, "this host's kernel does not tell")
-    findings = judged("listeners", listeners=failure, target="localhost")
+    findings = judged("listeners", listeners=failure, connections=failure, target="localhost")
     assert kept(findings) == [("unknown", "vantage")]
+
+
+# --- forwarded by a packet filter ------------------------------------------------------------
+
+
+def test_a_port_that_is_forwarded_passes() -> None:
+    """NodePort, or Docker without a proxy: no socket listens, and both families are served."""
+    (finding,) = found(here=OURS, connects=OURS.addresses)
+    assert (finding.status.value, finding.id) == ("pass", "forwarded")
+
+
+def test_forwarded_beside_a_socket_passes() -> None:
+    """One family has a socket, the other one is forwarded: both are served."""
+    (finding,) = found(on(ANY4), here=OURS, connects=OURS.addresses)
+    assert (finding.status.value, finding.id) == ("pass", "forwarded")
+
+
+@pytest.mark.parametrize(
+    ("connects", "status", "what"),
+    [
+        ((OURS4,), "fail", "forwarded-ipv4-only"),
+        ((OURS6,), "warn", "ipv6-only"),
+        ((), "fail", "down"),
+    ],
+)
+def test_forwarded_for_one_family(connects: tuple[str, ...], status: str, what: str) -> None:
+    """DNAT rules of one family serve that one alone; without any the service is down."""
+    (finding,) = found(here=OURS, connects=connects)
+    assert (finding.status.value, finding.id) == (status, what)
 
 
 # --- the profile host ------------------------------------------------------------------------

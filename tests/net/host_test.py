@@ -120,6 +120,37 @@ def test_routes_without_a_gateway(lab: Lab, route: str, gateway: str | None) -> 
     assert (found and found["gateway"]) == gateway
 
 
+def test_a_route_for_one_source(lab: Lab) -> None:
+    """A default route may be for one source prefix alone (RFC 8028)."""
+    setup = f"{CABLE}; {ADD} nodad; ip -6 route add default from 2d00::/64 dev v0"
+    found = state(lab, "offline", setup=setup)["route_ipv6"]
+    assert (found["interface"], found["source"]) == ("v0", "2d00::1")
+    other = f"{CABLE}; {ADD} nodad; ip -6 route add default from 2d01::/64 dev v0"
+    assert state(lab, "offline", setup=other)["route_ipv6"] is None
+
+
+@pytest.mark.parametrize(("gateway", "dead"), [("2d00::2", False), ("2d00::3", True)])
+def test_a_gateway_that_is_not_there(lab: Lab, gateway: str, dead: bool) -> None:  # noqa: FBT001
+    """The kernel's table of neighbours tells whether the gateway answers (RFC 4861)."""
+    peer = (
+        "unshare --net sleep 9 >/dev/null 2>&1 & sleep 0.3; "
+        f"{CABLE}; ip link set v1 netns $!; other='nsenter -t '$!' -n ip'; "
+        "$other link set v1 up; $other address add 2d00::2/64 dev v1 nodad"
+    )
+    setup = f"{peer}; {ADD} nodad; ip -6 route add default via {gateway}"
+    found = state(lab, "offline", setup=setup)["route_ipv6"]
+    assert (found["gateway"], found["dead"]) == (gateway, dead)
+
+
+def test_a_link_without_a_carrier(lab: Lab) -> None:
+    """An interface is told for what it is, and that nothing is at its other end."""
+    setup = "ip link add br0 type bridge; ip link add v0 type veth peer name v1; ip link set v0 up"
+    found = state(lab, "offline", setup=setup)
+    assert interface(found, "br0")["kind"] == "bridge"
+    v0 = interface(found, "v0")
+    assert (v0["up"], v0["carrier"]) == (True, False)
+
+
 def test_a_kernel_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sandbox without rtnetlink is a Failure of the vantage."""
     import pyroute2  # noqa: PLC0415
