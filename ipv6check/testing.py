@@ -202,7 +202,13 @@ class FakeNet(Net):
         assert isinstance(said, Answer | Failure)
         return said
 
-    async def connect(self, address: str, port: int) -> Attempt:
+    async def connect(
+        self,
+        address: str,
+        port: int,
+        *,
+        once: bool = False,  # noqa: ARG002 - what is planned is what comes of all tries
+    ) -> Attempt:
         """The planned attempt, or one with the planned failure, of ``(address, port)``."""
         said = await self._ask("connect", (address, port))
         if isinstance(said, Failure):
@@ -217,6 +223,8 @@ class FakeNet(Net):
         server_name: str = "",  # noqa: ARG002 - it is the address that answers
         alpn: Sequence[str] = (),  # noqa: ARG002
         connected: Callable[[Attempt], None] = lambda _: None,
+        *,
+        once: bool = False,  # noqa: ARG002
     ) -> Handshake:
         """The planned handshake; without one, TLS is completed where TCP is."""
         said = await self._ask("tls", (address, port))

@@ -176,14 +176,14 @@ class Flaky(FakeNet):
         self.times = times
         self.tried: list[float] = []
 
-    async def connect(self, address: str, port: int) -> Attempt:
+    async def connect(self, address: str, port: int, *, once: bool = False) -> Attempt:
         """Over IPv6 not yet."""
         if ":" not in address:
-            return await super().connect(address, port)
+            return await super().connect(address, port, once=once)
         self.tried.append(time.monotonic())
         if len(self.tried) <= self.times:
             return attempt(address, port, self.kind)
-        return await super().connect(address, port)
+        return await super().connect(address, port, once=once)
 
 
 OPTIONS = Options(only=frozenset({"tcp"}), no_controls=True, port=(443,), format="json", retries=2)
@@ -263,9 +263,9 @@ def test_a_stop_ends_the_pause(run: Callable[..., Any]) -> None:
     """Ctrl-C while it waits: what is known by then is reported at once."""
 
     class Stopped(Flaky):
-        async def connect(self, address: str, port: int) -> Attempt:
+        async def connect(self, address: str, port: int, *, once: bool = False) -> Attempt:
             asyncio.get_running_loop().call_later(0.2, _interrupt)
-            return await super().connect(address, port)
+            return await super().connect(address, port, once=once)
 
     net = Stopped(Kind.RESET, times=99)
     began = time.monotonic()

@@ -65,7 +65,7 @@ class Hanging(AnyHost):
         super().__init__(*observed)
         self.connecting = asyncio.Event()
 
-    async def connect(self, address: str, port: int) -> Attempt:
+    async def connect(self, address: str, port: int, *, once: bool = False) -> Attempt:  # noqa: ARG002
         """Never."""
         self.connecting.set()
         self.calls.append(("connect", address, port))

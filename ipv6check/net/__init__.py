@@ -36,8 +36,12 @@ class Net(Protocol):
         """The NAT64 prefixes of this network (RFC 7050). Asked at most once a run."""
         ...
 
-    async def connect(self, address: str, port: int) -> Attempt:
-        """Make one TCP handshake with this address, and close it."""
+    async def connect(self, address: str, port: int, *, once: bool = False) -> Attempt:
+        """Make one TCP handshake with this address, and close it.
+
+        What a lost packet or a router's moment may have spoiled is tried again, but for ``once``:
+        then a single SYN has to do, as where clients are raced.
+        """
         ...
 
     async def tls(
@@ -47,12 +51,14 @@ class Net(Protocol):
         server_name: str = "",
         alpn: Sequence[str] = (),
         connected: Callable[[Attempt], None] = lambda _: None,
+        *,
+        once: bool = False,
     ) -> Handshake:
         """Make one TCP and one TLS handshake with this address, and close it.
 
         ``server_name`` is asked for (RFC 6066 section 3), empty for an address that has none;
         ``alpn`` are protocols to choose from (RFC 7301). ``connected`` hears when TCP is up and
-        TLS begins. The certificate is not verified.
+        TLS begins. The certificate is not verified. ``once`` is that of ``connect``.
         """
         ...
 

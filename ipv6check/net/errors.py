@@ -49,15 +49,24 @@ ICMP4_KINDS = {
     (11, 0): Kind.HOP_LIMIT,
     (11, 1): Kind.HOP_LIMIT,
 }
-# What connect() reports where no ICMP message can be read (a platform without the error queue).
+# What connect() reports where no ICMP message came.
 ERRNO_KINDS = {
     errno.ECONNREFUSED: Kind.REFUSED,
     errno.ECONNRESET: Kind.RESET,
     errno.ETIMEDOUT: Kind.TIMEOUT,
-    errno.ENETUNREACH: Kind.NO_ROUTE,
-    errno.EHOSTUNREACH: Kind.ADDRESS_UNREACHABLE,
-    errno.EACCES: Kind.PROHIBITED,
 }
+# Nobody else has said so: this host's own kernel has lost the route, the address or the link, or
+# its packet filter forbids it.
+_OWN_ERRORS = frozenset(
+    {
+        errno.ENETUNREACH,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.EADDRNOTAVAIL,
+        errno.EACCES,
+        errno.EPERM,
+    }
+)
 
 _KIND_WORDS = {
     Kind.PORT_UNREACHABLE: "port unreachable",
@@ -97,6 +106,15 @@ def want_errors(sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
 
 
+def ignore_errors(sock: socket.socket) -> None:
+    """Leave ICMP errors to TCP, which goes on until its own timeout (RFC 5461), and forget them."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 0)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 0)
+    sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+
 def next_error(sock: socket.socket) -> IcmpError | None:
     """The next queued ICMP error, None when there is none."""
     try:
@@ -130,6 +148,8 @@ def _offender(sockaddr: bytes) -> tuple[int, str]:
 def connect_failure(sock: socket.socket, error: int, elapsed_ms: float) -> Failure:
     """Why a handshake failed: by the ICMP error if one came, else by errno."""
     icmp = next_error(sock)
+    if icmp is None and error in _OWN_ERRORS:
+        return local_failure(error)
     if icmp is None:
         return Failure(ERRNO_KINDS.get(error, Kind.OTHER), os.strerror(error), elapsed_ms)
     failure = icmp.failure(elapsed_ms)

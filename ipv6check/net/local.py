@@ -85,10 +85,10 @@ class LocalNet:
         assert isinstance(found, tuple)
         return found
 
-    async def connect(self, address: str, port: int) -> Attempt:
+    async def connect(self, address: str, port: int, *, once: bool = False) -> Attempt:
         """Make one TCP handshake with this address, and close it."""
         async with self._place(address):
-            attempt = await tcp.connect(address, port, self._timeout_s)
+            attempt = await tcp.connect(address, port, self._timeout_s, once=once)
         if ":" in address:
             attempt = self._hear(attempt)
         return attempt
@@ -100,11 +100,13 @@ class LocalNet:
         server_name: str = "",
         alpn: Sequence[str] = (),
         connected: Callable[[Attempt], None] = lambda _: None,
+        *,
+        once: bool = False,
     ) -> Handshake:
         """Make one TCP and one TLS handshake with this address, and close it."""
         async with self._place(address):
             made = await tls.handshake(
-                address, port, server_name, tuple(alpn), self._timeout_s, connected
+                address, port, server_name, tuple(alpn), self._timeout_s, connected, once=once
             )
         return replace(made, tcp=self._hear(made.tcp)) if ":" in address else made
 

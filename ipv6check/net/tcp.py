@@ -1,82 +1,213 @@
-"""TCP connection attempts, each pinned to one address."""
+"""TCP connections, each pinned to one address.
+
+One lost packet is no verdict. Unless it is asked for ``once``, what stays without an answer is
+tried again beside the first try, what an ICMP error ends is tried again a moment later, and what a
+lost SYN has delayed is tried again at once. A second ICMP error is believed.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 import struct
 import time
+from dataclasses import dataclass
 
 from ipv6check.model import Attempt, Failure, Kind
 from ipv6check.net import errors
-from ipv6check.net.wait import ready
+from ipv6check.net.wait import first_ready
 
-# struct tcp_info (linux/tcp.h): tcpi_rtt in microseconds, tcpi_total_retrans.
+TRIES = 4
+# A route that is about to come back, a forged error: the next try is so much later.
+AGAIN_S = 0.2
+
+# struct tcp_info (linux/tcp.h): tcpi_state, tcpi_rtt in microseconds, tcpi_total_retrans.
 _TCP_INFO_SIZE = 104
 _RTT_OFFSET = 68
 _RETRANSMISSIONS_OFFSET = 100
+# TCP_ESTABLISHED and TCP_CLOSE_WAIT (linux/tcp_states.h).
+_OPEN = frozenset({1, 8})
 
-# What connect() says once the SYN is out; loopback refuses before it returns.
-_SENT = frozenset({0, errno.EINPROGRESS, errno.ECONNREFUSED})
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+# A SYN that meets a reset is ECONNREFUSED. Any other reset ends a connection that was complete,
+# whether we look before it comes or after.
+_CONNECTED = frozenset({0, errno.ECONNRESET, errno.EPIPE})
+# The word of the address itself, or of this host's own kernel.
+_FINAL = frozenset({Kind.REFUSED, Kind.NO_LOCAL_ROUTE})
 
 
-async def connect(address: str, port: int, timeout_s: float) -> Attempt:
+async def connect(address: str, port: int, timeout_s: float, *, once: bool = False) -> Attempt:
     """Make one handshake and close it at once.
 
     The time is the kernel's own round-trip time, where it gives one: the event loop may be busy.
     Raises OSError only where this host has run out of sockets or memory.
     """
-    attempt, sock = await establish(address, port, timeout_s)
+    attempt, sock = await establish(address, port, timeout_s, once=once)
     if sock is not None:
         sock.close()
     return attempt
 
 
 async def establish(
-    address: str, port: int, timeout_s: float
+    address: str, port: int, timeout_s: float, *, once: bool = False
 ) -> tuple[Attempt, socket.socket | None]:
-    """The same, with the socket of a connection that was made: its caller closes it."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    """The same, with the socket of a connection that was made: its caller closes it.
+
+    An ICMP error does not end it any more (RFC 5461).
+    """
+    tries = _Tries(address, port, timeout_s, 1 if once else TRIES)
     try:
-        sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    except OSError as error:
-        if error.errno in _EXHAUSTED:
-            raise
-        return Attempt(address, port, 0.0, None, errors.local_failure(error.errno or 0)), None
-    try:
-        attempt = await _attempt(sock, address, port, timeout_s)
-    except BaseException:
-        sock.close()
-        raise
-    if attempt.connected:
-        return attempt, sock
-    sock.close()
-    return attempt, None
+        return await tries.run(), tries.take()
+    finally:
+        tries.close()
 
 
-async def _attempt(sock: socket.socket, address: str, port: int, timeout_s: float) -> Attempt:
-    errors.want_errors(sock)
-    started = time.perf_counter()
-    code = sock.connect_ex((address, port))
-    if code not in _SENT:
-        return Attempt(address, port, 0.0, None, errors.local_failure(code))
-    # Asked now: of a socket whose attempt has failed the kernel forgets it.
-    source = None if code == errno.ECONNREFUSED else _source(sock)
-    answered = True
-    if code == errno.EINPROGRESS:
-        answered = await ready(sock, "write", timeout_s)
-        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    elapsed_ms = (time.perf_counter() - started) * 1000
-    if code:
-        failure = errors.connect_failure(sock, code, elapsed_ms)
-        return Attempt(address, port, elapsed_ms, source, failure)
-    if not answered:
-        failure = Failure(Kind.TIMEOUT, f"no answer in {timeout_s:g} s", elapsed_ms)
-        return Attempt(address, port, elapsed_ms, source, failure)
-    rtt_ms, lost = _kernel_says(sock)
-    took_ms = _handshake_ms(elapsed_ms, rtt_ms, lost)
-    return Attempt(address, port, took_ms, source, None, rtt_ms, lost)
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """A SYN that is under way."""
+
+    sock: socket.socket
+    started: float
+    source: str | None
+
+    @property
+    def elapsed_ms(self) -> float:
+        return (time.perf_counter() - self.started) * 1000
+
+
+class _Tries:
+    """The tries of one connection, and the best that has come of them."""
+
+    def __init__(self, address: str, port: int, timeout_s: float, number: int) -> None:
+        self._address, self._port = address, port
+        self._timeout_s, self._share_s = timeout_s, timeout_s / number
+        self._left = number
+        self._loop = asyncio.get_running_loop()
+        self._began = self._due = self._loop.time()
+        self._until = self._began + timeout_s
+        self._running: dict[socket.socket, _Try] = {}
+        self._source: str | None = None
+        self._best: Attempt | None = None
+        self._connection: socket.socket | None = None
+        self._errors = 0
+
+    async def run(self) -> Attempt:
+        """What the connection comes to."""
+        while (self._left or self._running) and self._loop.time() < self._until:
+            if self._left and self._loop.time() >= self._due:
+                self._begin()
+                continue
+            until = min(self._until, self._due) if self._left else self._until
+            left_s = until - self._loop.time()
+            sock = await first_ready(tuple(self._running), "write", left_s)
+            if sock is not None:
+                self._end(self._running.pop(sock))
+        return self._best or self._silence()
+
+    def take(self) -> socket.socket | None:
+        """The socket of the connection, the caller's from now on; None where there is none."""
+        sock, self._connection = self._connection, None
+        return sock
+
+    def close(self) -> None:
+        """Leave no socket behind but the one that was taken."""
+        for sock in (*self._running, self._connection):
+            if sock is not None:
+                sock.close()
+
+    def _begin(self) -> None:
+        """Send a SYN, and say when the next is due."""
+        self._left -= 1
+        self._due = self._loop.time() + self._share_s
+        sock = self._socket()
+        if sock is None:
+            return
+        errors.want_errors(sock)
+        started = time.perf_counter()
+        code = sock.connect_ex((self._address, self._port))
+        # Asked now: of a socket whose attempt has failed the kernel forgets it.
+        self._source = _source(sock) or self._source
+        begun = _Try(sock, started, None if code == errno.ECONNREFUSED else self._source)
+        if code == errno.EINPROGRESS:
+            self._running[sock] = begun
+        elif code in {0, errno.ECONNREFUSED}:  # loopback answers before connect() returns
+            self._judge(begun, code)
+        else:
+            self._fail(errors.local_failure(code), 0.0, None)
+            sock.close()
+
+    def _socket(self) -> socket.socket | None:
+        """A new one; None where this host has none to give, and others are under way."""
+        family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
+        try:
+            return socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        except OSError as error:
+            if error.errno not in _EXHAUSTED:
+                self._fail(errors.local_failure(error.errno or 0), 0.0, None)
+            elif not self._running and self._best is None:
+                raise
+            self._left = 0
+            return None
+
+    def _end(self, ended: _Try) -> None:
+        self._judge(ended, ended.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+
+    def _judge(self, ended: _Try, code: int) -> None:
+        """Take what has come of one try."""
+        state, rtt_ms, lost = _kernel_says(ended.sock)
+        if code in _CONNECTED or state in _OPEN:
+            errors.ignore_errors(ended.sock)
+            took_ms = _handshake_ms(ended.elapsed_ms, rtt_ms, lost)
+            self._succeed(
+                Attempt(self._address, self._port, took_ms, ended.source, None, rtt_ms, lost),
+                ended.sock,
+            )
+        else:
+            elapsed_ms = ended.elapsed_ms
+            failure = errors.connect_failure(ended.sock, code, elapsed_ms)
+            self._fail(failure, elapsed_ms, ended.source)
+            ended.sock.close()
+
+    def _succeed(self, attempt: Attempt, sock: socket.socket) -> None:
+        """Take a connection; one whose SYN was lost says little of the path, so try again."""
+        if self._connection is not None:
+            self._connection.close()
+        self._best, self._connection = attempt, sock
+        if _delayed(attempt):
+            self._hurry(0.0)
+        else:
+            self._stop()
+
+    def _fail(self, failure: Failure, elapsed_ms: float, source: str | None) -> None:
+        """Take a failure; the first ICMP error may be a moment's."""
+        if self._connection is None:
+            self._best = Attempt(self._address, self._port, elapsed_ms, source, failure)
+        self._errors += 1
+        if failure.kind in _FINAL or self._errors > 1:
+            self._stop()
+        else:
+            self._hurry(AGAIN_S)
+
+    def _hurry(self, after_s: float) -> None:
+        """Something is known: one more try, which has no more time than its share."""
+        self._due = self._loop.time() + after_s
+        self._until = min(self._until, self._due + self._share_s)
+
+    def _stop(self) -> None:
+        self._left, self._until = 0, self._loop.time()
+
+    def _silence(self) -> Attempt:
+        elapsed_ms = (self._loop.time() - self._began) * 1000
+        failure = Failure(Kind.TIMEOUT, f"no answer in {self._timeout_s:g} s", elapsed_ms)
+        return Attempt(self._address, self._port, elapsed_ms, self._source, failure)
+
+
+def _delayed(attempt: Attempt) -> bool:
+    """Whether the SYN had to be sent again, and not only because the path is so long."""
+    if not attempt.retransmissions:
+        return False
+    return attempt.rtt_ms is None or attempt.rtt_ms < attempt.elapsed_ms / 2
 
 
 def _source(sock: socket.socket) -> str | None:
@@ -86,15 +217,15 @@ def _source(sock: socket.socket) -> str | None:
         return None
 
 
-def _kernel_says(sock: socket.socket) -> tuple[float | None, int]:
-    """The round-trip time of the handshake in ms, None where it is not told; retransmissions."""
+def _kernel_says(sock: socket.socket) -> tuple[int, float | None, int]:
+    """The state; the round-trip time of the handshake in ms, None where untold; retransmissions."""
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
         (rtt_us,) = struct.unpack_from("=I", info, _RTT_OFFSET)
         (retransmissions,) = struct.unpack_from("=I", info, _RETRANSMISSIONS_OFFSET)
     except (AttributeError, OSError, struct.error):
-        return None, 0
-    return rtt_us / 1000 if rtt_us else None, retransmissions
+        return 0, None, 0
+    return info[0], rtt_us / 1000 if rtt_us else None, retransmissions
 
 
 def _handshake_ms(elapsed_ms: float, rtt_ms: float | None, retransmissions: int) -> float:

@@ -34,12 +34,14 @@ async def handshake(
     alpn: tuple[str, ...],
     timeout_s: float,
     connected: Callable[[Attempt], None],
+    *,
+    once: bool = False,
 ) -> Handshake:
     """Connect, shake hands, and close; TCP and TLS have ``timeout_s`` each.
 
     Raises OSError only where this host has run out of sockets or memory.
     """
-    attempt, sock = await tcp.establish(address, port, timeout_s)
+    attempt, sock = await tcp.establish(address, port, timeout_s, once=once)
     if sock is None:
         return Handshake(attempt)
     with sock:

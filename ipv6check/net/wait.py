@@ -1,33 +1,45 @@
-"""Waiting for a socket, with a deadline."""
+"""Waiting for sockets, with a deadline."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from typing import Literal
 
+Direction = Literal["read", "write"]
 
-async def ready(sock: socket.socket, to: Literal["read", "write"], timeout_s: float) -> bool:
-    """Whether the socket is ready, or has failed, before the time is over.
+
+async def ready(sock: socket.socket, to: Direction, timeout_s: float) -> bool:
+    """Whether the socket is ready, or has failed, before the time is over."""
+    return await first_ready((sock,), to, timeout_s) is not None
+
+
+async def first_ready(
+    socks: Sequence[socket.socket], to: Direction, timeout_s: float
+) -> socket.socket | None:
+    """Whichever is ready or has failed first, None where the time is over before.
 
     On a busy loop that notices the deadline late, what happened until then counts.
     """
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[bool] = loop.create_future()
+    done: asyncio.Future[socket.socket | None] = loop.create_future()
     add, remove = (
         (loop.add_reader, loop.remove_reader)
         if to == "read"
         else (loop.add_writer, loop.remove_writer)
     )
 
-    def settle(value: bool) -> None:  # noqa: FBT001 - a callback's argument
+    def settle(sock: socket.socket | None) -> None:
         if not done.done():
-            done.set_result(value)
+            done.set_result(sock)
 
-    add(sock.fileno(), settle, True)  # noqa: FBT003
-    timer = loop.call_later(timeout_s, settle, False)  # noqa: FBT003
+    for sock in socks:
+        add(sock.fileno(), settle, sock)
+    timer = loop.call_later(timeout_s, settle, None)
     try:
         return await done
     finally:
         timer.cancel()
-        remove(sock.fileno())
+        for sock in socks:
+            remove(sock.fileno())

@@ -64,7 +64,7 @@ class Course:
         order = system_order(self.addresses, self.connections, source, more=hinted)
         rank = {address: place for place, address in enumerate(order)}
         secure = self._secure if self._tls_decides(port) else None
-        connect = self.net.connect
+        connect = partial(self.net.connect, once=True)
         run = partial(run_race, self.policy, dns, rank, port, connect, tell, secure)
         outcome = await (self.net.undisturbed(run) if self._lasts(port) else run())
         return replace(outcome, services=found)
@@ -91,7 +91,8 @@ class Course:
         self, address: str, port: int, connected: Callable[[Attempt], None]
     ) -> Handshake:
         name = self.target.server_name
-        return await self.net.tls(address, port, name, alpn(self.target, port), connected)
+        protocols = alpn(self.target, port)
+        return await self.net.tls(address, port, name, protocols, connected, once=True)
 
 
 def _heard(

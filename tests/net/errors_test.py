@@ -78,9 +78,6 @@ def test_icmpv4(type_: int, code: int, kind: Kind) -> None:
         (errno.ECONNREFUSED, Kind.REFUSED),
         (errno.ECONNRESET, Kind.RESET),
         (errno.ETIMEDOUT, Kind.TIMEOUT),
-        (errno.ENETUNREACH, Kind.NO_ROUTE),
-        (errno.EHOSTUNREACH, Kind.ADDRESS_UNREACHABLE),
-        (errno.EACCES, Kind.PROHIBITED),
         (errno.EPROTO, Kind.OTHER),
         (errno.ENOPROTOOPT, Kind.OTHER),
         (12345, Kind.OTHER),
@@ -91,6 +88,16 @@ def test_errno(number: int, kind: Kind) -> None:
     with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as sock:
         failure = connect_failure(sock, number, 2.0)
     assert Failure(kind, os.strerror(number), 2.0) == failure
+
+
+@pytest.mark.parametrize(
+    "number", [errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL]
+)
+def test_own_kernel(number: int) -> None:
+    """An error without an ICMP message is this host's own, in mid-connection too (law 1)."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as sock:
+        failure = connect_failure(sock, number, 2.0)
+    assert failure == local_failure(number)
 
 
 def test_local() -> None:

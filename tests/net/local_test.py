@@ -166,7 +166,7 @@ def test_politeness(monkeypatch: pytest.MonkeyPatch) -> None:
     now: dict[str, int] = {}
     most: dict[str, int] = {}
 
-    async def connect(address: str, port: int, timeout_s: float) -> Attempt:
+    async def connect(address: str, port: int, timeout_s: float, *, once: bool) -> Attempt:
         for key in (address, "all"):
             now[key] = now.get(key, 0) + 1
             most[key] = max(most.get(key, 0), now[key])

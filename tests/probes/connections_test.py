@@ -57,7 +57,7 @@ class Slow(FakeNet):
         self.starts: list[float] = []
         self.under_way = self.most = 0
 
-    async def connect(self, address: str, port: int) -> Attempt:
+    async def connect(self, address: str, port: int, *, once: bool = False) -> Attempt:  # noqa: ARG002
         """Silence."""
         self.starts.append(asyncio.get_running_loop().time())
         self.under_way += 1
