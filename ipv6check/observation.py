@@ -12,6 +12,7 @@ from ipv6check.defects import crash
 from ipv6check.model import Failure, Kind, Observed
 from ipv6check.plugin import Probe
 from ipv6check.target import Target
+from ipv6check.turns import OwnTime
 
 # The longest row of waits in one probe (PTR, then forward), and one more for places.
 PROBE_WAITS = 3
@@ -68,18 +69,20 @@ class Observation:
         self._limit_s = PROBE_WAITS * timeout_s + 1
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
+        self._clock = OwnTime()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._end: Failure | None = None
         self._done: asyncio.Future[None] = self._loop.create_future()
         self.changed: Callable[[Sequence[str]], None] = lambda _: None
 
-    async def finish(self, deadline_s: float, late: Failure) -> None:
-        """Observe everything; what is not known after ``deadline_s`` is ``late``."""
+    async def finish(self, clock: OwnTime, late: Failure) -> None:
+        """Observe everything; what is not known at the end of the target's time is ``late``."""
         if not self._course.probes:
             return
+        self._clock = clock
         # Many silent addresses make many waits in a row: they may take nearly all of the time.
-        self._limit_s = max(self._limit_s, deadline_s - self._timeout_s / 2)
-        alarm = self._loop.call_later(deadline_s, self.end, late)
+        self._limit_s = max(self._limit_s, clock.left_s - self._timeout_s / 2)
+        alarm = clock.alarm(clock.left_s, partial(self.end, late))
         for probe in self._course.probes:
             if not self._missing[probe.name]:
                 self._start(probe)
@@ -117,7 +120,7 @@ class Observation:
             self._learn(name, self._end)
 
     async def _run(self, probe: Probe, arguments: dict[str, Any]) -> None:
-        timer = self._loop.call_later(self._limit_s, self._tasks[probe.name].cancel)
+        timer = self._clock.alarm(self._limit_s, self._tasks[probe.name].cancel)
         try:
             fact = await probe.observe(**arguments)
         except asyncio.CancelledError:

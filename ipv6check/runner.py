@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Protocol
 
-from ipv6check import external, retries
+from ipv6check import external, retries, turns
 from ipv6check.judge import Judge, lacking, unmet
 from ipv6check.model import (
     Cause,
@@ -35,6 +35,7 @@ from ipv6check.net import Net
 from ipv6check.observation import Course, Observation, Recorded, course, recalled
 from ipv6check.plugin import Check, Plan
 from ipv6check.target import Target
+from ipv6check.turns import OwnTime
 
 
 class Emit(Protocol):
@@ -220,17 +221,17 @@ class Run:
 
     async def _try(self, target: Target, assigned: Assignment) -> list[_Attempt]:
         """One attempt, and more for as long as there is hope, time and patience."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + assigned.settings.deadline_s
-        attempts = [await self._attempt(target, assigned, until)]
+        clock = turns.begin(assigned.settings.deadline_s)
+        attempts = [await self._attempt(target, assigned, clock)]
         for least_s in retries.pauses_s(assigned.settings.retries):
             results = retries.best([each.results for each in attempts])
             if not retries.worth_another(results, attempts[-1].observed.facts):
                 break
             pause_s = least_s * random.uniform(1, 1 + retries.SPREAD)  # noqa: S311 - spreads load
-            if loop.time() + pause_s >= until or await self._ends_within(pause_s):
+            if pause_s >= clock.left_s or await self._ends_within(pause_s):
                 break
-            attempts.append(await self._attempt(target, assigned, until))
+            clock.renew()
+            attempts.append(await self._attempt(target, assigned, clock))
         return attempts
 
     async def _ends_within(self, seconds: float) -> bool:
@@ -239,11 +240,11 @@ class Run:
                 await self._over.wait()
         return self._over.is_set()
 
-    async def _attempt(self, target: Target, assigned: Assignment, until: float) -> _Attempt:
+    async def _attempt(self, target: Target, assigned: Assignment, clock: OwnTime) -> _Attempt:
         """Observe the target and judge what was seen."""
         given = {"target": target, "settings": assigned.settings, "net": self._net}
         course = assigned.course
-        observation = await self._observe(target, given, course, assigned.settings, until)
+        observation = await self._observe(target, given, course, assigned.settings, clock)
         asked = sorted(probe.name for probe in course.probes if not probe.pure)
         facts = {name: observation.facts[name] for name in asked}
         observed = Observed(facts, observation.known_ms)
@@ -254,9 +255,9 @@ class Run:
         settings = assigned.settings
         recorded = recalled(observed, assigned.plan.probes)
         given = {**recorded, "target": target, "settings": settings}
-        until = asyncio.get_running_loop().time() + settings.deadline_s
+        clock = turns.begin(settings.deadline_s)
         course = assigned.recollection
-        observation = await self._observe(target, given, course, settings, until)
+        observation = await self._observe(target, given, course, settings, clock)
         return await self._judged(target, assigned, observation.facts, observed)
 
     async def _judged(
@@ -276,7 +277,7 @@ class Run:
         given: Mapping[str, Any],
         course: Course,
         settings: Settings,
-        until: float,
+        clock: OwnTime,
     ) -> Observation:
         """Every fact of the course, or why it is not known."""
         observation = Observation(course, given, self._settings.timeout_s)
@@ -288,7 +289,7 @@ class Run:
             late = Failure(
                 Kind.DEADLINE, f"not measured in the {settings.deadline_s:g} s of the target"
             )
-            await observation.finish(until - asyncio.get_running_loop().time(), late)
+            await observation.finish(clock, late)
         finally:
             self._observing.remove(observation)
         return observation

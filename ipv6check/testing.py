@@ -256,7 +256,12 @@ class FakeNet(Net):
         self.calls.append(("pref64",))
         return self._pref64
 
-    async def undisturbed(self, work: Callable[[], Coroutine[None, None, Value]]) -> Value:
+    async def undisturbed(
+        self,
+        work: Callable[[], Coroutine[None, None, Value]],
+        *,
+        lasts: bool = True,  # noqa: ARG002 - nobody disturbs it
+    ) -> Value:
         """Here and now; not one of ``calls``."""
         return await work()
 

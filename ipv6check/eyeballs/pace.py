@@ -8,6 +8,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
+from ipv6check import turns
+
 Value = TypeVar("Value")
 
 AT_ONCE = 6
@@ -54,13 +56,16 @@ async def politely(
 async def in_time(
     calls: Sequence[Callable[[], Awaitable[Value]]], within_s: float
 ) -> list[Value | None]:
-    """What the calls return that end in time, as ``politely`` as those; None for the others."""
+    """What the calls return that end in time, as ``politely`` as those; None for the others.
+
+    Waiting for a turn behind other targets takes none of it.
+    """
     found: list[Value | None] = [None] * len(calls)
 
     async def keep(place: int, call: Callable[[], Awaitable[Value]]) -> None:
         found[place] = await call()
 
     with suppress(TimeoutError):
-        async with asyncio.timeout(within_s):
+        async with turns.within(within_s):
             await politely([partial(keep, *each) for each in enumerate(calls)])
     return found

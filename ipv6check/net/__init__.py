@@ -22,7 +22,11 @@ Value = TypeVar("Value")
 
 
 class Net(Protocol):
-    """What a vantage can do. Every call is pinned to one family and bounded in time and size."""
+    """What a vantage can do. Every call is pinned to one family and bounded in time and size.
+
+    What one target learned of an address serves the next for a while; ``turns.OwnTime.renew`` asks
+    for new facts. Waiting for a turn behind other targets takes no time of a target's own.
+    """
 
     async def resolve(self, name: str, rdtype: str) -> Answer | Failure:
         """Ask the vantage's resolver one question."""
@@ -40,7 +44,8 @@ class Net(Protocol):
         """Make one TCP handshake with this address, and close it.
 
         What a lost packet or a router's moment may have spoiled is tried again, but for ``once``:
-        then a single SYN has to do, as where clients are raced.
+        then a single SYN has to do, as where clients are raced. The first race with an address
+        and port is one of packets; others go as it is known to go.
         """
         ...
 
@@ -113,8 +118,14 @@ class Net(Protocol):
         """
         ...
 
-    async def undisturbed(self, work: Callable[[], Coroutine[None, None, Value]]) -> Value:
-        """What the work returns, which keeps time: done where other targets take none of it."""
+    async def undisturbed(
+        self, work: Callable[[], Coroutine[None, None, Value]], *, lasts: bool = True
+    ) -> Value:
+        """What the work returns, which keeps time: done where other targets take none of it.
+
+        ``lasts``: there is something to wait for, so that timers count. What it connects to may go
+        as it is known to go, without a packet.
+        """
         ...
 
     def vantage(self) -> Vantage:

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from ipv6check.turns import own_time
+
 
 class Gate:
     """At most ``places`` at once for each key. Keys that nobody uses take no memory."""
@@ -35,7 +37,8 @@ class Gate:
         queue = self._queues.setdefault(key, deque())
         queue.append(turn)
         try:
-            await turn
+            with own_time().standing():
+                await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.leave(key)
@@ -65,5 +68,13 @@ class Places:
     @asynccontextmanager
     async def place(self, address: str) -> AsyncIterator[None]:
         """Hold a place, to open a socket to this address."""
-        async with self.per_address.place(address), self._sockets:
-            yield
+        async with self.per_address.place(address):
+            if self._sockets.locked():
+                with own_time().standing():
+                    await self._sockets.acquire()
+            else:
+                await self._sockets.acquire()
+            try:
+                yield
+            finally:
+                self._sockets.release()

@@ -7,8 +7,9 @@ import ipaddress
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from ipv6check.model import (
@@ -26,15 +27,20 @@ from ipv6check.model import (
 )
 from ipv6check.net import host, icmp, listening, nat64, rules, tcp, tls
 from ipv6check.net.errors import local_failure
-from ipv6check.net.limits import Places
+from ipv6check.net.limits import Gate, Places
+from ipv6check.net.memory import Memory, Turns
 from ipv6check.net.quiet import QuietLoop
 from ipv6check.net.resolver import Resolver, Server, system_servers, upstream_servers
 from ipv6check.registry import special_purpose
+from ipv6check.turns import patience_s
 
 Value = TypeVar("Value")
+Endpoint = tuple[str, int]
 
 SOCKETS = 512
 PER_ADDRESS = 6
+# Races under way at once: each has some sockets, and waits for no place once it has begun.
+RACES = 96
 DNS_PORT = 53
 # Asked of the kernel's routing only, never sent to: the first root server's addresses.
 _ROUTE_PROBE = {socket.AF_INET6: "2001:503:ba3e::2:30", socket.AF_INET: "198.41.0.4"}
@@ -58,6 +64,11 @@ class LocalNet:
         self._controls = tuple(controls)
         self._resolver = Resolver(nameservers or system_servers(), timeout_s)
         self._places = Places(SOCKETS, PER_ADDRESS)
+        self._races = Gate(RACES)
+        self._raced = Turns[Endpoint]()
+        self._attempts = Memory[Endpoint, Attempt](_tcp_certain)
+        self._handshakes = Memory[tuple[str, int, str, tuple[str, ...]], Handshake](_tls_certain)
+        self._echoes = Memory[str, Echo](_echo_certain)
         self._quiet: QuietLoop | None = None
         self._echo: dict[socket.AddressFamily, icmp.EchoSocket | Failure] = {}
         self._once: dict[str, asyncio.Task[object]] = {}
@@ -87,11 +98,10 @@ class LocalNet:
 
     async def connect(self, address: str, port: int, *, once: bool = False) -> Attempt:
         """Make one TCP handshake with this address, and close it."""
-        async with self._place(address):
-            attempt = await tcp.connect(address, port, self._timeout_s, once=once)
-        if ":" in address:
-            attempt = self._hear(attempt)
-        return attempt
+        if once:
+            return await self._race_tcp(address, port)
+        ask = partial(self._connect, address, port)
+        return await self._attempts.recall((address, port), ask)
 
     async def tls(
         self,
@@ -104,22 +114,19 @@ class LocalNet:
         once: bool = False,
     ) -> Handshake:
         """Make one TCP and one TLS handshake with this address, and close it."""
-        async with self._place(address):
-            made = await tls.handshake(
-                address, port, server_name, tuple(alpn), self._timeout_s, connected, once=once
-            )
-        return replace(made, tcp=self._hear(made.tcp)) if ":" in address else made
+        key = (address, port, server_name, tuple(alpn))
+        if once:
+            return await self._race_tls(*key, connected)
+        made = await self._handshakes.recall(key, partial(self._shake, *key))
+        connected(made.tcp)
+        return made
 
     async def ping(self, address: str) -> Echo | Failure:
         """Send ICMP echo requests; a Failure where this host permits none."""
         echo_socket = self._echo_socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         if isinstance(echo_socket, Failure):
             return echo_socket
-        async with self._places.per_address.place(address):
-            echo = await echo_socket.ping(address, self._pings, self._timeout_s)
-        if echo.received:
-            self._heard_ipv6 = self._heard_ipv6 or self._is_afar(address)
-        return echo
+        return await self._echoes.recall(address, partial(self._ping, echo_socket, address))
 
     async def controls_answer(self) -> bool:
         """Whether any control answers over IPv6, or anything of this run has; True with none."""
@@ -161,11 +168,19 @@ class LocalNet:
                 return found
         return await self._sorted(None)
 
-    async def undisturbed(self, work: Callable[[], Coroutine[None, None, Value]]) -> Value:
-        """What the work returns, done in a loop of its own: this one may be busy with others."""
-        if self._quiet is None:
-            self._quiet = QuietLoop(Places(SOCKETS, PER_ADDRESS))
-        return await self._quiet.run(work)
+    async def undisturbed(
+        self, work: Callable[[], Coroutine[None, None, Value]], *, lasts: bool = True
+    ) -> Value:
+        """What the work returns, done in a loop of its own where it lasts.
+
+        This one may be busy with others. Its turn has come before it begins: it waits for nobody.
+        """
+        async with self._races.place(""):
+            if not lasts:
+                return await work()
+            if self._quiet is None:
+                self._quiet = QuietLoop()
+            return await self._quiet.run(work)
 
     def vantage(self) -> Vantage:
         """What this host can do, by its own routes and what it has heard so far."""
@@ -191,12 +206,81 @@ class LocalNet:
                 echo_socket.close()
         self._echo.clear()
 
-    def _place(self, address: str) -> AbstractAsyncContextManager[None]:
-        """A place in the loop at hand: a queue of one loop cannot be waited for in another."""
-        quiet = self._quiet
-        if quiet is not None and asyncio.get_running_loop() is quiet.loop:
-            return quiet.places.place(address)
-        return self._places.place(address)
+    async def _connect(
+        self, address: str, port: int, begin: Callable[[], None] = lambda: None
+    ) -> Attempt:
+        async with self._places.place(address):
+            begin()
+            attempt = await tcp.connect(address, port, patience_s(self._timeout_s))
+        return self._hear(attempt) if ":" in address else attempt
+
+    async def _shake(
+        self,
+        address: str,
+        port: int,
+        server_name: str,
+        alpn: tuple[str, ...],
+        begin: Callable[[], None],
+    ) -> Handshake:
+        async with self._places.place(address):
+            begin()
+            return await self._handshake(address, port, server_name, alpn)
+
+    async def _handshake(
+        self,
+        address: str,
+        port: int,
+        server_name: str,
+        alpn: tuple[str, ...],
+        connected: Callable[[Attempt], None] = lambda _: None,
+        *,
+        once: bool = False,
+    ) -> Handshake:
+        timeout_s = patience_s(self._timeout_s)
+        made = await tls.handshake(
+            address, port, server_name, alpn, timeout_s, connected, once=once
+        )
+        return replace(made, tcp=self._hear(made.tcp)) if ":" in address else made
+
+    async def _ping(
+        self,
+        echo_socket: icmp.EchoSocket,
+        address: str,
+        begin: Callable[[], None] = lambda: None,
+    ) -> Echo:
+        async with self._places.per_address.place(address):
+            begin()
+            echo = await echo_socket.ping(address, self._pings, patience_s(self._timeout_s))
+        if echo.received:
+            self._heard_ipv6 = self._heard_ipv6 or self._is_afar(address)
+        return echo
+
+    async def _race_tcp(self, address: str, port: int) -> Attempt:
+        """The first race with this address and port is one; others go as it is known to go."""
+        known = self._attempts.lately((address, port))
+        if known is None or self._raced.first((address, port), _now()):
+            attempt = await tcp.connect(address, port, self._timeout_s, once=True)
+            return self._hear(attempt) if ":" in address else attempt
+        await asyncio.sleep(known.elapsed_ms / 1000)
+        return known
+
+    async def _race_tls(
+        self,
+        address: str,
+        port: int,
+        server_name: str,
+        alpn: tuple[str, ...],
+        connected: Callable[[Attempt], None],
+    ) -> Handshake:
+        """The same, where TLS decides."""
+        known = self._handshakes.lately((address, port, server_name, alpn))
+        if known is None or self._raced.first((address, port), _now()):
+            return await self._handshake(address, port, server_name, alpn, connected, once=True)
+        await asyncio.sleep(known.tcp.elapsed_ms / 1000)
+        if known.tcp.connected:
+            connected(known.tcp)
+            await asyncio.sleep(known.elapsed_ms / 1000)
+        return known
 
     def _hear(self, attempt: Attempt) -> Attempt:
         """Learn from an IPv6 attempt what this host's uplink does, and what its own router says."""
@@ -279,11 +363,13 @@ class LocalNet:
         return False
 
     async def _control_accepts(self, address: str) -> bool:
-        return (await self.connect(address, DNS_PORT)).answered
+        return (await self._connect(address, DNS_PORT)).answered
 
     async def _control_echoes(self, address: str) -> bool:
-        echo = await self.ping(address)
-        return isinstance(echo, Echo) and echo.received > 0
+        echo_socket = self._echo_socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        if isinstance(echo_socket, Failure):
+            return False
+        return (await self._ping(echo_socket, address)).received > 0
 
     async def _control_serves(self, address: str) -> bool:
         resolver = Resolver([(address, DNS_PORT)], self._timeout_s)
@@ -298,6 +384,23 @@ class LocalNet:
         if known is None:
             known = self._echo[family] = _open_echo(family)
         return known
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _tcp_certain(attempt: Attempt) -> bool | None:
+    """A handshake that took a second packet may be luck."""
+    return None if attempt.retransmissions else attempt.connected
+
+
+def _tls_certain(made: Handshake) -> bool | None:
+    return made.connected if made.tcp.connected else None
+
+
+def _echo_certain(echo: Echo) -> bool | None:
+    return None if 0 < echo.received < echo.sent else echo.received > 0
 
 
 def _settle(done: asyncio.Future[tuple[str, ...]], found: tuple[str, ...]) -> None:

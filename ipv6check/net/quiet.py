@@ -12,8 +12,6 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import TypeVar
 
-from ipv6check.net.limits import Places
-
 Value = TypeVar("Value")
 
 # After this a thread that waits for the interpreter's lock is given it; Python's own is 5 ms.
@@ -22,10 +20,9 @@ _END_S = 1.0
 
 
 class QuietLoop:
-    """Begins when it is made; ``places`` are those of what runs in it."""
+    """Begins when it is made."""
 
-    def __init__(self, places: Places) -> None:
-        self.places = places
+    def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self._usual_s = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_S)

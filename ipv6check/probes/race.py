@@ -66,7 +66,7 @@ class Course:
         secure = self._secure if self._tls_decides(port) else None
         connect = partial(self.net.connect, once=True)
         run = partial(run_race, self.policy, dns, rank, port, connect, tell, secure)
-        outcome = await (self.net.undisturbed(run) if self._lasts(port) else run())
+        outcome = await self.net.undisturbed(run, lasts=self._lasts(port))
         return replace(outcome, services=found)
 
     def _lasts(self, port: int) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ipv6check import turns
 from ipv6check.model import Answer, Attempt, Failure, HostState, Kind, NameServer
 from ipv6check.net import host, listening, local, tcp
 from ipv6check.net.local import LocalNet
@@ -166,7 +167,7 @@ def test_politeness(monkeypatch: pytest.MonkeyPatch) -> None:
     now: dict[str, int] = {}
     most: dict[str, int] = {}
 
-    async def connect(address: str, port: int, timeout_s: float, *, once: bool) -> Attempt:
+    async def connect(address: str, port: int, timeout_s: float) -> Attempt:
         for key in (address, "all"):
             now[key] = now.get(key, 0) + 1
             most[key] = max(most.get(key, 0), now[key])
@@ -185,6 +186,85 @@ def test_politeness(monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(main())
     assert most.pop("all") == local.SOCKETS
     assert max(most.values()) == local.PER_ADDRESS
+
+
+class Counted:
+    """Stands for ``tcp.connect``: says how often each address and port was connected to."""
+
+    def __init__(self, failure: Failure | None = None, lasts_s: float = 0.01) -> None:
+        self.failure = failure
+        self.lasts_s = lasts_s
+        self.asked: list[tuple[str, int]] = []
+
+    async def connect(
+        self,
+        address: str,
+        port: int,
+        timeout_s: float,  # noqa: ARG002
+        *,
+        once: bool = False,  # noqa: ARG002
+    ) -> Attempt:
+        """Takes its time, and comes to what was planned."""
+        self.asked.append((address, port))
+        await asyncio.sleep(self.lasts_s)
+        return Attempt(address, port, self.lasts_s * 1000, None, self.failure)
+
+
+def test_names_that_share_an_address_ask_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four hundred targets on one address are one attempt at each port, dead or alive."""
+    for failure in (None, Failure(Kind.TIMEOUT, "silent")):
+        counted = Counted(failure)
+        monkeypatch.setattr(tcp, "connect", counted.connect)
+
+        async def main() -> list[Attempt]:
+            net = LocalNet(nameservers=[("127.0.0.1", 9)])
+            made = await asyncio.gather(
+                *(net.connect(NOBODY, port) for port in (443, 80) for _ in range(400))
+            )
+            later = await net.connect(NOBODY, 443)
+            net.close()
+            return [*made, later]
+
+        made = asyncio.run(main())
+        assert sorted(counted.asked) == [(NOBODY, 80), (NOBODY, 443)]
+        assert {each.failure for each in made} == {failure}
+        assert len(made) == 801
+
+
+def test_another_attempt_at_a_target_asks_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was known before ``--retries`` tries again does not serve it."""
+    counted = Counted(Failure(Kind.TIMEOUT, "silent"))
+    monkeypatch.setattr(tcp, "connect", counted.connect)
+
+    async def main() -> None:
+        net = LocalNet(nameservers=[("127.0.0.1", 9)])
+        clock = turns.begin(60)
+        await net.connect(NOBODY, 443)
+        await net.connect(NOBODY, 443)
+        clock.renew()
+        await net.connect(NOBODY, 443)
+        net.close()
+
+    asyncio.run(main())
+    assert len(counted.asked) == 2
+
+
+def test_the_first_race_sends_packets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Races of names that share an address go as it is known to go, and wait for no place."""
+    counted = Counted()
+    monkeypatch.setattr(tcp, "connect", counted.connect)
+
+    async def main() -> list[Attempt]:
+        net = LocalNet(nameservers=[("127.0.0.1", 9)])
+        surveyed = await net.connect(NOBODY, 443)
+        raced = await asyncio.gather(*(net.connect(NOBODY, 443, once=True) for _ in range(50)))
+        net.close()
+        return [surveyed, *raced]
+
+    made = asyncio.run(main())
+    assert len(counted.asked) == 2
+    assert len(made) == 51
+    assert len({*made}) == 1
 
 
 def test_no_controls_ask_nobody() -> None:

@@ -10,14 +10,13 @@ from statistics import median
 
 import pytest
 
-from ipv6check.net.limits import Places
 from ipv6check.net.quiet import QuietLoop
 
 
 @pytest.fixture
 def quiet() -> Iterator[QuietLoop]:
     """A loop, and its end."""
-    loop = QuietLoop(Places(2, 2))
+    loop = QuietLoop()
     yield loop
     loop.close()
 
@@ -79,7 +78,7 @@ def test_nothing_is_left_behind() -> None:
             ended.append(name)
 
     async def main() -> None:
-        loop = QuietLoop(Places(2, 2))
+        loop = QuietLoop()
         for name in ("cancelled", "left"):
             task = asyncio.ensure_future(loop.run(lambda name=name: wait(name)))  # type: ignore[misc]
             await asyncio.sleep(0.02)
