@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from ipv6check import __version__
-from ipv6check.firewall.evaluate import Answer, judge
+from ipv6check.firewall.evaluate import Answer, Budget, judge
 from ipv6check.firewall.model import IPV4, IPV6, RuleError
 from ipv6check.firewall.names import ICMP, ICMPV6
 from ipv6check.firewall.packets import described, packet
@@ -123,10 +123,10 @@ def examine(
     asked: list[Mapping[str, Any]] = [probe for text in named for probe in _named(text, question)]
     if probes_path is not None:
         asked += [_numbered(probe, at) for at, probe in enumerate(probes(probes_path), 1)]
-    answers = []
+    answers, budget = [], Budget.of(rules)
     for at, probe in enumerate(asked, 1):
         try:
-            answers.append(judge(rules, packet(probe)))
+            answers.append(judge(rules, packet(probe), budget))
         except RuleError as error:
             place = f"{probes_path}: packet {at}: " if probes_path and at > len(named) else ""
             raise RuleError(f"{place}{error}") from None

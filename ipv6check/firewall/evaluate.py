@@ -12,7 +12,8 @@ comes in on the interface over which its source is routed, and it is not fragmen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ipv6check.firewall.model import (
@@ -74,7 +75,13 @@ MAX_RANGES = 12
 MAX_ASSUMED = 64
 MAX_TRIED = 64
 MAX_STORIES = 24
-MAX_STEPS = 2_000_000
+# Of packets that come to one chain by jumps; those beyond are judged by what is known of all.
+MAX_CLASSES = 64
+# Steps take about a microsecond each.
+POOL = 1_000_000
+LEAST_SHARE, MOST_SHARE = 20_000, 500_000
+PASSES = 20
+TOO_COMPLEX = "the rules are too complex to evaluate in time"
 
 STATUSES: Ranges = ((0, (1 << 15) - 1),)
 ADDRESSES: Ranges = ((0, (1 << 128) - 1),)
@@ -176,8 +183,48 @@ def _stands(before: Decision | None, new: Decision) -> bool:
     return same and new.policy and new.text == "policy accept"
 
 
-def judge(rules: RuleSet, packet: Packet) -> Answer:
+@dataclass(slots=True)
+class Budget:
+    """How many steps the answers on one rule set may take: a deadline that no clock decides.
+
+    So the same rules get the same answers on every machine. Each packet has its ``share``, what
+    needs more draws on the ``pool``, and what finds that empty depends.
+    """
+
+    share: int
+    pool: int = POOL
+
+    @classmethod
+    def of(cls, rules: RuleSet) -> Budget:
+        """A share lets a packet pass all these rules several times."""
+        size = sum(
+            _weight(rule)
+            for table in rules.tables
+            for chain in table.chains.values()
+            for rule in chain.rules
+        )
+        return cls(min(LEAST_SHARE + PASSES * size, MOST_SHARE))
+
+
+def _weight(rule: Rule) -> int:
+    return 1 + sum(_size(step) for step in rule.steps)
+
+
+def _size(step: Step) -> int:
+    """How many conditions have to be looked at, about: those of one set are alike."""
+    match step:
+        case AllOf(parts) | AnyOf(parts) if parts:
+            return 1 + len(parts) * _size(parts[0])
+        case Not(part):
+            return 1 + _size(part)
+        case Branch(cases) if cases:
+            return 1 + len(cases) * _size(cases[0][0])
+    return 1
+
+
+def judge(rules: RuleSet, packet: Packet, budget: Budget | None = None) -> Answer:
     """What these rules make of this packet. Certain answers are the kernel's own."""
+    budget = budget or Budget(POOL)
     chains = [
         (chain.base, chain, table)
         for table in rules.tables
@@ -185,11 +232,11 @@ def judge(rules: RuleSet, packet: Packet) -> Answer:
         for chain in table.chains.values()
         if chain.base is not None and (chain.rules or chain.base.policy != Accept())
     ]
-    answer = _judge(sorted(chains, key=_place), packet, BEFORE)
+    answer = _judge(sorted(chains, key=_place), packet, BEFORE, budget)
     if _tied(chains):
         turned = chains[::-1]
         # Which of two at one priority runs first the rules do not tell; the kernel turns it round.
-        other = _judge(sorted(turned, key=_place), packet, AFTER)
+        other = _judge(sorted(turned, key=_place), packet, AFTER, budget)
         if (other.verdict, other.reply) != (answer.verdict, answer.reply):
             why = f"{other.verdict} if what has equal priority runs the other way round"
             answer = _depending(answer, (*answer.conditions, *other.conditions, why))
@@ -266,16 +313,23 @@ def _needs_conntrack(step: Step, *, ours: bool) -> bool:
     return isinstance(step, Among) and step.field in OF_CONNTRACK
 
 
-def _judge(chains: Sequence[BaseChain], packet: Packet, conntrack: tuple[int, int]) -> Answer:
+def _judge(
+    chains: Sequence[BaseChain], packet: Packet, conntrack: tuple[int, int], budget: Budget
+) -> Answer:
     # Only nat chains ask for it, and to find it out is to look at every rule.
     nat = any(base.nat for base, _, _ in chains)
-    walk = _Walk(packet, tracking=nat and _tracks(chains, packet.family))
+    steps = _Steps(budget.share + budget.pool)
+    walk = _Walk(packet, steps, tracking=nat and _tracks(chains, packet.family))
     try:
         ways = walk.through(chains, conntrack)
-    except _TooMuchError:
+    except _TooManyWaysError:
         reason = "if more conditions hold than can be told apart here"
         walk.outcomes.append(Outcome("unclear", None, (Story(),), reason))
         ways = []
+    except _TooManyStepsError:
+        return Answer(packet, "depends", conditions=(TOO_COMPLEX,))
+    finally:
+        budget.pool = min(budget.pool, max(steps.left, 0))
     walk.outcomes += [Outcome("accept", None, way.stories) for way in ways]
     return _answer(packet, walk.outcomes)
 
@@ -305,8 +359,25 @@ def _answer(packet: Packet, outcomes: Sequence[Outcome]) -> Answer:
     return Answer(packet, "depends", None, said, decision, otherwise)
 
 
-class _TooMuchError(Exception):
+class _TooManyWaysError(Exception):
+    """More ways than can be told apart."""
+
+
+class _TooManyStepsError(Exception):
     """More steps than an answer may take."""
+
+
+@dataclass(slots=True)
+class _Steps:
+    """Those that are ``left``."""
+
+    left: int
+
+    def take(self, number: int) -> None:
+        """Take so many of them. Raises _TooManyStepsError."""
+        self.left -= number
+        if self.left < 0:
+            raise _TooManyStepsError
 
 
 @dataclass(slots=True)
@@ -320,9 +391,9 @@ class _Frame:
     depth: int = 0
     returned: list[_Way] = field(default_factory=list)
 
-    def call(self, chain: Chain) -> _Frame:
+    def call(self, chain: Chain, accepted: list[_Way]) -> _Frame:
         """The frame of a chain that this one jumps to."""
-        return _Frame(chain, self.table, self.hook, self.accepted, self.depth + 1)
+        return _Frame(chain, self.table, self.hook, accepted, self.depth + 1)
 
     def decision(self, text: str, place: Place, *, policy: bool = False) -> Decision:
         """What is decided here."""
@@ -330,14 +401,25 @@ class _Frame:
         return Decision(text, table, self.chain.name, place, self.hook, policy)
 
 
+@dataclass(frozen=True, slots=True)
+class _Called:
+    """What a chain that was jumped to makes of a class of ways: where they end and go on."""
+
+    going: Sequence[_Way]
+    accepted: Sequence[_Way]
+    outcomes: Sequence[Outcome]
+
+
 class _Walk:
     """One packet's ways through the rules; ``outcomes`` are the ends they have come to."""
 
-    def __init__(self, packet: Packet, *, tracking: bool) -> None:
+    def __init__(self, packet: Packet, steps: _Steps, *, tracking: bool) -> None:
         self.packet = packet
+        self._steps = steps
         self._tracking = tracking
         self.outcomes: list[Outcome] = []
-        self._steps = 0
+        self._called: dict[Hashable, _Called] = {}
+        self._classes: Counter[Hashable] = Counter()
 
     def through(self, chains: Sequence[BaseChain], conntrack: tuple[int, int]) -> list[_Way]:
         """The ways that come out at the end, having passed every hook."""
@@ -449,21 +531,24 @@ class _Walk:
     def _chain(self, frame: _Frame, way: _Way) -> list[_Way]:
         """The ways that reach the chain's end, or return from it."""
         ways = [way]
-        for rule in self._possible(frame.chain):
-            self._steps += len(ways)
-            if self._steps > MAX_STEPS:
-                raise _TooMuchError
+        for rule, weight in self._possible(frame.chain):
+            self._steps.take(weight * len(ways))
             ways = _rejoined([out for each in ways for out in self._rule(rule, frame, each)], way)
             if not ways:
                 break
         return _rejoined(ways + frame.returned, way)
 
-    def _possible(self, chain: Chain) -> list[Rule]:
-        """The rules that are not for another family or protocol, which no rule ever changes."""
+    def _possible(self, chain: Chain) -> list[tuple[Rule, int]]:
+        """The rules that are not for another family or protocol, which no rule ever changes.
+
+        Each with its weight.
+        """
         kind = self.packet.family, self.packet.protocol
         if kind not in chain.possible:
             values = {Field.FAMILY: _one(kind[0]), Field.PROTOCOL: _one(kind[1])}
-            chain.possible[kind] = [rule for rule in chain.rules if _is_possible(rule, values)]
+            chain.possible[kind] = [
+                (rule, _weight(rule)) for rule in chain.rules if _is_possible(rule, values)
+            ]
         return chain.possible[kind]
 
     def _rule(self, rule: Rule, frame: _Frame, way: _Way, start: int = 0) -> list[_Way]:
@@ -520,7 +605,49 @@ class _Walk:
         if called is None or frame.depth == MAX_DEPTH:
             self._end(Unclear(f"if there is a chain {name} to jump to"), way, decision, frame)
             return []
-        return self._chain(frame.call(called), way)
+        if not _is_shared(name, frame.table):
+            return self._chain(frame.call(called, frame.accepted), way)
+        done = self._call(frame.call(called, []), way)
+        self._steps.take(len(done.going) + len(done.accepted) + len(done.outcomes))
+        frame.accepted += [_follow(way, each) for each in done.accepted]
+        self.outcomes += [
+            replace(each, stories=_told_after(way.stories, each.stories)) for each in done.outcomes
+        ]
+        return [_follow(way, each) for each in done.going]
+
+    def _call(self, frame: _Frame, way: _Way) -> _Called:
+        """What a chain makes of this way; it is run once for each class of ways.
+
+        Else two jumps a level would double the work at each.
+        """
+        place = id(frame.chain), frame.hook, frame.depth, way.changed
+        key = place, _class(way, self.packet.values)
+        if key not in self._called:
+            self._classes[place] += 1
+            if self._classes[place] > MAX_CLASSES:
+                way = self._forgetful(way, frame.hook)
+                key = place, _class(way, self.packet.values)
+        if key not in self._called:
+            self._called[key] = self._run(frame, replace(way, stories=(Story(),)))
+        return self._called[key]
+
+    def _run(self, frame: _Frame, way: _Way) -> _Called:
+        before, self.outcomes = self.outcomes, []
+        try:
+            going = self._chain(frame, way)
+            return _Called(going, _met(frame.accepted), _gathered(self.outcomes))
+        finally:
+            self.outcomes = before
+
+    def _forgetful(self, way: _Way, hook: Hook) -> _Way:
+        """The way with what rules have set, and nothing that it has learned from them."""
+        values = {**way.values, **self.packet.values, **dict(way.changed)}
+        interfaces = dict(self.packet.interfaces)
+        if hook in {Hook.INGRESS, Hook.PREROUTING, Hook.INPUT}:
+            interfaces[Field.OIF] = ""
+        elif hook is Hook.POSTROUTING:
+            interfaces.pop(Field.IIF, None)
+        return _Way(values, interfaces, {}, way.stories, way.changed)
 
     def _branch(
         self,
@@ -531,6 +658,7 @@ class _Walk:
     ) -> list[_Way]:
         going: list[_Way] = []
         for condition, action in cases:
+            self._steps.take(1)
             inside, outside = _split(condition, way)
             if inside is not None:
                 after = self._act(action, rule, frame, inside)
@@ -587,6 +715,62 @@ class _Walk:
         return f"{'icmpv6' if packet.family == IPV6 else 'icmp'} {message[0]}/{message[1]}"
 
 
+def _is_shared(name: str, table: Table) -> bool:
+    """Whether several rules jump to this chain."""
+    if table.jumps is None:
+        steps = (s for chain in table.chains.values() for rule in chain.rules for s in rule.steps)
+        table.jumps = Counter(name for step in steps for name in _targets(step))
+    return table.jumps[name] > 1
+
+
+def _targets(step: Step) -> Iterator[str]:
+    match step:
+        case Jump(name):
+            yield name
+        case Branch(cases):
+            for _, action in cases:
+                yield from _targets(action)
+
+
+def _class(way: _Way, known: Mapping[Field, Ranges]) -> Hashable:
+    """What two ways have alike that the rules cannot tell apart, beside what was ``known``."""
+    learned = [each for each in way.values.items() if each[1] is not known.get(each[0])]
+    return (
+        frozenset(learned),
+        frozenset(way.interfaces.items()),
+        frozenset(way.assumed.items()),
+    )
+
+
+def _follow(way: _Way, end: _Way) -> _Way:
+    """The end of a chain, of a way that came to the chain like this."""
+    return replace(end, stories=_told_after(way.stories, end.stories))
+
+
+def _told_after(first: Sequence[Story], then: Sequence[Story]) -> tuple[Story, ...]:
+    return tuple(
+        Story((*before.conditions, *after.conditions), after.decision or before.decision)
+        for before in first
+        for after in then
+    )[:MAX_STORIES]
+
+
+def _gathered(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The same ends, each once: with the stories that lead there, the unconditional ones first."""
+    found: dict[tuple[str, str | None, str], dict[Story, None]] = {}
+    for each in outcomes:
+        stories = found.setdefault((each.verdict, each.reply, each.reason), {})
+        stories |= dict.fromkeys(each.stories)
+    return [
+        Outcome(verdict, reply, tuple(sorted(stories, key=_is_conditional))[:MAX_STORIES], reason)
+        for (verdict, reply, reason), stories in found.items()
+    ]
+
+
+def _is_conditional(story: Story) -> bool:
+    return bool(story.conditions)
+
+
 def _is_possible(rule: Rule, values: Values) -> bool:
     for step in rule.steps:
         if not isinstance(step, CONDITIONS):
@@ -596,6 +780,7 @@ def _is_possible(rule: Rule, values: Values) -> bool:
     return True
 
 
+_OPPOSITES = (Truth.YES, Truth.MAYBE, Truth.NO)
 CONDITIONS = (Among, Named, Unmodelled, AllOf, AnyOf, Not)
 
 
@@ -669,7 +854,7 @@ def _combined(condition: AllOf | AnyOf, way: _Way) -> Truth:
 
 
 def _opposite(found: Truth) -> Truth:
-    return Truth(2 - found)
+    return _OPPOSITES[found]
 
 
 def _atom(condition: Condition) -> tuple[Condition, bool]:
@@ -779,7 +964,7 @@ def _alike(ways: Sequence[_Way]) -> dict[tuple[tuple[Field, Ranges], ...], list[
     for way in ways:
         groups.setdefault(way.changed, []).append(way)
     if len(groups) > MAX_WAYS:
-        raise _TooMuchError
+        raise _TooManyWaysError
     return groups
 
 

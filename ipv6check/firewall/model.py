@@ -9,6 +9,7 @@ read as "no match".
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag, StrEnum
@@ -116,6 +117,8 @@ FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
 
 # --- conditions
 
+_HASHED = 8  # parts of a condition
+
 
 @dataclass(frozen=True, slots=True)
 class Among:
@@ -129,6 +132,10 @@ class Among:
     ranges: Ranges
     negated: bool = False
     mask: int | None = None
+
+    def __hash__(self) -> int:
+        """Not of every range: a set may have a hundred thousand."""
+        return hash((self.field, self.ranges[:_HASHED], len(self.ranges), self.negated, self.mask))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +166,18 @@ class AllOf:
 
     parts: tuple[Condition, ...]
 
+    def __hash__(self) -> int:
+        return hash(("all", self.parts[:_HASHED], len(self.parts)))
+
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
     """One part holds; false where there is none."""
 
     parts: tuple[Condition, ...]
+
+    def __hash__(self) -> int:
+        return hash(("any", self.parts[:_HASHED], len(self.parts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,14 +345,14 @@ class Base:
 class Chain:
     """A chain; without ``base`` it runs only when jumped to. Parsers append to ``rules``.
 
-    ``possible``: what the evaluator has found out, by family and protocol.
+    ``possible``: what the evaluator has found out, by family and protocol: rules and weights.
     """
 
     name: str
     base: Base | None = None
     rules: list[Rule] = field(default_factory=list)
     place: Place = Place()
-    possible: dict[tuple[int, int], list[Rule]] = field(
+    possible: dict[tuple[int, int], list[tuple[Rule, int]]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
@@ -351,7 +364,7 @@ class Table:
     ``kind`` is the notation's own word for the family, for people: ip6, inet, ip, netdev.
     ``backend``: ``legacy`` or ``nft`` where the file says so, as iptables-save does; else empty.
     ``opaque``: it has matches that this listing does not show (``xt`` in nft's JSON).
-    ``notation``: iptables or nft.
+    ``notation``: iptables or nft. ``jumps``: what the evaluator has found out, by chain: how many.
     """
 
     kind: str
@@ -362,6 +375,7 @@ class Table:
     backend: str = ""
     opaque: bool = False
     notation: str = "nft"
+    jumps: Counter[str] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,13 +432,19 @@ def merged(ranges: Iterable[Range]) -> Ranges:
 def lies(value: Ranges, ranges: Ranges) -> Truth:
     """Whether all, some or none of the value's numbers are in the ranges."""
     found = _lies(value[0], ranges)
-    if any(_lies(each, ranges) is not found for each in value[1:]):
+    if len(value) > 1 and any(_lies(each, ranges) is not found for each in value[1:]):
         return Truth.MAYBE
     return found
 
 
 def _lies(value: Range, ranges: Ranges) -> Truth:
     low, high = value
+    if len(ranges) == 1:
+        # So it is in most rules, and in every element of a concatenation.
+        ((first, last),) = ranges
+        if last < low or high < first:
+            return Truth.NO
+        return Truth.YES if first <= low and high <= last else Truth.MAYBE
     # The first range that does not end before the value begins.
     at = bisect_left(ranges, low, key=_last)
     if at == len(ranges) or ranges[at][0] > high:

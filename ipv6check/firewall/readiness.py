@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any
 
-from ipv6check.firewall.evaluate import Answer, Decision, judge
+from ipv6check.firewall.evaluate import Answer, Budget, Decision, judge
 from ipv6check.firewall.model import (
     IPV4,
     IPV6,
@@ -25,6 +26,7 @@ from ipv6check.firewall.packets import Packet, packet
 from ipv6check.firewall.rfc4890 import HOST, LEAVING, TRANSIT, Message, Probe
 from ipv6check.model import Finding, Status, fail, ok, unknown, warn
 
+Judged = Callable[[Packet], Answer]
 # Protocol and port, or ports: ("tcp", "6000-6010").
 Port = tuple[str, str]
 
@@ -95,19 +97,20 @@ class Review:
 
 def review(rules: RuleSet, question: Question) -> Review:
     """Ask about the ports and about every message that IPv6 needs, and judge the answers."""
+    judged = partial(judge, rules, budget=Budget.of(rules))
 
     def ask(probe: Probe) -> Answer:
-        return judge(rules, packet(question.probe(probe)))
+        return judged(packet(question.probe(probe)))
 
     def twin(probe: Probe) -> Answer | None:
         # Built in any case: what cannot be asked is an error, whatever the rules are.
         asked = packet(probe)
-        return judge(rules, asked) if IPV4 in rules.covers else None
+        return judged(asked) if IPV4 in rules.covers else None
 
     ports = [
         Told(
             "/".join(port),
-            judge(rules, packet(question.port(port, IPV6))),
+            judged(packet(question.port(port, IPV6))),
             twin(question.port(port, IPV4)),
         )
         for port in dict.fromkeys((*PORTS, *question.ports, ANY_OTHER_PORT))
@@ -132,9 +135,9 @@ def review(rules: RuleSet, question: Question) -> Review:
     if not found:
         found += _parity(ports[:-1], ports[-1], question)
         icmp4 = _about_icmp4(rules)
-        found += _messages(rules, (*messages, *leaving), icmp4)
+        found += _messages(judged, (*messages, *leaving), icmp4)
         if not question.forward:
-            found += _replies(rules, ports[:-1], question)
+            found += _replies(judged, ports[:-1], question)
         found += _names(icmp4, found)
     found += _includes(rules)
     return Review(tuple(ports[:-1]), tuple(messages), tuple(found))
@@ -220,7 +223,7 @@ def _port(told: Told, *, named: bool) -> Iterator[Finding]:
         )
 
 
-def _messages(rules: RuleSet, messages: Sequence[Told], icmp4: Rule | None) -> Iterator[Finding]:
+def _messages(judged: Judged, messages: Sequence[Told], icmp4: Rule | None) -> Iterator[Finding]:
     """Finding 3: what breaks IPv6. Messages lost for one reason are one finding."""
     lost: dict[tuple[Status, str], list[Told]] = {}
     for told in messages:
@@ -228,7 +231,7 @@ def _messages(rules: RuleSet, messages: Sequence[Told], icmp4: Rule | None) -> I
         if told.message.severity is None:
             continue
         if _is_shut(told.six):
-            trap = _trap(rules, told.six.packet, icmp4)
+            trap = _trap(judged, told.six.packet, icmp4)
             lost.setdefault((told.message.severity, trap), []).append(told)
         elif told.six.verdict == "depends":
             lost.setdefault((Status.UNKNOWN, _said(told.six)), []).append(told)
@@ -259,7 +262,7 @@ def _loss(severity: Status, why: str, group: Sequence[Told]) -> Finding:
     return Finding(severity, message, hint, "icmpv6", None, evidence | trap, "icmpv6-lost")
 
 
-def _trap(rules: RuleSet, asked: Packet, icmp4: Rule | None) -> str:
+def _trap(judged: Judged, asked: Packet, icmp4: Rule | None) -> str:
     """The mistake, by name, that keeps a rule from accepting this: what if the packet were so?"""
     values = asked.values
     what_if = {}
@@ -271,15 +274,15 @@ def _trap(rules: RuleSet, asked: Packet, icmp4: Rule | None) -> str:
     if asked.state & State.UNTRACKED:
         what_if["ct state new"] = replace(asked, state=State.NEW)
     for name, other in what_if.items():
-        if judge(rules, other).verdict == "accept":
+        if judged(other).verdict == "accept":
             return name
     return ""
 
 
-def _replies(rules: RuleSet, ports: Sequence[Told], question: Question) -> Iterator[Finding]:
+def _replies(judged: Judged, ports: Sequence[Told], question: Question) -> Iterator[Finding]:
     """What comes in and whose answer never leaves."""
     replies = [
-        (told, judge(rules, packet(question.probe(_reply(told.name)))))
+        (told, judged(packet(question.probe(_reply(told.name)))))
         for told in ports
         if _is_open(told.six)
     ]

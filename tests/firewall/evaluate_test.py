@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
-from ipv6check.firewall.evaluate import MAX_WAYS, Answer, judge
+from ipv6check.firewall.evaluate import MAX_WAYS, TOO_COMPLEX, Answer, Budget, judge
 from ipv6check.firewall.model import (
+    ALWAYS,
     Accept,
     Action,
     Among,
@@ -28,6 +31,7 @@ from ipv6check.firewall.model import (
     Return,
     Rule,
     RuleSet,
+    SourceNat,
     State,
     Step,
     Table,
@@ -284,6 +288,139 @@ def test_more_ways_than_can_be_told_apart_depend() -> None:
     many = [rule(SOMETIMES, Assign(Field.MARK, 1 << bit, 0xFFFFFFFF)) for bit in range(MAX_WAYS)]
     answer = asked(host(base(*many, policy=Accept())))
     assert answer.verdict == "depends"
+
+
+def nested(depth: int, *conditions: Condition) -> RuleSet:
+    """Chains of which each jumps to the next one several times, by these conditions."""
+    chains = [
+        Chain(f"c{at}", rules=[rule(each, Jump(f"c{at + 1}")) for each in varied(at, conditions)])
+        for at in range(depth)
+    ]
+    last = Chain(f"c{depth}", rules=[rule(FROM_DOCUMENTATION, SSH, Drop())])
+    return host(base(rule(Jump("c0")), policy=Accept()), *chains, last)
+
+
+def varied(level: int, conditions: Iterable[Condition]) -> list[Condition]:
+    """The same conditions of another level: they are about other bits, names and limits."""
+    return [
+        Among(each.field, ((1 << level,) * 2,), mask=1 << level)
+        if isinstance(each, Among)
+        else Named(each.field, (f"{each.names[0]}{level}",), each.negated)
+        if isinstance(each, Named)
+        else Unmodelled(f"{each.reason} {level}", each.steady)
+        if isinstance(each, Unmodelled)
+        else each
+        for each in conditions
+    ]
+
+
+def steps_taken(rules: RuleSet) -> int:
+    """How many steps the answer takes."""
+    whole = 1_000_000_000
+    budget = Budget(0, whole)
+    assert judge(rules, packet({"proto": "tcp", "dport": 22}), budget).verdict == "depends"
+    return whole - budget.pool
+
+
+ANY_SOURCE: Condition = Among(Field.SADDR, ((1, 1),), mask=1)
+ANY_SPORT: Condition = Among(Field.SPORT, ((1, 1),), mask=1)
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        (ALWAYS, ALWAYS),
+        (ALWAYS, ALWAYS, ALWAYS),
+        (SOMETIMES, SOMETIMES),
+        (Unmodelled("one"), Unmodelled("two")),
+        (ON_WG0, Named(Field.IIF, ("eth",), negated=True)),
+        (ANY_SOURCE, ANY_SPORT),
+        (ANY_SOURCE, ALWAYS),
+    ],
+    ids=["plain", "thrice", "limits", "unknown", "interfaces", "masks", "mixed"],
+)
+def test_jumps_do_not_multiply(conditions: tuple[Condition, ...]) -> None:
+    """Two jumps a level to the same next chain: twice as deep is some times the work, no square."""
+    shallow, deep = (steps_taken(nested(depth, *conditions)) for depth in (7, 14))
+    assert deep < 12 * shallow, (shallow, deep)
+    assert deep < 20_000
+
+
+def test_gotos_and_maps_do_not_multiply_either() -> None:
+    """Whatever leads to a chain, it is judged once for each class of packets."""
+    cases = tuple((Among(Field.SPORT, ((at, at),)), Jump("next")) for at in range(1024, 1824))
+    maps = host(base(rule(Branch(cases))), Chain("next", rules=[rule(FROM_DOCUMENTATION, Drop())]))
+    maps.tables[0].chains["input"].rules.append(rule(FROM_DOCUMENTATION, Accept()))
+    assert steps_taken(maps) < 20 * len(cases)
+    loop = host(
+        base(rule(Jump("a"))),
+        Chain("a", rules=[rule(Jump("b")), rule(Jump("b", goto=True))]),
+        Chain("b", rules=[rule(Jump("a")), rule(Jump("a", goto=True))]),
+    )
+    assert steps_taken(loop) < 1_000
+
+
+def test_what_takes_too_long_depends() -> None:
+    """The deadline is a number of steps, so the same rules get the same answer everywhere."""
+    rules = host(base(*[rule(SOMETIMES, SSH, Drop()) for _ in range(100)], rule(SSH, Accept())))
+    short = judge(rules, packet({"proto": "tcp", "dport": 22}), Budget(50, 50))
+    assert (short.verdict, short.conditions) == ("depends", (TOO_COMPLEX,))
+    assert TOO_COMPLEX not in asked(rules).conditions
+
+
+def test_a_hard_packet_leaves_the_others_their_share() -> None:
+    """The pool is for all packets together; a share is each one's own."""
+    hard = host(base(*[rule(SOMETIMES, SSH, Drop()) for _ in range(500)]))
+    budget = Budget(200, 200)
+    asked_for = packet({"proto": "tcp", "dport": 22})
+    assert judge(hard, asked_for, budget).conditions == (TOO_COMPLEX,)
+    assert budget.pool == 0
+    assert judge(host(base(rule(SSH, Accept()))), asked_for, budget).verdict == "accept"
+
+
+def test_shared_chains_are_as_certain_as_others() -> None:
+    """A chain that was judged for one class of packets is judged anew for another."""
+    inner = Chain("inner", rules=[rule(FROM_DOCUMENTATION, Accept()), rule(Drop())])
+    other = prefix(0x20010DB9 << 96, 32, 128)
+    both = host(
+        base(
+            rule(FROM_DOCUMENTATION, Jump("inner")),
+            rule(Among(Field.SADDR, (other,)), Jump("inner")),
+            rule(Accept()),
+        ),
+        inner,
+    )
+    assert asked(both, saddr="2001:db8::1").verdict == "accept"
+    assert asked(both, saddr="2001:db9::1").verdict == "drop"
+    assert asked(both).conditions == ("drop from 2001:db9::/32", "accept otherwise")
+
+
+def test_more_classes_than_are_told_apart_are_never_wrong() -> None:
+    """Jumps from hundreds of sources to one chain, which asks for the source again."""
+    sources = [prefix((0x20010DB8 << 96) + (at << 80), 48, 128) for at in range(300)]
+    inner = Chain("inner", rules=[rule(Among(Field.SADDR, (sources[-1],)), Drop()), rule(Accept())])
+    jumps = [rule(Among(Field.SADDR, (each,)), Jump("inner")) for each in sources]
+    rules = host(base(*jumps), inner)
+    assert asked(rules, saddr="2001:db8:12b::1").verdict == "drop"
+    assert asked(rules, saddr="2001:db8:12a::1").verdict == "accept"
+    assert asked(rules).verdict == "depends"
+
+
+def test_behind_a_mapping_other_nat_chains_are_skipped() -> None:
+    """Whichever action has set it up, and in the same hook alone."""
+    new: Condition = Among(Field.STATE, ((State.NEW, State.NEW),))
+
+    def answer(first: Action, late: Hook = Hook.PREROUTING) -> str:
+        early = base(
+            rule(SSH, first), hook=Hook.PREROUTING, policy=Accept(), nat=True, name="early"
+        )
+        second = base(rule(Drop()), hook=late, priority=1, policy=Accept(), nat=True, name="late")
+        return asked(host(early, second, base(rule(new, Accept())))).verdict
+
+    assert answer(Redirect((22, 22), local=True)) == "accept"
+    assert answer(SourceNat(local=True)) == "accept"
+    assert answer(Accept()) == "drop"
+    assert answer(Redirect((22, 22), local=True), Hook.INPUT) == "drop"
 
 
 def test_a_field_that_a_packet_lacks_never_matches() -> None:
