@@ -14,6 +14,7 @@ from __future__ import annotations
 from ipv6check import (
     NO_ADDRESS,
     NO_IPV6_HERE,
+    UNTRIED,
     Cause,
     Connections,
     Explained,
@@ -37,6 +38,22 @@ from ipv6check import (
 FROM_ELSEWHERE = "run it from a host with IPv6; a pipeline may accept this with --on-unknown pass"
 SILENT = "TCP alone proves little: look at what accepts there, its backend, and the path MTU"
 ANSWERS = "give this address the TLS configuration that IPv4 has: certificate, names, protocols"
+ALONE = "look at the TLS configuration of this address: certificate, names, protocols"
+NAME_IT = "name the site that it serves: ipv6check NAME --resolve NAME:{}"
+# What an alert says of the server (RFC 8446 section 6.2), and what to do.
+ALERTS = {
+    "unrecognized_name": (
+        "knows no site of this name",
+        "give it the name and its certificate, or correct the records",
+    ),
+    "protocol_version": ("has no TLS 1.2 or later", "let it speak TLS 1.2 and 1.3"),
+    "no_application_protocol": (
+        "speaks TLS for another protocol than HTTP (ALPN)",
+        "name the scheme of what it serves, or another port",
+    ),
+}
+# What an alert says whether a name was asked for or not.
+NOT_OF_NAMES = frozenset({"protocol_version", "no_application_protocol"})
 
 SHAKE = """\
 openssl s_client -connect [2001:db8::1]:443 \\
@@ -58,8 +75,9 @@ FINDINGS = (
     Explained(
         "reset",
         "fail",
-        "The address accepts a connection, and answers the first data with a reset: a proxy that "
-        "has no server behind it, or a filter that cuts the connection.",
+        "The address accepts a connection, and then resets or closes it without a word: a proxy "
+        "that has no server behind it, one that expects the PROXY protocol, or a filter that cuts "
+        "the connection.",
         "Look what accepts at this address, and whether it reaches its server.",
         {"OpenSSL": SHAKE},
     ),
@@ -79,8 +97,10 @@ FINDINGS = (
     Explained(
         "down",
         "fail",
-        "TLS is completed over neither family: the service is down, which is no fault of IPv6.",
-        "Start the service; or name a scheme without TLS, such as http://HOST:PORT.",
+        "TLS is completed over neither family: the service is down, or it answers something else "
+        "than was asked for, which the message says. That is no fault of IPv6.",
+        "Start the service, or give it TLS for this name; or name a scheme without TLS, such as "
+        "http://HOST:PORT.",
     ),
     Explained(
         "no-service",
@@ -95,6 +115,22 @@ FINDINGS = (
         "The address accepted a connection, and a moment later it accepted none.",
         "Run it again. If it stays so, look for a rate limit or for a server that restarts.",
     ),
+    Explained(
+        "no-name",
+        "unknown",
+        "The target is an address, so that no server name was asked for (RFC 6066), and the server "
+        "ends the handshake. Many serve nobody who names no site. By name it may be well.",
+        "Name the site, and say where it is: ipv6check www.example.com --resolve "
+        "www.example.com:2001:db8::1.",
+    ),
+    Explained(
+        "other-protocol",
+        "unknown",
+        "The server speaks TLS, and refuses the protocols that were offered (ALPN, RFC 7301): what "
+        "it serves is no HTTP. TLS was not completed, and nothing more is known.",
+        "Name the scheme of what it serves, or another port.",
+    ),
+    UNTRIED,
     NO_IPV6_HERE,
     NO_ADDRESS,
     Explained("no-tls-port", "skip", "No port of the target is one where clients begin with TLS."),
@@ -130,49 +166,119 @@ def tls(
 def _port(made: tuple[Handshake, ...], target: Target) -> list[Finding]:
     """What is wrong with one port."""
     ipv6 = [each for each in made if ":" in each.address]
-    # One that accepts no more says nothing of TLS over IPv4.
-    ipv4 = [each for each in made if ":" not in each.address and each.tcp.connected]
-    dead = [each for each in ipv6 if not each.connected]
-    if dead and ipv4 and not any(each.connected for each in (*ipv6, *ipv4)):
-        return [_down(dead[0], ipv4[0], target)]
+    # One that accepts no more says nothing of TLS over IPv4, nor does one that was not to be tried.
+    ipv4 = [each for each in made if ":" not in each.address and _was_tried(each)]
     twin = min(ipv4, key=lambda each: (not each.connected, each.elapsed_ms), default=None)
-    return [_dead(each, twin) for each in dead]
+    dead = [each for each in ipv6 if not each.connected]
+    ended = [each for each in dead if _was_tried(each)]
+    if ended and twin and not any(each.connected for each in (*ipv6, twin)):
+        return [_down(ended[0], twin, target)]
+    found = [_dead(each, twin, target) for each in dead]
+    if twin is not None and twin.connected and not twin.asks_certificate:
+        found += [_asks(each, twin) for each in ipv6 if each.asks_certificate]
+    return found
 
 
-def _dead(made: Handshake, twin: Handshake | None) -> Finding:
+def _was_tried(made: Handshake) -> bool:
+    """Whether TLS began, and what came of it is the server's doing."""
+    return made.tcp.connected and not _ended_here(made)
+
+
+def _ended_here(made: Handshake) -> bool:
+    """Whether this host or its own router is why nothing more is known."""
+    failure = made.tcp.failure or made.failure
+    return failure is not None and failure.of_vantage
+
+
+def _dead(made: Handshake, twin: Handshake | None, target: Target) -> Finding:
     subject = endpoint(made.address, made.port)
-    evidence = {"ipv6": _evidence(made), "ipv4": _evidence(twin)}
-    if made.tcp.failure is not None:
-        message = f"{subject} accepted a moment ago, and does no more: {made.tcp.failure.detail}"
-        hint = "ask again: a rate limit, or a server that restarts?"
+    evidence: dict[str, object] = {"ipv6": _evidence(made), "ipv4": _evidence(twin)}
+    if not _was_tried(made):
+        return _not_tried(made, subject, evidence)
+    works = twin is not None and twin.connected
+    if not works and made.alert == "no_application_protocol":
+        return _other_protocol(subject, evidence)
+    message = f"{subject} {_how(made)}"
+    if not target.server_name and _may_want_a_name(made):
+        message += ": not known without a name"
+        hint = NAME_IT.format(made.address)
         return unknown(
             message,
             hint=hint,
             subject=subject,
-            cause=Cause.NETWORK,
+            cause=Cause.VANTAGE,
             evidence=evidence,
-            id="unsteady",
+            id="no-name",
         )
-    message = f"{subject} {_how(made)}"
     if twin is not None and twin.connected:
         message += f", IPv4 completes TLS in {ms(twin.elapsed_ms)}"
-    hint = SILENT if made.silent else ANSWERS
+    hint = SILENT if made.silent else ANSWERS if works else ALONE
     return fail(message, hint=hint, subject=subject, evidence=evidence, id=_id(made))
+
+
+def _not_tried(made: Handshake, subject: str, evidence: dict[str, object]) -> Finding:
+    """TCP was accepted before, and now TLS could not begin, or not go on."""
+    failure = made.tcp.failure or made.failure
+    assert failure is not None
+    if _ended_here(made):
+        message = f"{subject} cannot be tried from here: {failure.detail}"
+        hint = "ask again: this host's IPv6 went away meanwhile"
+        cause, what = Cause.VANTAGE, "untried"
+    else:
+        message = f"{subject} accepted a moment ago, and does no more: {failure.detail}"
+        hint = "ask again: a rate limit, or a server that restarts?"
+        cause, what = Cause.NETWORK, "unsteady"
+    return unknown(message, hint=hint, subject=subject, cause=cause, evidence=evidence, id=what)
+
+
+def _may_want_a_name(made: Handshake) -> bool:
+    """Whether that is how servers end a handshake in which no site was named."""
+    return made.outcome == Kind.RESET or (bool(made.alert) and made.alert not in NOT_OF_NAMES)
+
+
+def _other_protocol(subject: str, evidence: dict[str, object]) -> Finding:
+    says, todo = ALERTS["no_application_protocol"]
+    message = f"{subject} {says}, and TLS was not completed"
+    return unknown(
+        message,
+        hint=todo,
+        subject=subject,
+        cause=Cause.VANTAGE,
+        evidence=evidence,
+        id="other-protocol",
+    )
+
+
+def _asks(made: Handshake, twin: Handshake) -> Finding:
+    """IPv6 is closed to whom IPv4 serves."""
+    subject = endpoint(made.address, made.port)
+    message = f"{subject} serves nobody without a client certificate, "
+    message += f"IPv4 completes TLS without one in {ms(twin.elapsed_ms)}"
+    evidence: dict[str, object] = {"ipv6": _evidence(made), "ipv4": _evidence(twin)}
+    return fail(message, hint=ANSWERS, subject=subject, evidence=evidence, id="error")
 
 
 def _down(first6: Handshake, first4: Handshake, target: Target) -> Finding:
     """TLS is completed over neither family: not an IPv6 fault (law 4)."""
     subject = f"port {first6.port}"
-    evidence = {"ipv6": _evidence(first6), "ipv4": _evidence(first4)}
+    evidence: dict[str, object] = {"ipv6": _evidence(first6), "ipv4": _evidence(first4)}
+    alike = {first6.alert} & {first4.alert} & ALERTS.keys()
+    if alike == {"no_application_protocol"}:
+        return _other_protocol(subject, evidence)
     what = f"no TLS on port {first6.port}, over IPv6 and IPv4 alike"
     hint = f"not an IPv6 fault: {first6.address} {_how(first6)}, {first4.address} {_how(first4)}"
+    answers = {first6.outcome, first4.outcome} == {Kind.TLS_ERROR}
+    if alike:
+        says, todo = ALERTS[first6.alert]
+        what, hint = f"{what}: the server {says}", f"not an IPv6 fault: {todo}"
+    elif not answers:
+        what += ": the service is down"
+    elif target.scheme:
+        what += ": the server answers, and completes none"
     # Who answers, and was only taken for TLS by the number, may be something else altogether.
-    guessed = not target.scheme and {first6.outcome, first4.outcome} == {Kind.TLS_ERROR}
+    guessed = answers and not target.scheme
     status = Status.WARN if guessed else Status.FAIL
-    message = what if guessed else f"{what}: the service is down"
-    return Finding(
-        status, message, hint, subject, None, evidence, "no-service" if guessed else "down"
-    )
+    return Finding(status, what, hint, subject, None, evidence, "no-service" if guessed else "down")
 
 
 def _id(made: Handshake) -> str:
@@ -186,7 +292,7 @@ def _how(made: Handshake) -> str:
     if made.silent:
         return "accepts, and is then silent"
     if made.outcome == Kind.RESET:
-        return "accepts, and then resets the connection"
+        return "accepts, and then resets the connection or closes it"
     failure = made.tcp.failure or made.failure
     assert failure is not None
     return f"accepts, but TLS fails: {failure.detail}"
@@ -201,6 +307,8 @@ def _fine(handshakes: Handshakes, shaken: list[Handshake]) -> Finding:
     ports = " and ".join(str(port) for port in handshakes.ports if handshakes.on(port))
     addresses = count(len({each.address for each in shaken}), "address", "addresses")
     message = f"{versions} on port {ports} of {addresses}, {ms(best6)} ({twin})"
+    if any(each.asks_certificate for each in shaken):
+        message += "; asks for a client certificate, which this tool has not"
     return ok(
         message,
         evidence={"attempts": [_evidence(each) for each in handshakes.attempts]},
@@ -220,5 +328,7 @@ def _evidence(made: Handshake | None) -> dict[str, object] | None:
         "elapsed_ms": made.elapsed_ms,
         "version": made.version,
         "alpn": made.alpn,
+        "alert": made.alert,
+        "asks_client_certificate": made.asks_certificate,
         "detail": failure.detail if failure is not None else "",
     }

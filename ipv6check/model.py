@@ -159,6 +159,11 @@ class Failure:
     source: str | None = None
     near: bool = False
 
+    @property
+    def of_vantage(self) -> bool:
+        """Whether it says nothing of the target (law 1)."""
+        return self.near or self.kind in VANTAGE_KINDS
+
 
 # --- observations of Net ---------------------------------------------------------------------
 
@@ -227,7 +232,10 @@ class Handshake:
     ``tcp`` is that connection; where it failed, nothing else is known. ``elapsed_ms`` is TLS alone.
     ``failure``: timeout where the ClientHello is met with silence, reset, or tls-error (an alert,
     the connection's end, something that is no TLS). ``version`` and ``alpn`` are what was agreed
-    on, empty where nothing was. The certificate is not looked at.
+    on, empty where nothing was. The certificate is not looked at. ``alert`` is the one that ended
+    it, by its name in RFC 8446 section 6 ("unrecognized_name"), empty for none.
+    ``asks_certificate``: the server went no further for want of a client certificate; until then
+    all was well, so that it counts as completed.
     """
 
     tcp: Attempt
@@ -235,6 +243,8 @@ class Handshake:
     failure: Failure | None = None
     version: str = ""
     alpn: str = ""
+    alert: str = ""
+    asks_certificate: bool = False
 
     @property
     def address(self) -> str:

@@ -310,7 +310,7 @@ def test_a_server_that_is_busy_at_first() -> None:
         port = server.getsockname()[1]
         asked = command(f"[::1]:{port}", "--only", "tcp")
         run = open_.enter_context(subprocess.Popen(asked, stdout=subprocess.PIPE, text=True))
-        time.sleep(1.5)  # the first attempt has a second
+        time.sleep(2.5)  # the first attempt has a second, and a busy machine starts it late
         server.settimeout(10)
         taken = [open_.enter_context(server.accept()[0]) for _ in range(2)]
         out, _ = run.communicate(timeout=30)

@@ -148,7 +148,7 @@ def _offender(sockaddr: bytes) -> tuple[int, str]:
 def connect_failure(sock: socket.socket, error: int, elapsed_ms: float) -> Failure:
     """Why a handshake failed: by the ICMP error if one came, else by errno."""
     icmp = next_error(sock)
-    if icmp is None and error in _OWN_ERRORS:
+    if icmp is None and is_own(error):
         return local_failure(error)
     if icmp is None:
         return Failure(ERRNO_KINDS.get(error, Kind.OTHER), os.strerror(error), elapsed_ms)
@@ -159,6 +159,11 @@ def connect_failure(sock: socket.socket, error: int, elapsed_ms: float) -> Failu
     return Failure(Kind.REFUSED, failure.detail, elapsed_ms, failure.source)
 
 
-def local_failure(error: int) -> Failure:
+def is_own(error: int | None) -> bool:
+    """Whether this host's own kernel says so, where no ICMP message came."""
+    return error in _OWN_ERRORS
+
+
+def local_failure(error: int | None) -> Failure:
     """Why this host's own kernel would not send at all (no route, no source, no family)."""
-    return Failure(Kind.NO_LOCAL_ROUTE, os.strerror(error))
+    return Failure(Kind.NO_LOCAL_ROUTE, os.strerror(error or 0))

@@ -13,6 +13,7 @@ import socket
 import struct
 import time
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ipv6check.model import Attempt, Failure, Kind
 from ipv6check.net import errors
@@ -21,6 +22,8 @@ from ipv6check.net.wait import first_ready
 TRIES = 4
 # A route that is about to come back, a forged error: the next try is so much later.
 AGAIN_S = 0.2
+# Sockets that tries have beside the first of each, in all: a process has 1024 by default.
+SPARE = 256
 
 # struct tcp_info (linux/tcp.h): tcpi_state, tcpi_rtt in microseconds, tcpi_total_retrans.
 _TCP_INFO_SIZE = 104
@@ -79,6 +82,8 @@ class _Try:
 class _Tries:
     """The tries of one connection, and the best that has come of them."""
 
+    spare: ClassVar[int] = SPARE
+
     def __init__(self, address: str, port: int, timeout_s: float, number: int) -> None:
         self._address, self._port = address, port
         self._timeout_s, self._share_s = timeout_s, timeout_s / number
@@ -91,6 +96,7 @@ class _Tries:
         self._best: Attempt | None = None
         self._connection: socket.socket | None = None
         self._errors = 0
+        self._borrowed = 0
 
     async def run(self) -> Attempt:
         """What the connection comes to."""
@@ -112,6 +118,7 @@ class _Tries:
 
     def close(self) -> None:
         """Leave no socket behind but the one that was taken."""
+        _Tries.spare += self._borrowed
         for sock in (*self._running, self._connection):
             if sock is not None:
                 sock.close()
@@ -138,7 +145,12 @@ class _Tries:
             sock.close()
 
     def _socket(self) -> socket.socket | None:
-        """A new one; None where this host has none to give, and others are under way."""
+        """A new one; None where there is none to give, and others are under way."""
+        if self._running:
+            if not _Tries.spare:
+                return None
+            _Tries.spare -= 1
+            self._borrowed += 1
         family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
         try:
             return socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -201,6 +213,18 @@ class _Tries:
         elapsed_ms = (self._loop.time() - self._began) * 1000
         failure = Failure(Kind.TIMEOUT, f"no answer in {self._timeout_s:g} s", elapsed_ms)
         return Attempt(self._address, self._port, elapsed_ms, self._source, failure)
+
+
+def own_failure(sock: socket.socket) -> Failure | None:
+    """Why this host can send nothing more on a connection, by its routes and addresses of now."""
+    try:
+        source, _port, *scope = sock.getsockname()
+        with socket.socket(sock.family, socket.SOCK_DGRAM) as asked:
+            asked.bind((source, 0, *scope))
+            asked.connect(sock.getpeername())
+    except OSError as error:
+        return errors.local_failure(error.errno) if errors.is_own(error.errno) else None
+    return None
 
 
 def _delayed(attempt: Attempt) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import cache
 
 from ipv6check.model import Attempt, Failure, Handshake, Kind
-from ipv6check.net import errors, tcp
+from ipv6check.net import tcp
 from ipv6check.net.wait import ready
 
 # A long chain of certificates has some 10 KB.
@@ -25,6 +25,11 @@ _CHUNK = 1 << 14
 # What OpenSSL says of a server that was never meant to speak TLS.
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
 _ALERT = re.compile("(?:SSLV3|TLSV1|TLSV13)_(?:ALERT_)?(.+)")
+# What OpenSSL says, with an alert of its own, of a server whose versions are all too old.
+_OLD = frozenset({"UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE"})
+# RFC 5246 section 6.2.1 and 7.4: the content type of handshakes, and a message among them.
+_HANDSHAKE, _CERTIFICATE_REQUEST = 22, 13
+_ALERTS, _TLS12 = 21, "TLSv1.2"
 
 
 async def handshake(
@@ -50,8 +55,13 @@ async def handshake(
         started = time.perf_counter()
         failure = await _failure(sock, session, timeout_s)
         elapsed_ms = (time.perf_counter() - started) * 1000
+        if failure is not None and failure.kind is not Kind.TIMEOUT and session.asks_certificate:
+            return Handshake(
+                attempt, elapsed_ms, None, _TLS12, alert=session.alert, asks_certificate=True
+            )
         if failure is not None:
-            return Handshake(attempt, elapsed_ms, replace(failure, elapsed_ms=elapsed_ms))
+            failed = replace(failure, elapsed_ms=elapsed_ms)
+            return Handshake(attempt, elapsed_ms, failed, alert=session.alert)
         with suppress(OSError):
             sock.send(session.farewell())
         return Handshake(attempt, elapsed_ms, None, session.version, session.alpn)
@@ -66,7 +76,21 @@ class _Session:
         self._tls = _context(alpn).wrap_bio(
             self._incoming, self._outgoing, server_hostname=server_name or None
         )
-        self.received = 0
+        self._heard = bytearray()
+        self.alert = ""
+
+    @property
+    def received(self) -> int:
+        """How many bytes have come."""
+        return len(self._heard)
+
+    @property
+    def asks_certificate(self) -> bool:
+        """Whether the server has asked for a client certificate, as far as it said so openly.
+
+        Up to TLS 1.2 it does, and then ends the handshake. TLS 1.3 is completed all the same.
+        """
+        return _CERTIFICATE_REQUEST in _messages(bytes(self._heard))
 
     @property
     def version(self) -> str:
@@ -79,11 +103,14 @@ class _Session:
     def step(self, data: bytes) -> tuple[bytes, bool]:
         """What to send now that this has come, and whether all is done. Raises ssl.SSLError."""
         self._incoming.write(data)
-        self.received += len(data)
+        self._heard += data
         try:
             self._tls.do_handshake()
         except ssl.SSLWantReadError:
             return self._outgoing.read(), False
+        except ssl.SSLError as error:
+            self.alert = _alert(_reason(error))
+            raise
         return self._outgoing.read(), True
 
     def farewell(self) -> bytes:
@@ -108,33 +135,76 @@ async def _failure(sock: socket.socket, session: _Session, timeout_s: float) -> 
     loop = asyncio.get_running_loop()
     until = loop.time() + timeout_s
     data, done = b"", False
-    try:
-        while session.received <= MAX_BYTES:
+    while session.received <= MAX_BYTES:
+        try:
             reply, done = session.step(data)
-            if reply:
-                sock.sendall(reply)  # the buffer of a new connection holds it
-            if done:
-                return None
-            if not await ready(sock, "read", until - loop.time()):
-                return Failure(Kind.TIMEOUT, f"no TLS in {timeout_s:g} s")
-            data = sock.recv(_CHUNK)
-            if not data:
-                return Failure(Kind.TLS_ERROR, f"the connection is closed {_when(session)}")
-    except ssl.SSLError as error:
-        return Failure(Kind.TLS_ERROR, _words(error.reason or ""))
-    except OSError as error:
-        return errors.connect_failure(sock, error.errno or 0, 0.0)
+        except ssl.SSLError as error:
+            return Failure(Kind.TLS_ERROR, _words(_reason(error)))
+        # The buffer of a new connection holds it. Where the connection has ended, there may be
+        # something left to read; if not, that tells.
+        with suppress(OSError):
+            sock.sendall(reply)
+        if done:
+            return None
+        if not await ready(sock, "read", until - loop.time()):
+            return tcp.own_failure(sock) or Failure(Kind.TIMEOUT, f"no TLS in {timeout_s:g} s")
+        data = _read(sock)
+        if not data:
+            return _ended(session)
     return Failure(Kind.TLS_ERROR, f"more than {MAX_BYTES} bytes without an end")
 
 
-def _when(session: _Session) -> str:
-    return "in the middle of the handshake" if session.received else "without an answer"
+def _read(sock: socket.socket) -> bytes:
+    """What has come, nothing where the connection has ended."""
+    try:
+        return sock.recv(_CHUNK)
+    except OSError:
+        return b""
+
+
+def _ended(session: _Session) -> Failure:
+    """A reset and a regular end are the same: which of them comes is up to who was quicker."""
+    if session.received:
+        return Failure(Kind.TLS_ERROR, "the connection ends in the middle of the handshake")
+    return Failure(Kind.RESET, "the connection ends without an answer")
+
+
+def _messages(data: bytes) -> set[int]:
+    """The types of the handshake messages in these records, as far as they are not encrypted."""
+    stream = b""
+    while len(data) >= 5 and data[0] in {_HANDSHAKE, _ALERTS}:
+        length = int.from_bytes(data[3:5], "big")
+        if data[0] == _HANDSHAKE:
+            stream += data[5 : 5 + length]
+        data = data[5 + length :]
+    types = set()
+    while len(stream) >= 4:
+        types.add(stream[0])
+        stream = stream[4 + int.from_bytes(stream[1:4], "big") :]
+    return types
+
+
+def _reason(error: ssl.SSLError) -> str:
+    """OpenSSL's reason; Python knows not all of them by name, and has the words alone."""
+    words = re.search(r"\[SSL\] (.+) \(", str(error))
+    return error.reason or (words[1].replace(" ", "_").upper() if words else "")
+
+
+def _alert(reason: str) -> str:
+    """The alert of OpenSSL's reason, such as ``SSLV3_ALERT_HANDSHAKE_FAILURE``."""
+    if reason in _OLD:
+        return "protocol_version"
+    alert = _ALERT.fullmatch(reason)
+    return alert[1].lower() if alert else ""
 
 
 def _words(reason: str) -> str:
-    """OpenSSL's reason, such as ``SSLV3_ALERT_HANDSHAKE_FAILURE``, for a reader."""
+    """OpenSSL's reason for a reader."""
     if reason in _NO_TLS:
         return "what answers does not speak TLS"
-    alert = _ALERT.fullmatch(reason)
-    words = (alert[1] if alert else reason).replace("_", " ").lower()
-    return f"the server says {words} (TLS alert)" if alert else words or "not told why"
+    if reason in _OLD:
+        return "the server has no TLS 1.2 or later"
+    words = (_alert(reason) or reason.lower()).replace("_", " ")
+    if _ALERT.fullmatch(reason):
+        return f"the server says {words} (TLS alert)"
+    return words or "not told why"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ipv6check import Attempt, Finding, Handshake, Handshakes, Kind, Path
@@ -56,7 +58,7 @@ def test_completed_over_ipv6_passes(made: tuple[Handshake, ...], says: str) -> N
     ("failure", "says"),
     [
         (Kind.TIMEOUT, "accepts, and is then silent"),
-        (Kind.RESET, "accepts, and then resets the connection"),
+        (Kind.RESET, "accepts, and then resets the connection or closes it"),
         (ALERT, "accepts, but TLS fails: the server says handshake failure (TLS alert)"),
     ],
 )
@@ -116,6 +118,132 @@ def test_who_does_not_accept_any_more() -> None:
     (found,) = tls(handshake(V6, tcp=attempt(V6, failure=Kind.TIMEOUT)), handshake(V4))
     assert (found.status, found.cause) == ("unknown", "network")
     assert "accepted a moment ago" in found.message
+
+
+def alerted(address: str, alert: str, port: int = 443) -> Handshake:
+    """One whose server ends the handshake by this alert."""
+    words = f"the server says {alert.replace('_', ' ')} (TLS alert)"
+    return replace(handshake(address, port, Failure(Kind.TLS_ERROR, words, 5.0)), alert=alert)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        *(
+            alerted(V6, alert)
+            for alert in (
+                "internal_error",
+                "unrecognized_name",
+                "handshake_failure",
+                "access_denied",
+            )
+        ),
+        handshake(V6, failure=Kind.RESET),
+    ],
+    ids=lambda each: each.alert or "ended",
+)
+def test_an_address_without_a_name(made: Handshake) -> None:
+    """No site was named, and many servers serve nobody who names none: that proves nothing."""
+    (found,) = tls(made, text=f"https://[{V6}]")
+    assert (found.status, found.cause, found.id) == ("unknown", "vantage", "no-name")
+    assert found.hint == f"name the site that it serves: ipv6check NAME --resolve NAME:{V6}"
+    (named,) = tls(made, text=f"https://{NAME}")
+    assert (named.status, "IPv4" in named.hint) == ("fail", False)
+
+
+@pytest.mark.parametrize(
+    ("made", "id"),
+    [
+        (silent(V6), "silent"),
+        (alerted(V6, "protocol_version"), "error"),
+        (
+            handshake(V6, failure=Failure(Kind.TLS_ERROR, "what answers does not speak TLS")),
+            "error",
+        ),
+    ],
+    ids=["silent", "old", "http"],
+)
+def test_what_no_name_would_change(made: Handshake, id: str) -> None:
+    """The innocent twin turned round: these are faults of an address, too."""
+    (found,) = tls(made, text=f"https://[{V6}]")
+    assert (found.status, found.id) == ("fail", id)
+    assert "IPv4" not in found.hint
+
+
+@pytest.mark.parametrize(
+    ("alert", "says"),
+    [
+        ("unrecognized_name", "the server knows no site of this name"),
+        ("protocol_version", "the server has no TLS 1.2 or later"),
+    ],
+)
+def test_an_answer_is_not_down(alert: str, says: str) -> None:
+    """Law 4: alike over both families, and in the words of what it is."""
+    made = alerted(V6, alert), alerted(V4, alert)
+    (found,) = tls(*made, text=f"https://{NAME}")
+    assert (found.status, found.id, found.cause) == ("fail", "down", None)
+    assert found.message == f"no TLS on port 443, over IPv6 and IPv4 alike: {says}"
+    assert found.hint.startswith("not an IPv6 fault: ")
+    (guessed,) = tls(*made)
+    assert (guessed.status, guessed.id) == ("warn", "no-service")
+    assert "down" not in guessed.message
+
+
+def test_http_on_a_tls_port_is_not_down() -> None:
+    """It answers over both families, though no TLS; the scheme says that it should."""
+    plain = Failure(Kind.TLS_ERROR, "what answers does not speak TLS")
+    made = [handshake(address, failure=plain) for address in (V6, V4)]
+    (found,) = tls(*made, text=f"https://{NAME}")
+    assert (found.status, found.id) == ("fail", "down")
+    assert "is down" not in found.message
+    assert "does not speak TLS" in found.hint
+
+
+def test_another_protocol() -> None:
+    """TLS is spoken, for a protocol that was not offered: not known, alike or alone."""
+    for others in ((), (alerted(V4, "no_application_protocol"),)):
+        (found,) = tls(alerted(V6, "no_application_protocol"), *others)
+        assert (found.status, found.cause, found.id) == ("unknown", "vantage", "other-protocol")
+    (found,) = tls(alerted(V6, "no_application_protocol"), handshake(V4))
+    assert (found.status, found.id) == ("fail", "error")
+
+
+def test_a_client_certificate() -> None:
+    """Whoever asks for one has answered well; but not where IPv4 asks for none."""
+    asking = [
+        replace(handshake(each), version="TLSv1.2", asks_certificate=True) for each in (V6, V4)
+    ]
+    for made in (asking, asking[:1]):
+        (found,) = tls(*made)
+        assert (found.status, found.id) == ("pass", "completed")
+        assert "asks for a client certificate" in found.message
+    (found,) = tls(asking[0], handshake(V4))
+    assert (found.status, found.id, found.subject) == ("fail", "error", f"[{V6}]:443")
+    assert "client certificate" in found.message
+    assert kept(tls(handshake(V6), asking[1])) == [("pass", None)]
+
+
+def test_refused_the_second_time() -> None:
+    """A rate limit of both families, or of one beside a server that ends: never down."""
+    refused = [handshake(each, tcp=attempt(each, failure=Kind.REFUSED)) for each in (V6, V4)]
+    for made in (refused, [refused[0], handshake(V4, failure=Kind.RESET)]):
+        (found,) = tls(*made)
+        assert (found.status, found.cause, found.id) == ("unknown", "network", "unsteady")
+        assert "rate limit" in found.hint
+
+
+def test_this_host_goes_away() -> None:
+    """Its own kernel or router in mid-run, in TCP or in TLS, is the vantage's (law 1)."""
+    gone = Failure(Kind.NO_LOCAL_ROUTE, "Network is unreachable")
+    near = Failure(Kind.NO_ROUTE, "2001:db8::1 says no route", source="2001:db8::1", near=True)
+    for made in (
+        handshake(V6, failure=gone),
+        handshake(V6, tcp=attempt(V6, failure=gone)),
+        handshake(V6, tcp=attempt(V6, failure=near)),
+    ):
+        for twin in (handshake(V4), handshake(V4, failure=Kind.TIMEOUT)):
+            (found,) = tls(made, twin)
+            assert (found.status, found.cause, found.id) == ("unknown", "vantage", "untried")
 
 
 def test_what_another_check_tells() -> None:

@@ -305,3 +305,25 @@ def test_clients(lab: Lab, client: str, ipv6: str, ipv4: str) -> None:
     if client == "rejecting-uplink":
         source = attempts[both("open")[0]]["failure"]["source"]
         assert str(plan.CLIENTS[client].network6[1]) == source
+
+
+def test_spare_sockets(lab: Lab) -> None:
+    """However many addresses are silent, what is tried again leaves sockets for the others."""
+    script = """
+import asyncio, os, resource, sys
+from ipv6check.net import tcp
+
+async def main():
+    before = len(os.listdir("/proc/self/fd"))
+    tries = [asyncio.create_task(tcp.connect(each, 443, 0.8)) for each in sys.argv[1:]]
+    await asyncio.sleep(0.7)
+    most = len(os.listdir("/proc/self/fd")) - before
+    found = await asyncio.gather(*tries)
+    print({each.outcome for each in found}, most <= len(tries) + tcp.SPARE, most > len(tries))
+    print(tcp._Tries.spare == tcp.SPARE)
+
+asyncio.run(main())
+"""
+    silent = [str(plan.address6("silent", number)) for number in range(0x100, 0x100 + 300)]
+    run = lab.run("dual", [sys.executable, "-c", script, *silent])
+    assert run.stdout == "{<Kind.TIMEOUT: 'timeout'>} True True\nTrue\n"

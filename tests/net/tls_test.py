@@ -165,8 +165,9 @@ def test_server_name(server_context: ssl.SSLContext, server_name: str, asked: st
         (answering(b"220 mx.example ESMTP\r\n"), Kind.TLS_ERROR, "does not speak TLS"),
         (answering(bytes.fromhex("1503030002015a") * 50), Kind.TLS_ERROR, "too many warn alerts"),
         (answering(bytes.fromhex("16030340000bffffff") + bytes(16380)), Kind.TLS_ERROR, ""),
-        (hang_up, Kind.TLS_ERROR, "closed without an answer"),
-        (reset, Kind.RESET, "reset"),
+        (hang_up, Kind.RESET, "ends without an answer"),
+        (reset, Kind.RESET, "ends without an answer"),
+        (socket.socket.close, Kind.RESET, "ends without an answer"),
     ],
 )
 @pytest.mark.parametrize("host", LOOPBACK)
@@ -205,6 +206,75 @@ def test_the_end_in_the_middle(server_context: ssl.SSLContext) -> None:
         made = shake(port)
     assert made.failure is not None
     assert "in the middle of the handshake" in made.failure.detail
+
+
+@pytest.mark.parametrize(
+    ("data", "alert"),
+    [
+        ("15030300020228", "handshake_failure"),
+        ("15030300020270", "unrecognized_name"),
+        ("15030300020250", "internal_error"),
+        ("15030300020246", "protocol_version"),
+        ("15030300020278", "no_application_protocol"),
+        ("15030300020231", "access_denied"),
+    ],
+)
+def test_alerts(data: str, alert: str) -> None:
+    """Each has its name in RFC 8446, for whoever judges."""
+    with serving(answering(bytes.fromhex(data))) as port:
+        made = shake(port)
+    assert (made.outcome, made.alert, made.asks_certificate) == (Kind.TLS_ERROR, alert, False)
+
+
+def test_an_old_server() -> None:
+    """One that answers with TLS 1.0 sends no alert: the client does, of the same name."""
+    hello = bytes.fromhex("0301") + bytes(32) + b"\0" + bytes.fromhex("c01300")
+    message = b"\x02" + len(hello).to_bytes(3, "big") + hello
+    with serving(answering(b"\x16\x03\x01" + len(message).to_bytes(2, "big") + message)) as port:
+        made = shake(port)
+    assert made.alert == "protocol_version"
+    assert made.failure is not None
+    assert made.failure.detail == "the server has no TLS 1.2 or later"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_client_certificate(server_context: ssl.SSLContext, version: ssl.TLSVersion) -> None:
+    """Whoever wants one has shaken hands as far as we can: so it is completed, in either version.
+
+    TLS 1.3 says so under encryption, and ends the session after the handshake.
+    """
+    context = server_context
+
+    def serve(sock: socket.socket) -> None:
+        with suppress(ssl.SSLError, ConnectionError), context.wrap_socket(sock, server_side=True):
+            pass
+
+    context.maximum_version, context.verify_mode = version, ssl.CERT_REQUIRED
+    try:
+        with serving(serve) as port:
+            made = shake(port)
+    finally:
+        context.maximum_version = ssl.TLSVersion.MAXIMUM_SUPPORTED
+        context.verify_mode = ssl.CERT_NONE
+    openly = version is ssl.TLSVersion.TLSv1_2
+    assert (made.connected, made.asks_certificate) == (True, openly)
+    assert made.version == ("TLSv1.2" if openly else "TLSv1.3")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x16",
+        b"\x16\x03\x03\xff\xff",
+        b"\x16\x03\x03\0\4\x0d\xff\xff",
+        bytes(100),
+        b"\x16" * 99,
+    ],
+)
+def test_messages_of_anything(data: bytes) -> None:
+    """What is torn or no TLS at all holds no request for a certificate."""
+    assert tls._CERTIFICATE_REQUEST not in tls._messages(data)
 
 
 @pytest.mark.parametrize("drip", [b"", b"\x16\x03\x03"])
