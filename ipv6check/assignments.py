@@ -56,7 +56,9 @@ def with_rules(options: Options) -> Settings:
         return options.settings
     from ipv6check import rulefiles  # noqa: PLC0415 - few runs have rules
 
-    _, rules = rulefiles.read_rules([str(path) for path in options.firewall])
+    _, rules = rulefiles.read_rules(
+        [str(path) for path in options.firewall], nft=not options.no_nft
+    )
     return replace(options.settings, rules=rules)
 
 

@@ -381,6 +381,17 @@ def _with_rules(command: Callable[..., None]) -> Callable[..., None]:
             "",
         ),
         "forward": (option(bool, "--forward", about="Ask what this host forwards."), False),
+        "no_nft": (
+            Annotated[
+                bool,
+                typer.Option(
+                    "--no-nft",
+                    envvar="IPV6CHECK_NO_NFT",
+                    help="Do not ask nft, in a namespace of its own, what it makes of files.",
+                ),
+            ],
+            False,
+        ),
         "format": (
             option(str, "--format", "-f", metavar="table|json", about="Format of the answers."),
             "table",

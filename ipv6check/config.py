@@ -392,6 +392,17 @@ class Options:
             )
         },
     )
+    no_nft: bool = field(
+        default=False,
+        metadata={
+            "option": Option(
+                _boolean,
+                "",
+                "Do not ask nft, in a namespace of its own, what it makes of such files.",
+                "boolean",
+            )
+        },
+    )
     happy_eyeballs: str = field(
         default="rfc8305",
         metadata={

@@ -392,14 +392,30 @@ class RuleTexts:
 
 
 @dataclass(frozen=True, slots=True)
+class Loading:
+    """What nft listed after it had loaded a file, as JSON and as text; or its ``refusal``.
+
+    ``line`` is where it found what it refuses, 0 if it does not say. ``nft`` is its version.
+    """
+
+    nft: str
+    document: str = ""
+    listing: str = ""
+    refusal: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RuleFiles:
     """Files of firewall rules, (name, text) each.
 
     ``included``: those that each pattern of theirs includes, None where that could not be told.
+    ``loaded``: what became of each text that nft was asked about.
     """
 
     files: tuple[tuple[str, str], ...]
     included: Mapping[str, tuple[tuple[str, str], ...] | None] = field(default_factory=dict)
+    loaded: Mapping[str, Loading | Failure] = field(default_factory=dict)
 
 
 # --- judgement -------------------------------------------------------------------------------

@@ -8,8 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from ipv6check.firewall.model import RuleError, RuleSet
+from ipv6check.firewall.nft_loaded import Load
 from ipv6check.firewall.notation import live, read
-from ipv6check.model import Failure, RuleFiles
+from ipv6check.model import Failure, Loading, RuleFiles
+from ipv6check.net.namespace import loading
 from ipv6check.net.rules import live_rules
 
 MAX_FILE = 32 << 20  # bytes
@@ -19,16 +21,16 @@ STDIN = "/dev/stdin"
 Texts = tuple[tuple[str, str], ...]
 
 
-def read_rules(paths: Sequence[str]) -> tuple[tuple[str, ...], RuleSet]:
+def read_rules(paths: Sequence[str], *, nft: bool = True) -> tuple[tuple[str, ...], RuleSet]:
     """The names of what was read, and the rules: of these files, else those in force here.
 
-    The path ``-`` is standard input.
+    The path ``-`` is standard input. ``nft``: it may be asked what it makes of them.
 
     Raises RuleError with one line.
     """
     if paths:
         names = tuple(STDIN if path == "-" else path for path in paths)
-        return names, rules_of([(name, text_of(Path(name))) for name in names])
+        return names, rules_of([(name, text_of(Path(name))) for name in names], nft=nft)
     found = live_rules()
     if isinstance(found, Failure):
         raise RuleError(
@@ -49,26 +51,41 @@ def text_of(path: Path) -> str:
     return content.decode("utf-8", "backslashreplace")
 
 
-def rules_of(files: Sequence[tuple[str, str]]) -> RuleSet:
+def rules_of(files: Sequence[tuple[str, str]], *, nft: bool = True) -> RuleSet:
     """The rule set that these texts are; what nftables files include is read beside them."""
     beside = [Path(name).parent for name, _ in files if Path(name).is_file()]
-    return _rules(files, partial(_included, beside))
+    return _rules(files, partial(_included, beside), _load if nft else None)
+
+
+def _load(_name: str, text: str, interfaces: Sequence[str]) -> Loading | Failure:
+    return loading(text, interfaces)
 
 
 def rules_again(source: RuleFiles) -> RuleSet:
     """The rule set that these texts were, with no file read now. Raises RuleError."""
-    return _rules(source.files, source.included.get)
+    return _rules(source.files, source.included.get, lambda name, *_: source.loaded.get(name))
 
 
-def _rules(files: Sequence[tuple[str, str]], look: Callable[[str], Texts | None]) -> RuleSet:
+def _rules(
+    files: Sequence[tuple[str, str]],
+    look: Callable[[str], Texts | None],
+    ask: Load | None,
+) -> RuleSet:
     included: dict[str, Texts | None] = {}
+    loaded: dict[str, Loading | Failure] = {}
 
     def include(pattern: str) -> list[tuple[str, str]] | None:
         found = included[pattern] = look(pattern)
         return None if found is None else list(found)
 
-    rules = read(files, include)
-    rules.source = RuleFiles(tuple(files), included)
+    def load(name: str, text: str, interfaces: Sequence[str]) -> Loading | Failure | None:
+        found = ask(name, text, interfaces) if ask else None
+        if found is not None:
+            loaded[name] = found
+        return found
+
+    rules = read(files, include, load)
+    rules.source = RuleFiles(tuple(files), included, loaded)
     rules.empty_includes += [pattern for pattern, found in included.items() if found == ()]
     return rules
 

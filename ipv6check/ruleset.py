@@ -60,6 +60,7 @@ class Reading:
     verdict: Verdict
     counts: Mapping[Status, int]
     results: tuple[Result, ...]
+    notes: tuple[str, ...]
     started_at: str
     duration_ms: float
 
@@ -73,6 +74,7 @@ def run(
     source: str,
     destination: str,
     forward: bool,
+    no_nft: bool,
     format: str,  # noqa: A002 - the option's name
     quiet: bool,
     verbose: bool,
@@ -83,7 +85,7 @@ def run(
     named = tuple(packet or ())
     ports = tuple(dict.fromkeys(port for text in named if (port := _port(text))))
     question = Question(ports, iif, source, (destination,) if destination else (), forward)
-    reading = examine(paths, named, packets, question)
+    reading = examine(paths, named, packets, question, nft=not no_nft)
     if format == "json":
         sys.stdout.write(document(reading))
     else:
@@ -116,10 +118,12 @@ def examine(
     named: Sequence[str],
     probes_path: str | None,
     question: Question,
+    *,
+    nft: bool,
 ) -> Reading:
     """Read the rules, ask about the packets, judge the answers. Raises RuleError."""
     began, started_at = time.perf_counter(), dt.datetime.now(dt.UTC)
-    names, rules = read_rules(paths)
+    names, rules = read_rules(paths, nft=nft)
     asked: list[Mapping[str, Any]] = [probe for text in named for probe in _named(text, question)]
     if probes_path is not None:
         asked += [_numbered(probe, at) for at, probe in enumerate(probes(probes_path), 1)]
@@ -154,7 +158,16 @@ def examine(
     started = started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     took = (time.perf_counter() - began) * 1000
     return Reading(
-        names, bool(asked), tuple(answers), seen, verdict, counts, results, started, took
+        names,
+        bool(asked),
+        tuple(answers),
+        seen,
+        verdict,
+        counts,
+        results,
+        tuple(rules.notes),
+        started,
+        took,
     )
 
 
@@ -196,6 +209,7 @@ def document(reading: Reading) -> str:
         "counts": reading.counts,
         "packets": [_packet_object(answer) for answer in reading.answers],
         "findings": [result_object(result) for result in reading.results],
+        "notes": reading.notes,
     }
     return encode(whole) + "\n"
 
@@ -235,7 +249,8 @@ def table(reading: Reading, style: Style) -> str:
         number = count(len(passing), "ICMP message", "ICMP messages")
         told.append(("accept", "accept", f"{number} more, see them with -v", ""))
     packets = "" if style.quiet else layout.packets(told, style)
-    return layout.target(report(reading), run, style) + packets
+    notes = "".join(f"{note}\n" for note in reading.notes if style.verbose)
+    return layout.target(report(reading), run, style) + packets + notes
 
 
 def _passes(answer: Answer) -> bool:

@@ -255,7 +255,8 @@ def _depending(answer: Answer, conditions: Iterable[str]) -> Answer:
 def _missing(rules: RuleSet, family: int) -> list[str]:
     """Why nothing is certain for this family."""
     missing = [
-        f"{each.place.file}:{each.place.line} would not load: {each.reason}"
+        f"{each.place.file}{f':{each.place.line}' * bool(each.place.line)} would not load:"
+        f" {each.reason}"
         for each in rules.refusals
         if family in each.families
     ][:1]
@@ -431,13 +432,16 @@ class _Walk:
             own = [each for each in chains if each[0].hook is stage]
             return self._hook(stage, own, conntrack, [self._at(stage, way) for way in ways])
 
+        def leaving(ways: list[_Way]) -> list[_Way]:
+            return pass_through(Hook.EGRESS, pass_through(Hook.POSTROUTING, ways))
+
         if packet.hook is Hook.OUTPUT:
-            return pass_through(Hook.POSTROUTING, pass_through(Hook.OUTPUT, ways))
+            return leaving(pass_through(Hook.OUTPUT, ways))
         ways = pass_through(Hook.PREROUTING, pass_through(Hook.INGRESS, ways))
         # What was to be forwarded may have been redirected to this host.
         here = [way for way in ways if packet.hook is Hook.INPUT or _is_local(way)]
         there = [way for way in ways if way not in here]
-        forwarded = pass_through(Hook.POSTROUTING, pass_through(Hook.FORWARD, there))
+        forwarded = leaving(pass_through(Hook.FORWARD, there))
         return pass_through(Hook.INPUT, here) + forwarded
 
     def _hook(
@@ -469,7 +473,7 @@ class _Walk:
             del interfaces[Field.OIF]
             interfaces |= self.packet.interfaces
             way = way.changing({Field.HOP_LIMIT: _decreased(way.values[Field.HOP_LIMIT])})
-        elif stage is Hook.POSTROUTING:
+        elif stage in {Hook.POSTROUTING, Hook.EGRESS}:
             interfaces.pop(Field.IIF, None)
         return replace(way, interfaces=interfaces)
 
@@ -503,7 +507,8 @@ class _Walk:
             if not self._tracking:
                 conditions.append(TRACKED)
         if base.devices:
-            conditions.append(Named(Field.IIF, base.devices))
+            side = Field.OIF if base.hook is Hook.EGRESS else Field.IIF
+            conditions.append(Named(side, base.devices))
         inside, outside = _split(AllOf(tuple(conditions)), way)
         frame = _Frame(chain, table, base.hook, [] if outside is None else [outside])
         if inside is not None:

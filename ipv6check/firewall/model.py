@@ -324,6 +324,7 @@ class Hook(StrEnum):
     FORWARD = "forward"
     OUTPUT = "output"
     POSTROUTING = "postrouting"
+    EGRESS = "egress"
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +332,8 @@ class Base:
     """What makes a chain a base chain.
 
     ``policy`` is Accept, Drop or Unclear. ``nat``: it sees only the first packet of a flow.
-    ``devices`` of the hook ingress. ``priority``: lower runs earlier, conntrack is at -200.
+    ``devices`` of the hooks ingress and egress. ``priority``: lower runs earlier, conntrack is
+    at -200.
     """
 
     hook: Hook
@@ -404,7 +406,7 @@ class RuleSet:
 
     ``covers``: the families it says something about; a lone ip6tables-save says nothing on IPv4.
     ``empty_includes``: patterns of files to include that match none here. ``source``: the texts
-    that it was read from, where they are files.
+    that it was read from, where they are files. ``notes``: how they were read, for people.
     """
 
     tables: list[Table] = field(default_factory=list)
@@ -412,6 +414,7 @@ class RuleSet:
     gaps: list[Gap] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     empty_includes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     source: RuleFiles | None = field(default=None, compare=False)
 
 

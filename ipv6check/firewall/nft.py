@@ -83,6 +83,7 @@ STEADY = frozenset({"val", "counter", "comment"})
 SET_FLAGS = frozenset({"constant", "interval"})
 TABLE_FLAGS = frozenset({"dormant", "owner", "persist"})
 _CHANGES = re.compile(r"\b(add|update|delete)\s+@([^\s{]+)")
+DEVICE_HOOKS = frozenset({Hook.INGRESS, Hook.EGRESS})
 # nft 1.0.6 leaves out of its JSON where a chain of the hook ingress is.
 NOT_TOLD = Unmodelled("if the chain is on its interface, which this listing does not name")
 NO_POLICY = Unclear("if its policy lets it through")
@@ -747,8 +748,9 @@ def _steps(scope: _Scope, statements: Sequence[Any]) -> tuple[Step, ...]:
 class _Reader:
     """Objects of one file, put into a rule set; ``now`` and ``place`` are of the present one."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, *, loaded: bool = False) -> None:
         self.rules = RuleSet(covers=BOTH)
+        self._loaded = loaded
         self.now: tuple[int, Any] = (0, None)
         self._file = file
         self._scopes: dict[tuple[str, str], _Scope] = {}
@@ -848,7 +850,7 @@ class _Reader:
             return None
         devices = tuple(map(_interface, _list(body.get("dev", body.get("devices", [])))))
         policy = POLICIES.get(body.get("policy", "accept"), NO_POLICY)
-        if hook == "ingress" and not devices and policy != Accept():
+        if hook in DEVICE_HOOKS and not devices and policy != Accept():
             policy = Unclear(NOT_TOLD.reason)
         return Base(Hook(hook), index(body["prio"]), policy, kind == "nat", devices)
 
@@ -880,12 +882,12 @@ class _Reader:
             return
         scope.doubtful = False
         steps = _steps(scope, body["expr"])
-        if scope.doubtful and "handle" not in body:
+        if scope.doubtful and "handle" not in body and not self._loaded:
             # One with a handle has been loaded.
             self._gap(f"whether {self._file} loads is open: line {body.get('line')} is strange")
         if len(set(steps) & EACH_PROTOCOL) > 1:
             self._refuse("a rule for two protocols at once")
-        if steps and chain.base and chain.base.hook is Hook.INGRESS and not chain.base.devices:
+        if steps and chain.base and chain.base.hook in DEVICE_HOOKS and not chain.base.devices:
             steps = (NOT_TOLD, *steps)
         text = body.get("text")
         if text is None:
@@ -927,13 +929,15 @@ def parse(text: str, file: str) -> RuleSet:
     return build(objects, file)
 
 
-def build(objects: list[dict[str, Any]], file: str) -> RuleSet:
+def build(objects: list[dict[str, Any]], file: str, *, loaded: bool = False) -> RuleSet:
     """The rules in the objects of libnftables-json(5), of a listing or made from nft's text.
+
+    ``loaded``: nft has taken them, so that only what they mean can be strange.
 
     The latter may have ``line`` and ``text``, and objects of kinds that nft does not know: refused,
     gap, unparsed_object, and in a rule the statement unparsed. Raises RuleError.
     """
-    reader = _Reader(file)
+    reader = _Reader(file, loaded=loaded)
     try:
         reader.read(objects)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):

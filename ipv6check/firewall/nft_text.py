@@ -39,6 +39,7 @@ _N = "(?:0|[1-9][0-9]{0,8})"
 _PRIORITY = re.compile(rf"([a-z]+)(?:(?: |(?=\+))([+-] ?{_N}))?|(-? ?{_N})")
 # What no object has in it; and the words of those that have no names of one's own.
 _STRANGE = re.compile(r"[^\w\s/;:.,\"{}=@*-]")
+NAMELESS = "__anon"  # how the chains begin that have no name
 _COUNTING = frozenset({"counter", "quota", "limit"})
 _WORDS = frozenset({"packets", "bytes", "kbytes", "mbytes", "over", "until", "used", "rate"})
 _WORDS |= {"burst", "second", "minute", "hour", "day", "week"}
@@ -879,6 +880,6 @@ class _Parser(_Rules):
     def jump_in(self, table: _Table) -> Json:
         """The chain of ``jump { … }`` gets a name."""
         word = self.next().text
-        chain = self.held(table, "chain", f"__anon{len(table.chains)}", known=False)
+        chain = self.held(table, "chain", f"{NAMELESS}{len(table.chains)}", known=False)
         self.block(chain, lambda: self.in_chain(table, chain))
         return {word: {"target": chain["name"]}}

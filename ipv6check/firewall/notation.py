@@ -10,17 +10,23 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 
-from ipv6check.firewall import iptables, nft, nft_text
+from ipv6check.firewall import iptables, nft, nft_loaded, nft_text
 from ipv6check.firewall.model import (
     IPV4,
     IPV6,
     Chain,
     Gap,
+    Place,
+    Refusal,
     RuleError,
     RuleSet,
     Table,
 )
+from ipv6check.firewall.nft_loaded import Load
+from ipv6check.model import Failure, Loading
 
+# The commands that list all that nft has.
+LISTING, DOCUMENT = "nft -a list ruleset", "nft -j -a list ruleset"
 MAX_SIZE = 32 << 20  # characters of one file
 # As people name what they keep: rules.v4, ip6tables.rules, iptables-save.txt.
 _NAMED = (
@@ -36,11 +42,13 @@ _FLUSHES = re.compile(r"^\s*flush\s+ruleset\b", re.MULTILINE)
 Include = Callable[[str], list[tuple[str, str]] | None]
 
 
-def read(files: Sequence[tuple[str, str]], include: Include | None = None) -> RuleSet:
+def read(
+    files: Sequence[tuple[str, str]], include: Include | None = None, load: Load | None = None
+) -> RuleSet:
     """The rule set of a host of which these files, (name, text) each, are all there is.
 
     ``include`` reads what an nftables file includes: the pattern as written to (name, text) of
-    each file, or None where that cannot be told.
+    each file, or None where that cannot be told. ``load`` asks nft itself about a text.
 
     Raises RuleError, with file, line and token, where a text is in no notation that is known.
     """
@@ -49,7 +57,7 @@ def read(files: Sequence[tuple[str, str]], include: Include | None = None) -> Ru
     for name, text in files:
         if len(text) > MAX_SIZE:
             raise RuleError(f"{name}: longer than {MAX_SIZE} characters")
-        rules, notation = _one(name, text, include)
+        rules, notation = _one(name, text, include, load)
         texts_of_nft += notation == "nft"
         if texts_of_nft > 1 and _FLUSHES.search(text):
             found.gaps.append(Gap(f"{name} flushes what another file has set"))
@@ -63,13 +71,25 @@ def live(texts: Sequence[tuple[str, str]], missing: Sequence[str]) -> RuleSet:
 
     Raises RuleError.
     """
-    found = read(texts)
+    found = _live(dict(texts))
     found.covers = frozenset({IPV4, IPV6})
     found.gaps += [Gap(reason) for reason in missing]
     return found
 
 
-def _one(name: str, text: str, include: Include | None) -> tuple[RuleSet, str]:
+def _live(texts: dict[str, str]) -> RuleSet:
+    """Of nft's two listings one, where there are both."""
+    listing = texts.pop(LISTING, "") if DOCUMENT in texts else ""
+    document = texts.pop(DOCUMENT, "") if listing else ""
+    found = read([*texts.items()])
+    if document:
+        objects = nft_loaded.combined(document, listing, DOCUMENT)
+        _add(found, nft.build(objects, DOCUMENT, loaded=True))
+        _drop_what_is_shown_twice(found)
+    return found
+
+
+def _one(name: str, text: str, include: Include | None, load: Load | None) -> tuple[RuleSet, str]:
     if not text.strip():
         raise RuleError(f"{name}: empty")
     if nft.recognised(text):
@@ -88,11 +108,44 @@ def _one(name: str, text: str, include: Include | None) -> tuple[RuleSet, str]:
         raise RuleError(
             f"{name}: neither ip6tables-save, ip6tables -S, nft nor nft -j: {first[:60]!a}"
         )
-    rules = nft.build(nft_text.parse(text, name, include), name)
+    return _nft(name, text, include, load), "nft"
+
+
+def _nft(name: str, text: str, include: Include | None, load: Load | None) -> RuleSet:
+    """What our own parser reads; what nft itself does, where it can be asked about all of it."""
+    wrong, objects = None, []
+    try:
+        objects = nft_text.parse(text, name, include)
+        rules = nft.build(objects, name)
+    except RuleError as error:
+        wrong, rules = error, RuleSet()
     lines = text.splitlines()
     for table in rules.tables:
         table.opaque = table.opaque or _hides_matches(table, name, lines)
-    return rules, "nft"
+    whole = not any("gap" in each for each in objects) and not any(t.opaque for t in rules.tables)
+    given = nft_loaded.given(text, name, include) if load and whole else None
+    found = load(name, given.text, nft_loaded.interfaces(given.text)) if load and given else None
+    if given and isinstance(found, Loading) and found.refusal:
+        place = _refused_at(given, found)
+        reason = f"{found.nft} refuses it: {found.refusal}"
+        if wrong:
+            raise RuleError(f"{place.file}:{place.line or 1}: {reason}")
+        return RuleSet(covers=nft.BOTH, refusals=[Refusal(reason, place)])
+    if isinstance(found, Loading):
+        listed = nft_loaded.placed(nft_loaded.listed(found, name), objects)
+        rules = nft.build(listed, name, loaded=True)
+        rules.notes.append(f"{name}: as {found.nft} has loaded it")
+        return rules
+    if wrong:
+        raise wrong
+    if isinstance(found, Failure):
+        rules.notes.append(f"{name}: read without nft ({found.detail})")
+    return rules
+
+
+def _refused_at(given: nft_loaded.Given, found: Loading) -> Place:
+    file, line = given.origin[min(found.line, len(given.origin)) - 1]
+    return Place(file, line if found.line else None)
 
 
 def _hides_matches(table: Table, name: str, lines: Sequence[str]) -> bool:

@@ -146,10 +146,11 @@ def review(rules: RuleSet, question: Question) -> Review:
 def _certainty(rules: RuleSet) -> Iterator[Finding]:
     """Why nothing can be said, if nothing can."""
     for refusal in rules.refusals[:1]:
-        where = f"{refusal.place.file}:{refusal.place.line}"
+        line = f":{refusal.place.line}" if refusal.place.line else ""
+        where = f"{refusal.place.file}{line}"
         yield fail(
             f"{where} would not load: {refusal.reason}",
-            hint="mend the line: until then the rules that were there stay, or none",
+            hint="fix the line: until then the rules that were there stay, or none",
             subject=where,
             evidence={"trap": "would not load"},
             id="would-not-load",

@@ -16,7 +16,8 @@ LEGACY_TABLES = {
     "ip6tables-legacy-save": Path("/proc/net/ip6_tables_names"),
     "iptables-legacy-save": Path("/proc/net/ip_tables_names"),
 }
-LISTING = "nft list ruleset"
+# Each says what the other leaves out.
+LISTING, DOCUMENT = "nft -a list ruleset", "nft -j -a list ruleset"
 SAVES = ("ip6tables-save", "iptables-save")
 # Where sbin is not on an ordinary user's path.
 SEARCHED = "/usr/sbin:/sbin:/usr/local/sbin:/usr/bin:/bin"
@@ -25,9 +26,9 @@ SEARCHED = "/usr/sbin:/sbin:/usr/local/sbin:/usr/bin:/bin"
 def live_rules() -> RuleTexts | Failure:
     """What each command prints that is there and permitted. A Failure where none of them is.
 
-    ``nft list ruleset`` is asked as text, which shows more of iptables-nft's tables than JSON does.
-    The legacy commands are run only where the kernel has such tables: running them would make it
-    load them. What has printed nothing has no rules.
+    nft is asked for JSON and for text, neither of which is complete in all its versions. The legacy
+    commands are run only where the kernel has such tables: running them would make it load them.
+    What has printed nothing has no rules.
     """
     texts: list[tuple[str, str]] = []
     failures: list[Failure] = []
@@ -43,6 +44,9 @@ def live_rules() -> RuleTexts | Failure:
         answered = True
         if text.strip():
             texts.append((command, text))
+            document = _output(DOCUMENT) if command == LISTING else ""
+            if isinstance(document, str) and document:
+                texts.append((DOCUMENT, document))
     if not answered:
         return failures[0]
     return RuleTexts(tuple(texts), tuple(failure.detail for failure in failures))

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipv6check.firewall import nft
+from ipv6check.firewall.evaluate import judge
 from ipv6check.firewall.model import (
     NEVER,
     Accept,
@@ -32,6 +33,7 @@ from ipv6check.firewall.model import (
     Unclear,
     Unmodelled,
 )
+from ipv6check.firewall.packets import packet
 
 DROP = {"drop": None}
 V4, V6 = Among(Field.FAMILY, ((4, 4),)), Among(Field.FAMILY, ((6, 6),))
@@ -519,10 +521,17 @@ def test_a_priority_is_a_number() -> None:
         rules(objects=[("chain", {**chain, "prio": "dstnat"})])
 
 
-def test_a_chain_at_egress_is_a_gap() -> None:
-    """It is behind all that is known here."""
-    chain = {"name": "e", "type": "filter", "hook": "egress", "dev": "eth0", "prio": 0}
-    assert rules(objects=[("chain", chain)], family="netdev").gaps
+def test_a_chain_at_egress_only_sees_what_leaves() -> None:
+    """It is the last hook of its interface, and nothing that comes in passes it."""
+    table = {"family": "netdev", "name": "t"}
+    base = {"type": "filter", "hook": "egress", "dev": "eth0", "prio": 0, "policy": "drop"}
+    chain = {"family": "netdev", "table": "t", "name": "e", **base}
+    read = nft.build([{"table": table}, {"chain": chain}], "f")
+    leaving = {"proto": "udp", "dport": 53, "hook": "output"}
+    assert not read.gaps
+    assert judge(read, packet({"proto": "tcp", "dport": 22})).verdict == "accept"
+    assert judge(read, packet({**leaving, "oif": "eth0"})).verdict == "drop"
+    assert judge(read, packet({**leaving, "oif": "eth1"})).verdict == "accept"
 
 
 def test_a_chain_that_is_declared_again_is_not_certain() -> None:

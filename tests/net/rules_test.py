@@ -49,7 +49,7 @@ def test_live_rules_are_all_that_the_kernel_has(needs: Callable[..., None], tmp_
     command = [sys.executable, "-m", "ipv6check", "firewall", "-f", "json"]
     done = in_namespace("sh", "-c", SCRIPT, "sh", str(tmp_path / "rules.nft"), *command)
     document = json.loads(done.stdout)
-    assert document["files"] == ["nft list ruleset", "ip6tables-save"], done.stderr
+    assert document["files"] == [rules.LISTING, rules.DOCUMENT, "ip6tables-save"], done.stderr
     verdicts = {each["id"]: each["verdict"] for each in document["packets"] if each["family"] == 6}
     assert verdicts["tcp/22"] == "accept"
     assert verdicts["tcp/443"] == "drop"

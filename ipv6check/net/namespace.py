@@ -1,0 +1,116 @@
+"""What nft makes of a rule file, loaded where there is nothing else.
+
+That is a network namespace, which ends with the call. Nothing of this host is touched, and no name
+is asked of anybody.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Sequence
+from tempfile import TemporaryFile
+from typing import IO
+
+from ipv6check.model import Failure, Kind, Loading, printable
+from ipv6check.net.rules import SEARCHED
+
+WAIT_S = 20.0
+MAX_OUTPUT = 64 << 20  # bytes of each listing
+MAX_INTERFACES = 64
+MAX_ERROR = 160  # characters
+INSIDE = "inside"
+
+# Rules that name an interface by its index want one of that name. The services that look up names
+# for a process have their sockets in /run: without them none leaves the namespace.
+SCRIPT = f"""
+mount -t tmpfs none /run || exit 1
+ulimit -c 0 -t {WAIT_S:.0f} -v {2 << 20} -f {MAX_OUTPUT >> 9}
+echo {INSIDE}
+nft --version
+for name; do
+  ip link add name "$name" type dummy || ip link add name "$name" type bridge
+done >/dev/null 2>&1
+nft -f - >/dev/null || exit 1
+nft -j -a list ruleset || echo
+nft -a list ruleset
+"""
+# An ordinary user becomes root of a namespace of users; so does a root who may do no more.
+UNSHARE = (("--net", "--mount"), ("--map-root-user", "--net", "--mount"))
+_ERROR = re.compile(
+    r"^(?:/dev/stdin:(?P<line>\d+):\d+(?:-\d+)?: |[\w/]+:\d+:\d+(?:-\d+)?: )?"
+    r"(?P<error>Error: .*|BUG: .*|nft: .*Assertion.*)$",
+    re.MULTILINE,
+)
+# What this machine lacks, which the one that the rules are for may have.
+_ELSEWHERE = re.compile(
+    r"No such file or directory|not supported|not permitted|memory|buffer space|too long"
+    r"|(?:Interface|User|Group|group|user) does not exist|resolve|cgroup|not compiled|denied"
+)
+
+
+def loading(text: str, interfaces: Sequence[str] = ()) -> Loading | Failure:
+    """What nft lists after it has loaded this text, which includes no file, or why it will not.
+
+    A Failure where nft cannot be asked, or where this machine's kernel lacks what the rules want.
+    """
+    programs = [shutil.which(name, path=_path()) for name in ("nft", "unshare")]
+    if None in programs:
+        return Failure(Kind.OTHER, "nft is not installed here")
+    said = Failure(Kind.OTHER, "no network namespace can be made here")
+    for options in UNSHARE[os.geteuid() != 0 :]:
+        found = _run([str(programs[1]), *options], text, interfaces[:MAX_INTERFACES])
+        if found is not None:
+            return found
+    return said
+
+
+def _path() -> str:
+    return os.pathsep.join((SEARCHED, os.environ.get("PATH", "")))
+
+
+def _run(unshare: list[str], text: str, interfaces: Sequence[str]) -> Loading | Failure | None:
+    """One try; None where there is no such namespace."""
+    with TemporaryFile() as given, TemporaryFile() as listed, TemporaryFile() as errors:
+        given.write(text.encode("utf-8", "surrogateescape"))
+        given.seek(0)
+        process = subprocess.Popen(  # noqa: S603 - a fixed command, found on the system's path
+            [*unshare, "sh", "-c", SCRIPT, "sh", *interfaces],
+            stdin=given,
+            stdout=listed,
+            stderr=errors,
+            env={"PATH": _path(), "LC_ALL": "C"},
+            start_new_session=True,
+        )
+        try:
+            process.wait(WAIT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # all that it has started too
+            process.wait()
+            return Failure(Kind.TIMEOUT, f"nft took more than {WAIT_S:.0f} s")
+        inside, _, rest = _content(listed).partition("\n")
+        if inside != INSIDE:
+            return None
+        version, _, rest = rest.partition("\n")
+        name = " ".join(version.replace("nftables", "nft").split()[:2])
+        if process.returncode:
+            return _refusal(name, _content(errors))
+        document, _, listing = rest.partition("\n")
+        return Loading(name, document.strip(), listing.strip())
+
+
+def _content(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read(2 * MAX_OUTPUT).decode("utf-8", "replace")
+
+
+def _refusal(version: str, said: str) -> Loading | Failure:
+    found = _ERROR.search(said)
+    if found is None or _ELSEWHERE.search(found["error"]):
+        reason = found["error"] if found else said.strip().partition("\n")[0] or "it was killed"
+        return Failure(Kind.OTHER, printable(f"{version}: {reason}"[:MAX_ERROR]))
+    error = found["error"].removeprefix("Error: ")[:MAX_ERROR].strip()
+    return Loading(version, refusal=printable(error), line=int(found["line"] or 0))
