@@ -156,7 +156,7 @@ FINDINGS = (
 )
 
 
-@check(reference="RFC 6890", cause="dns", findings=FINDINGS)
+@check(reference="RFC 6890", cause="dns", findings=FINDINGS, looks_at="DNS", measures=False)
 def aaaa(addresses: Addresses) -> Finding | list[Finding]:
     """The name publishes IPv6 addresses that the Internet can reach."""
     if isinstance(addresses.aaaa, Failure):

@@ -73,6 +73,7 @@ FINDINGS = (
         "warn",
         "Some address of the name is dead, and clients that happen to try it first wait for it.",
         "Repair each dead address or withdraw its record: tcp names them.",
+        see="tcp",
     ),
     Explained(
         "ipv4-dead",
@@ -121,14 +122,24 @@ FINDINGS = (
     ),
     UNTRIED,
     NO_IPV6_HERE,
-    Explained("no-race", "skip", "AAAA cannot be resolved, or leads nowhere: see aaaa."),
-    Explained("one-family", "skip", "The target has addresses of one family, or a single one."),
-    Explained("nothing-open", "skip", "Nothing accepts a connection: see tcp."),
     Explained(
-        "no-tls", "skip", "Connections are accepted, and TLS is completed by nobody: see tls."
+        "no-race", "skip", "AAAA cannot be resolved, or leads nowhere: see aaaa.", see="aaaa"
+    ),
+    Explained(
+        "one-family",
+        "skip",
+        "The target has addresses of one family, or a single one.",
+        see="aaaa tcp tls",
+    ),
+    Explained("nothing-open", "skip", "Nothing accepts a connection: see tcp.", see="aaaa tcp"),
+    Explained(
+        "no-tls",
+        "skip",
+        "Connections are accepted, and TLS is completed by nobody: see tls.",
+        see="tls",
     ),
     Explained("ipv4-first", "skip", "By RFC 6724 IPv4 goes before this IPv6; that is no fault."),
-    Explained("ipv6-wins", "pass", "Clients end up on IPv6, without waiting."),
+    Explained("ipv6-wins", "pass", "Clients end up on IPv6, without waiting.", see="tcp"),
 )
 
 
@@ -204,7 +215,13 @@ class _Port:
         return max(0.0, client.connect_ms - min(heard, default=0.0) - handshake_ms)
 
 
-@check(reference="RFC 8305", cause="network", findings=FINDINGS)
+@check(
+    reference="RFC 8305",
+    cause="network",
+    findings=FINDINGS,
+    looks_at="Happy Eyeballs",
+    measures=False,
+)
 def fallback(
     addresses: Addresses,
     connections: Connections,

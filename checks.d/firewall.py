@@ -180,7 +180,7 @@ FINDINGS = (
 )
 
 
-@check(reference="RFC 4890", cause="firewall", findings=FINDINGS)
+@check(reference="RFC 4890", cause="firewall", findings=FINDINGS, looks_at="firewall rules")
 def firewall(
     target: Target, settings: Settings, addresses: Addresses | Failure, rules: Rules | Failure
 ) -> Finding | list[Finding]:

@@ -241,7 +241,7 @@ FINDINGS = (
 )
 
 
-@check(reference="RFC 8504", cause="host", findings=FINDINGS)
+@check(reference="RFC 8504", cause="host", findings=FINDINGS, looks_at="this host")
 def host(host: Host | None, target: Target, settings: Settings) -> Finding | list[Finding]:
     """This host has addresses, routes and resolvers for IPv6, and prefers it."""
     if host is None:

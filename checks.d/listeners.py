@@ -140,7 +140,9 @@ FINDINGS = (
 )
 
 
-@check(reference="RFC 3493 section 5.3", cause="host", findings=FINDINGS)
+@check(
+    reference="RFC 3493 section 5.3", cause="host", findings=FINDINGS, looks_at="listening ports"
+)
 def listeners(
     listeners: Listeners, connections: Connections | Failure, target: Target
 ) -> Finding | list[Finding]:

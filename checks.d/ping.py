@@ -54,6 +54,7 @@ FINDINGS = (
         "no-answer",
         "skip",
         "The address answers nothing at all, neither ping nor TCP. That is told by tcp.",
+        see="tcp",
     ),
     Explained(
         "not-pinged",
@@ -68,7 +69,13 @@ FINDINGS = (
 )
 
 
-@check(reference="RFC 4890 section 4.3.1", cause="firewall", findings=FINDINGS)
+@check(
+    reference="RFC 4890 section 4.3.1",
+    cause="firewall",
+    findings=FINDINGS,
+    looks_at="ping",
+    measures=False,
+)
 def ping(pings: Pings | Failure, connections: Connections, path: Path) -> Finding | list[Finding]:
     """ICMPv6 echo is answered, as it should be."""
     if isinstance(pings, Pings) and not pings.ipv6:

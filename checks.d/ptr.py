@@ -48,12 +48,20 @@ FINDINGS = (
         {"dig": "dig -x 2001:db8::1 +trace     # who fails to answer?"},
     ),
     Explained("loopback", "skip", "Nobody publishes a name for a loopback address (RFC 6303)."),
-    Explained("no-address", "skip", "The name has no IPv6 address to look up: see aaaa."),
+    Explained(
+        "no-address", "skip", "The name has no IPv6 address to look up: see aaaa.", see="aaaa"
+    ),
     Explained("confirmed", "pass", "Each address has a name, and the name has the address."),
 )
 
 
-@check(reference="RFC 1912 section 2.1", cause="dns", findings=FINDINGS)
+@check(
+    reference="RFC 1912 section 2.1",
+    cause="dns",
+    findings=FINDINGS,
+    looks_at="reverse DNS",
+    measures=False,
+)
 def ptr(pointers: Pointers) -> Finding | list[Finding]:
     """Every IPv6 address has a PTR record whose name leads back to it (FCrDNS)."""
     if pointers.loopback and not pointers.ipv6:

@@ -127,7 +127,7 @@ FINDINGS = (
 )
 
 
-@check(reference="RFC 4890", cause="network", findings=FINDINGS)
+@check(reference="RFC 4890", cause="network", findings=FINDINGS, looks_at="TCP", measures=False)
 def tcp(connections: Connections, pings: Pings | Failure, path: Path) -> Finding | list[Finding]:
     """Every IPv6 address accepts a connection on every port that the service offers."""
     if not connections.ipv6:

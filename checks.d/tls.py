@@ -15,6 +15,7 @@ from ipv6check import (
     NO_ADDRESS,
     NO_IPV6_HERE,
     UNTRIED,
+    Attempt,
     Cause,
     Connections,
     Explained,
@@ -54,6 +55,8 @@ ALERTS = {
 }
 # What an alert says whether a name was asked for or not.
 NOT_OF_NAMES = frozenset({"protocol_version", "no_application_protocol"})
+
+MOST_NAMED = 3
 
 SHAKE = """\
 openssl s_client -connect [2001:db8::1]:443 \\
@@ -134,12 +137,23 @@ FINDINGS = (
     NO_IPV6_HERE,
     NO_ADDRESS,
     Explained("no-tls-port", "skip", "No port of the target is one where clients begin with TLS."),
-    Explained("nothing-open", "skip", "No IPv6 address accepts a connection there: see tcp."),
+    Explained(
+        "nothing-open",
+        "skip",
+        "An address, or each, accepts no connection: see tcp.",
+        see="tcp",
+    ),
     Explained("completed", "pass", "Every IPv6 address that accepts completes a TLS handshake."),
 )
 
 
-@check(reference="RFC 8446", cause="application", findings=FINDINGS)
+@check(
+    reference="RFC 8446",
+    cause="application",
+    findings=FINDINGS,
+    looks_at="TLS handshake",
+    measures=False,
+)
 def tls(
     handshakes: Handshakes, connections: Connections, path: Path, target: Target
 ) -> Finding | list[Finding]:
@@ -160,7 +174,18 @@ def tls(
         ports = " or ".join(map(str, handshakes.ports))
         message = f"no IPv6 address accepts a connection on port {ports}: see tcp"
         return skip(message, id="nothing-open")
-    return _fine(handshakes, shaken)
+    unreached = [
+        each for each in connections.ipv6 if not each.connected and each.port in handshakes.ports
+    ]
+    return [_fine(handshakes, shaken), *([_unreached(unreached)] if unreached else [])]
+
+
+def _unreached(dead: list[Attempt]) -> Finding:
+    """Some addresses accept, and others had no chance to speak TLS."""
+    where = " and ".join(endpoint(each.address, each.port) for each in dead[:MOST_NAMED])
+    more = f" and {len(dead) - MOST_NAMED} more" if len(dead) > MOST_NAMED else ""
+    verb = "accepts" if len(dead) == 1 else "accept"
+    return skip(f"{where}{more} {verb} no connection: see tcp", id="nothing-open")
 
 
 def _port(made: tuple[Handshake, ...], target: Target) -> list[Finding]:

@@ -29,7 +29,9 @@ class Explained:
 
     ``id`` is the Finding's. ``status``: each that it can have, such as ``fail`` or ``warn fail``.
     ``what``: what it means, ``mend``: what to do, both in whole sentences. ``examples``: the lines
-    that do it, by the software they are for, one of `SOFTWARE`.
+    that do it, by the software they are for, one of `SOFTWARE`. ``see``: the checks that tell the
+    root cause of it, apart by blanks, the first cause first; where none of them is part of the run,
+    what they say is told in place of it.
 
     Raises ValueError for a word that is none of these.
     """
@@ -39,6 +41,7 @@ class Explained:
     what: str
     mend: str = ""
     examples: Mapping[str, str] = field(default_factory=dict)
+    see: str = ""
 
     def __post_init__(self) -> None:
         if not FINDING_ID.fullmatch(self.id):

@@ -22,6 +22,7 @@ from ipv6check.model import (
     Finding,
     Findings,
     Kind,
+    Status,
     skip,
     unknown,
 )
@@ -154,7 +155,18 @@ def judge(check: Check, facts: Mapping[str, Any]) -> Findings:
         return (broken(f"{check.id} returned {type(found).__name__}, not a Finding or a list"),)
     if not all(isinstance(finding, Finding) for finding in findings):
         return (broken(f"{check.id} returned a list of something else than Findings"),)
-    return (*findings, *_undeclared(check, findings))
+    sound = tuple(_admitting(check, finding, facts) for finding in findings)
+    return (*sound, *_undeclared(check, findings))
+
+
+def _admitting(check: Check, finding: Finding, facts: Mapping[str, Any]) -> Finding:
+    """The finding; where it cannot look because a probe crashed, that is our defect."""
+    if finding.status not in {Status.SKIP, Status.UNKNOWN}:
+        return finding
+    inputs = (facts[wanted.name] for wanted in check.inputs)
+    crashed = (each for each in inputs if isinstance(each, Failure) and each.kind is Kind.CRASH)
+    why = next((each for each in crashed if each.detail in finding.message), None)
+    return finding if why is None else unmet(why)
 
 
 def _undeclared(check: Check, findings: Sequence[Finding]) -> Findings:
@@ -171,12 +183,14 @@ def _undeclared(check: Check, findings: Sequence[Finding]) -> Findings:
 
 
 def lacking(check: Check, facts: Mapping[str, Any]) -> Failure | None:
-    """Why the check cannot judge these facts, if so. Without a record nothing can be said."""
+    """Why the check cannot judge these facts, if so. Without a record nothing can be said.
+
+    A program is not to guess what a crash of ours means.
+    """
+    never = {Kind.NOT_RECORDED, *([Kind.CRASH] if check.executable else [])}
     for wanted in check.inputs:
         fact = facts[wanted.name]
-        if isinstance(fact, Failure) and not (
-            wanted.admits_failure and fact.kind is not Kind.NOT_RECORDED
-        ):
+        if isinstance(fact, Failure) and (not wanted.admits_failure or fact.kind in never):
             return fact
     return None
 

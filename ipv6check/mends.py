@@ -112,5 +112,8 @@ UNTRIED = Explained(
     "Run it from a host with IPv6. A pipeline may accept this with --on-unknown pass.",
 )
 NO_ADDRESS = Explained(
-    "no-address", "skip", "The name has no IPv6 address that could be tried: see aaaa."
+    "no-address",
+    "skip",
+    "The name has no IPv6 address that could be tried: see aaaa.",
+    see="aaaa",
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import ip_address
@@ -789,8 +790,15 @@ class Settings:
         """The ports to try: those named with the target, else ``--port``, else the profile's."""
         return named or self.ports or self.profile.ports
 
+    @property
+    def optional(self) -> frozenset[str]:
+        """The checks whose ``unknown`` leaves the verdict alone: none that the user asks for."""
+        graded = self.profile.graded
+        asked = {check for check in graded if graded[check] is Status.FAIL}
+        return self.profile.optional - self.only - asked
 
-def verdict_of(results: Sequence[Result], optional: frozenset[str]) -> Verdict:
+
+def verdict_of(results: Sequence[Result], optional: AbstractSet[str]) -> Verdict:
     """The verdict of one target: any fail, else any required unknown, else any warn."""
     statuses = {result.status for result in results}
     if Status.FAIL in statuses:

@@ -64,7 +64,9 @@ class Probe:
 class Check:
     """One judgement. ``id`` and ``path`` are filled in from the file.
 
-    ``findings``: all that it can give; empty where it does not tell.
+    ``findings``: all that it can give; empty where it does not tell. ``looks_at``: what it looks
+    at, in a word or two. ``measures``: a pass of it shows by itself that IPv6 works; where packets
+    are its facts, those show it.
     """
 
     judge: Judge
@@ -76,6 +78,13 @@ class Check:
     path: Path = Path()
     text: str = ""
     findings: tuple[Explained, ...] = ()
+    looks_at: str = ""
+    measures: bool = True
+
+    @property
+    def roots(self) -> Mapping[str, tuple[str, ...]]:
+        """By finding: the checks that tell its root cause, the first cause first."""
+        return {each.id: tuple(each.see.split()) for each in self.findings if each.see}
 
     @property
     def executable(self) -> bool:
@@ -85,26 +94,44 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The checks to run, by name, and the probes they need, inputs first."""
+    """The checks to run, by name, and the probes they need, inputs first.
+
+    ``roots``: checks that are not to run, and judge the root causes of those that are.
+    """
 
     checks: tuple[Check, ...]
     probes: tuple[Probe, ...]
+    roots: tuple[Check, ...] = ()
 
 
 def check(
-    *, reference: str = "", cause: str | Cause, findings: Sequence[Explained] = ()
+    *,
+    reference: str = "",
+    cause: str | Cause,
+    findings: Sequence[Explained] = (),
+    looks_at: str = "",
+    measures: bool = True,
 ) -> Callable[[Judge], Check]:
     """Make a function a check. ``cause`` is what its findings carry unless they say otherwise.
 
     ``findings`` tells all that it can find; where it is given, a Finding that it does not name is a
-    defect of the check.
+    defect of the check. ``looks_at`` names what it looks at, as a report tells it. ``measures``:
+    whether a pass of it shows by itself that the target's IPv6 works.
     """
 
     def decorate(judge: Judge) -> Check:
         if not inspect.isfunction(judge):
             raise TypeError(f"@check marks a plain function, not {judge!r}")
         about = inspect.getdoc(judge) or ""
-        return Check(judge, about, reference, Cause(cause), findings=_explained(findings))
+        return Check(
+            judge,
+            about,
+            reference,
+            Cause(cause),
+            findings=_explained(findings),
+            looks_at=looks_at,
+            measures=measures,
+        )
 
     return decorate
 
@@ -146,7 +173,20 @@ class Found:
             if (name in wanted if wanted else profile is None or profile.runs(name))
             and name not in unwanted
         ]
-        return Plan(tuple(chosen), _needed(chosen, self.probes))
+        roots = self._roots(chosen)
+        return Plan(tuple(chosen), _needed((*chosen, *roots), self.probes), roots)
+
+    def _roots(self, chosen: Iterable[Check]) -> tuple[Check, ...]:
+        """The checks that tell root causes of these, and are none of them."""
+        known = {each.id: each for each in chosen}
+        waiting, roots = [*known.values()], dict[str, Check]()
+        while waiting:
+            for name in (name for names in waiting.pop().roots.values() for name in names):
+                root = self.checks[name]
+                if name not in known and name not in roots and not root.executable:
+                    roots[name] = root
+                    waiting.append(root)
+        return tuple(roots[name] for name in sorted(roots))
 
     def require(self, name: str) -> None:
         """Raises PluginError where there is no check of this name."""
@@ -163,6 +203,9 @@ def find(directories: Iterable[Path] = ()) -> Found:
     found: dict[str, Check] = {}
     for directory in (shipped_directory(), *directories):
         found.update({item.id: item for item in _load_directory(directory, probes)})
+    for each in found.values():
+        for name in {name for names in each.roots.values() for name in names} - found.keys():
+            raise PluginError(f'{each.path}: "{name}" is not a check to see{nearest(name, found)}')
     return Found(found, probes)
 
 

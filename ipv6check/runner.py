@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Protocol
 
-from ipv6check import external, retries, turns
+from ipv6check import causes, external, measured, retries, turns
 from ipv6check.judge import Judge, lacking, unmet
 from ipv6check.model import (
     Cause,
@@ -83,6 +83,11 @@ class Assignment:
     def recollection(self) -> Course:
         """The course of what is computed from recorded facts."""
         return course([probe for probe in self.plan.probes if probe.pure])
+
+    @cached_property
+    def measuring(self) -> frozenset[str]:
+        """The checks a pass of which shows by itself that IPv6 works."""
+        return frozenset(check.id for check in self.plan.checks if check.measures)
 
     @cached_property
     def pure(self) -> list[Check]:
@@ -203,18 +208,23 @@ class Run:
             attempts = [await self._recall(target, assigned, each) for each in recorded.attempts]
             duration_ms = recorded.duration_ms
         results = retries.best([each.results for each in attempts])
+        facts = [each.observed.facts for each in attempts]
+        results = [
+            *results,
+            *measured.unmeasured(results, facts, settings.optional, assigned.measuring),
+        ]
         return TargetReport(
             target=printable(target.text),
             host=target.host,
             ports=settings.ports_for(target.ports),
-            verdict=verdict_of(results, settings.profile.optional),
+            verdict=verdict_of(results, settings.optional),
             duration_ms=duration_ms,
             results=tuple(results),
             service=target.service,
             owner=assigned.owner,
             place=target.place,
             requires=assigned.requires,
-            optional=settings.profile.optional,
+            optional=settings.optional,
             text=target.text if self._keep else "",
             observed=tuple(each.observed for each in attempts) if self._keep else (),
         )
@@ -298,6 +308,10 @@ class Run:
         self, target: Target, assigned: Assignment, facts: Mapping[str, Any]
     ) -> list[Findings]:
         found = await self._judge.findings(assigned.pure, facts)
+        if roots := assigned.plan.roots:
+            judged_too = await self._judge.findings(roots, facts)
+            roots_found = zip(roots, judged_too, strict=True)
+            found = causes.told(assigned.pure, found, roots_found, assigned.settings.optional)
         if not assigned.external:
             return found
         programs = assigned.external

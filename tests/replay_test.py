@@ -173,7 +173,8 @@ def test_it_is_judged_by_what_is_asked_today(run: Callable[..., Said], recorded:
     _, out, _ = run(replayed(recorded, only=frozenset({"aaaa"})))
     assert statuses(out)["sick.example"] == {"aaaa": "pass"}
     code, out, _ = run(replayed(recorded, skip=frozenset({"tcp", "fallback", "aaaa", "ping"})))
-    assert (code, '"check":"tcp"' in out) == (OK, False)
+    assert (code, '"check":"tcp"' in out) == (FINDINGS, False)
+    assert statuses(out)["sick.example"]["tls"] == "fail"  # in the place of tcp
     code, _, _ = run(replayed(recorded, only=frozenset({"ptr"}), fail_on="warn", on_unknown="pass"))
     assert code == FINDINGS
 

@@ -219,7 +219,7 @@ def test_only_what_a_check_needs_is_observed() -> None:
     net = AnyHost(*well())
     done = Examined(net, only=frozenset({"aaaa"}))("example.com")
     assert {call[0] for call in net.calls} <= {"resolve", "pref64"}
-    assert done.statuses("example.com") == {"aaaa": "pass"}
+    assert done.statuses("example.com") == {"aaaa": "pass", "ipv6": "unknown"}
 
 
 def test_a_failed_input_is_the_probe_s_own_failure() -> None:
@@ -237,8 +237,9 @@ def test_a_failed_input_is_the_probe_s_own_failure() -> None:
     )
     checks = (check("a", pytest.fail, Input("never")),)
     done = Examined(FakeNet(), Plan(checks, probes))("a.example")
-    (result,) = done.report("a.example").results
+    result = done.report("a.example").results[0]
     assert (result.status, result.message) == (Status.SKIP, "the root of it")
+    assert done.report("a.example").verdict is Verdict.UNKNOWN
 
 
 def test_a_broken_probe_is_an_error_and_the_run_goes_on() -> None:

@@ -18,16 +18,18 @@ from ipv6check.output import OutputError
 from ipv6check.plugin import PluginError
 from ipv6check.session import BLIND, FINDINGS, INTERRUPTED, OK, USAGE, exit_code
 from ipv6check.target import Target, parse
-from ipv6check.testing import FakeNet, answer
+from ipv6check.testing import FakeNet, answer, attempt, echo
 
-OPTIONS = Options(only=frozenset({"aaaa"}), no_controls=True, format="json")
+OPTIONS = Options(only=frozenset({"tcp"}), no_controls=True, format="json")
 
 
 def network(*names: str, address: str = "2d00::1") -> FakeNet:
     """A network in which these names are served well."""
-    answers = [answer(name, rdtype) for name in names for rdtype in ("AAAA", "A")]
+    both = {"AAAA": address, "A": "192.0.2.1"}
     return FakeNet(
-        *(replace(a, records=(address,) if a.rdtype == "AAAA" else ("192.0.2.1",)) for a in answers)
+        *(answer(name, rdtype, each) for name in names for rdtype, each in both.items()),
+        *(attempt(each, port) for each in both.values() for port in (443, 80)),
+        *map(echo, both.values()),
     )
 
 
@@ -61,7 +63,8 @@ def test_each_target_once(check: Callable[..., tuple[int, str, str]], tmp_path: 
     code, out, _ = check(net, ["a.example", "A.example."], path=str(path))
     assert code == OK
     assert [t["target"] for t in json.loads(out)["targets"]] == ["a.example", "B.example."]
-    assert len(net.calls) == len(set(net.calls) - {("pref64",)}) + 2
+    asked = [call for call in net.calls if call[0] == "resolve"]
+    assert len(asked) == len(set(asked)) == 4
 
 
 def test_how_many_targets_the_network_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 
 from ipv6check import plugin, schema
+from ipv6check.measured import NAME
 from tests.lab import Lab, scenarios
 
 TRUTH = Path(__file__).parent / "truth.toml"
@@ -50,11 +51,18 @@ def worst(results: list[dict[str, Any]], check: str) -> str:
 
 @cache
 def explained() -> dict[str, dict[str, set[str]]]:
-    """The statuses of each finding that a shipped check explains."""
-    return {
+    """The statuses of each finding that a shipped check explains, itself or as a root cause."""
+    own = {
         check.id: {each.id: {str(status) for status in each.statuses} for each in check.findings}
         for check in plugin.load().checks
     }
+    told = {NAME: {"not-measured": {"unknown"}}}
+    for check in plugin.load().checks:
+        roots = {root for names in check.roots.values() for root in names}
+        told[check.id] = {
+            key: each for name in (*roots, check.id) for key, each in own[name].items()
+        }
+    return told
 
 
 def unexplained(result: dict[str, Any]) -> bool:
