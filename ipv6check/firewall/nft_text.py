@@ -466,7 +466,7 @@ class _Rules(_Cursor):
 
     def selector(self) -> Json:
         word, then = self.next().text, self.token.text
-        if word == "rt" and then in {"classid", "nexthop", "mtu"}:
+        if word == "rt" and then in {"classid", "nexthop", "mtu", "ipsec"}:
             return {"rt": {"key": self.next().text}}
         if word not in _SELECTORS:
             raise _UnknownError
@@ -771,7 +771,8 @@ class _Parser(_Rules):
         if kind == "map":
             about.setdefault("map", "")
         if kind != "chain":
-            self.block(about, lambda: self.in_set(about))
+            before = [*about.get("elem", [])]
+            self.block(about, lambda: self.in_set(about, before))
         elif self.token.text == "{":
             self.block(about, lambda: self.in_chain(table, about))
 
@@ -813,10 +814,12 @@ class _Parser(_Rules):
         number = (found[2] or found[3] or "0").replace(" ", "")
         return names.get(found[1], 0) + int(number)
 
-    def in_set(self, about: Json) -> None:
+    def in_set(self, about: Json, before: list[Json]) -> None:
+        """What a block says of its set; the ``elements`` that it says last are those it adds."""
         token = self.token
         if self.accept("elements"):
             self.want("=")
+            about["elem"] = [*before]
             self.in_elements(about)
         elif self.accept("type", "typeof"):
             about["type"] = self.types(token.text)
