@@ -53,7 +53,10 @@ OBSERVING = frozenset(
 )
 
 # a, f and k.root-servers.net: three operators, and addresses that will not change.
-ROOT_SERVERS = ("2001:503:ba3e::2:30", "2001:500:2f::f", "2001:7fd::1")
+ROOT_SERVERS = (
+    *("2001:503:ba3e::2:30", "2001:500:2f::f", "2001:7fd::1"),
+    *("198.41.0.4", "192.5.5.241", "193.0.14.129"),
+)
 
 ALGORITHMS = ("rfc8305", "rfc6555", "v3")
 
@@ -202,7 +205,10 @@ def _nameserver(text: str, _source: Source) -> str:
 
 
 def _control(text: str, _source: Source) -> str:
-    return ipv6_address(text)
+    control, port = address_and_port(text, default=0)
+    if ":" in control:
+        control = ipv6_address(control)
+    return endpoint(control, port) if port else control
 
 
 def _path(text: str, source: Source) -> Path:
@@ -371,8 +377,9 @@ class Options:
         metadata={
             "option": Option(
                 _control,
-                "ADDR",
-                "IPv6 address known to be up, asked when everything timed out. Repeatable.",
+                "ADDR[:PORT]",
+                "Address known to be up, asked when everything timed out. Repeatable. With a port "
+                "it tells whether that one is blocked on the way out.",
                 join=_distinct,
             )
         },
@@ -556,8 +563,14 @@ class Options:
 
     @property
     def controls(self) -> tuple[str, ...]:
-        """The controls that may be asked: none with ``--no-controls``."""
-        return () if self.no_controls else self.control
+        """The controls that may be asked: none with ``--no-controls``.
+
+        One of a port tells of nothing else; the usual ones stay beside it.
+        """
+        if self.no_controls:
+            return ()
+        of_ports = all(each.startswith("[") or each.count(":") == 1 for each in self.control)
+        return (*self.control, *ROOT_SERVERS) if of_ports else self.control
 
     @property
     def settings(self) -> Settings:

@@ -146,6 +146,7 @@ class FakeNet(Net):
         resolver_answers: bool = True,
         pref64: Sequence[str] = (),
         controls_answer: bool = True,
+        control_opens: Mapping[tuple[int, int], bool] | None = None,
         own: Sequence[str] = (),
         listeners: Sequence[Listener] | Failure = (),
         host: HostState | Failure | None = None,
@@ -166,6 +167,7 @@ class FakeNet(Net):
             resolver_answers: whether the resolver answers anything at all.
             pref64: the NAT64 prefixes of the network.
             controls_answer: whether addresses known to be up answer.
+            control_opens: ``(port, version)``, and whether a control of that port answers on it.
             own: the addresses of the vantage itself, besides loopback's.
             listeners: what listens there, or why that cannot be told.
             host: what its kernel says of itself; nothing but loopback if None.
@@ -187,6 +189,7 @@ class FakeNet(Net):
         self._resolver_answers = resolver_answers
         self._pref64 = tuple(pref64)
         self._controls_answer = controls_answer
+        self._control_opens = dict(control_opens or {})
         self._own = frozenset(own)
         self._listeners = listeners if isinstance(listeners, Failure) else tuple(listeners)
         self._host = host or HostState((), None, None)
@@ -269,6 +272,13 @@ class FakeNet(Net):
         """As planned."""
         self.calls.append(("controls_answer",))
         return self._controls_answer
+
+    async def control_opens(self, port: int, version: int) -> bool | None:
+        """As planned; None where nothing was, and then not one of ``calls``: nobody is asked."""
+        said = self._control_opens.get((port, version))
+        if said is not None:
+            self.calls.append(("control_opens", port, version))
+        return said
 
     def is_own(self, address: str) -> bool:
         """Loopback is, and what was planned. Not one of ``calls``: nobody else takes notice."""

@@ -373,7 +373,8 @@ def test_a_mistake_in_the_environment_names_the_variable(
         ("resolve", ["a!:::1"], '--resolve: "a!" is not a host name'),
         ("nameserver", ["dns.example"], '--nameserver: "dns.example" is not an IP address'),
         ("nameserver", ["[::1]:0"], '--nameserver: "0" is not a port'),
-        ("control", ["192.0.2.1"], '--control: "192.0.2.1" is an IPv4 address, not an IPv6'),
+        ("control", ["dns.example"], '--control: "dns.example" is not an IP address'),
+        ("control", ["[2001:db8::1]:0"], '--control: "0" is not a port'),
         ("control", ["::ffff:1.2.3.4"], '--control: "::ffff:1.2.3.4" is an IPv4 address in'),
         ("checks_dir", [""], '--checks-dir: "" is not a path'),
         ("format", "xml", '--format: "xml" is not one of table, json, jsonl'),
@@ -398,6 +399,21 @@ def test_controls_and_none_of_them_exclude_each_other(refusal: Callable[..., str
     assert refusal({"control": ["::1"], "no_controls": True}) == (
         "command line: control and no-controls exclude each other"
     )
+
+
+@pytest.mark.parametrize(
+    ("texts", "read"),
+    [
+        (["2001:DB8::1", "192.0.2.1"], ("2001:db8::1", "192.0.2.1")),
+        (["[2001:db8::1]"], ("2001:db8::1",)),
+        (["[2001:db8::1]:25"], ("[2001:db8::1]:25", *ROOT_SERVERS)),
+        (["192.0.2.1:25", "192.0.2.1:25"], ("192.0.2.1:25", *ROOT_SERVERS)),
+        (["192.0.2.1:25", "192.0.2.1"], ("192.0.2.1:25", "192.0.2.1")),
+    ],
+)
+def test_controls(options: Load, texts: list[str], read: tuple[str, ...]) -> None:
+    """They are of either family; one of a port tells of that port, so the usual ones remain."""
+    assert options({"control": texts}, {}).settings.controls == read
 
 
 @pytest.mark.parametrize(

@@ -72,10 +72,18 @@ class Net(Protocol):
         ...
 
     async def controls_answer(self) -> bool:
-        """Whether IPv6 works from here at all, by addresses known to be up (law 1).
+        """Whether IPv6 works from here, by who answered in this run, or addresses known to be up.
 
-        To be asked only where nothing of a target answered; the controls are sent to at most once
-        a run, and not at all where anything else has been heard over IPv6.
+        To be asked only where nothing of a target answered (law 1); the controls are sent to only
+        where nobody who answered before does, and seldom. Attempts that were silent while a family
+        was away are told as ``near`` without asking here.
+        """
+        ...
+
+    async def control_opens(self, port: int, version: int) -> bool | None:
+        """Whether a control of this port and IP version answers on it; None where there is none.
+
+        To be asked only where the port is silent. Asked at most once a run.
         """
         ...
 

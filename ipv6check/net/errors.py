@@ -54,14 +54,16 @@ ERRNO_KINDS = {
     errno.ECONNREFUSED: Kind.REFUSED,
     errno.ECONNRESET: Kind.RESET,
     errno.ETIMEDOUT: Kind.TIMEOUT,
+    # A neighbour that does not answer: a host of the own link, or the own router.
+    errno.EHOSTUNREACH: Kind.ADDRESS_UNREACHABLE,
 }
 # Nobody else has said so: this host's own kernel has lost the route, the address or the link, or
 # its packet filter forbids it.
 _OWN_ERRORS = frozenset(
     {
         errno.ENETUNREACH,
-        errno.EHOSTUNREACH,
         errno.ENETDOWN,
+        errno.ENODEV,
         errno.EADDRNOTAVAIL,
         errno.EACCES,
         errno.EPERM,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Sequence
@@ -13,6 +12,7 @@ from functools import partial
 from typing import TypeVar
 
 from ipv6check.model import (
+    VANTAGE_KINDS,
     Answer,
     Attempt,
     Echo,
@@ -31,7 +31,7 @@ from ipv6check.net.limits import Gate, Places
 from ipv6check.net.memory import Memory, Turns
 from ipv6check.net.quiet import QuietLoop
 from ipv6check.net.resolver import Resolver, Server, system_servers, upstream_servers
-from ipv6check.registry import special_purpose
+from ipv6check.net.uplink import ANYTHING, ECHO, ROUTE_PROBE, Uplink
 from ipv6check.turns import patience_s
 
 Value = TypeVar("Value")
@@ -42,8 +42,8 @@ PER_ADDRESS = 6
 # Races under way at once: each has some sockets, and waits for no place once it has begun.
 RACES = 96
 DNS_PORT = 53
-# Asked of the kernel's routing only, never sent to: the first root server's addresses.
-_ROUTE_PROBE = {socket.AF_INET6: "2001:503:ba3e::2:30", socket.AF_INET: "198.41.0.4"}
+# An answer within such a time is one to the first packet.
+_AT_ONCE_S = 0.2
 # A name server that says no has answered all the same.
 _DNS_ANSWERS = frozenset({Kind.SERVFAIL, Kind.DNS_REFUSED, Kind.DNS_ERROR})
 
@@ -61,7 +61,6 @@ class LocalNet:
     ) -> None:
         self._timeout_s = timeout_s
         self._pings = pings
-        self._controls = tuple(controls)
         self._resolver = Resolver(nameservers or system_servers(), timeout_s)
         self._places = Places(SOCKETS, PER_ADDRESS)
         self._races = Gate(RACES)
@@ -72,9 +71,7 @@ class LocalNet:
         self._quiet: QuietLoop | None = None
         self._echo: dict[socket.AddressFamily, icmp.EchoSocket | Failure] = {}
         self._once: dict[str, asyncio.Task[object]] = {}
-        self._sources = {family: _source(family) for family in _ROUTE_PROBE}
-        self._heard_ipv6 = False
-        self._controls_silent = False
+        self._uplink = Uplink(controls, self._answers, timeout_s)
 
     async def resolve(self, name: str, rdtype: str) -> Answer | Failure:
         """Ask the configured name servers one question."""
@@ -100,7 +97,7 @@ class LocalNet:
         """Make one TCP handshake with this address, and close it."""
         if once:
             return await self._race_tcp(address, port)
-        ask = partial(self._connect, address, port)
+        ask = partial(self._surely_connect, address, port)
         return await self._attempts.recall((address, port), ask)
 
     async def tls(
@@ -117,7 +114,7 @@ class LocalNet:
         key = (address, port, server_name, tuple(alpn))
         if once:
             return await self._race_tls(*key, connected)
-        made = await self._handshakes.recall(key, partial(self._shake, *key))
+        made = await self._handshakes.recall(key, partial(self._surely_shake, *key))
         connected(made.tcp)
         return made
 
@@ -126,14 +123,16 @@ class LocalNet:
         echo_socket = self._echo_socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         if isinstance(echo_socket, Failure):
             return echo_socket
-        return await self._echoes.recall(address, partial(self._ping, echo_socket, address))
+        ask = partial(self._surely_ping, echo_socket, address)
+        return await self._echoes.recall(address, ask)
 
     async def controls_answer(self) -> bool:
-        """Whether any control answers over IPv6, or anything of this run has; True with none."""
-        if self._heard_ipv6 or not self._controls:
-            return True
-        self._controls_silent = not await asyncio.shield(self._ask_once(self._ask_controls))
-        return self._heard_ipv6
+        """Whether IPv6 works from here now; True where nobody may be asked."""
+        return await self._uplink.works(6)
+
+    async def control_opens(self, port: int, version: int) -> bool | None:
+        """Whether a control of this port answers on it, asked once; None where there is none."""
+        return await self._uplink.opens(port, version)
 
     def is_own(self, address: str) -> bool:
         """Whether this address is this host's own, by its kernel's choice of a source."""
@@ -147,7 +146,7 @@ class LocalNet:
 
     async def host(self) -> HostState | Failure:
         """What the kernel says of interfaces, routes to the Internet, and switches."""
-        return await asyncio.to_thread(host.state, *_ROUTE_PROBE.values())
+        return await asyncio.to_thread(host.state, *ROUTE_PROBE.values())
 
     async def rules(self) -> RuleTexts | Failure:
         """What nft and ip6tables-save print here, asked once."""
@@ -184,20 +183,14 @@ class LocalNet:
 
     def vantage(self) -> Vantage:
         """What this host can do, by its own routes and what it has heard so far."""
-        ipv4 = "no" if self._sources[socket.AF_INET] is None else "yes"
-        source6 = self._sources[socket.AF_INET6]
-        if source6 is None:
-            return Vantage(ipv4=ipv4, ipv6="no")
-        if self._controls_silent and not self._heard_ipv6:
-            detail = f"none of {len(self._controls)} controls answers"
-            return Vantage(ipv4=ipv4, ipv6="broken", source_ipv6=source6, detail=detail)
-        return Vantage(ipv4=ipv4, source_ipv6=source6)
+        return self._uplink.vantage()
 
     def close(self) -> None:
         """Release every socket."""
         if self._quiet is not None:
             self._quiet.close()
             self._quiet = None
+        self._uplink.close()
         for task in self._once.values():
             task.cancel()
         self._resolver.close()
@@ -206,13 +199,34 @@ class LocalNet:
                 echo_socket.close()
         self._echo.clear()
 
+    async def _surely_connect(self, address: str, port: int, begin: Callable[[], None]) -> Attempt:
+        attempt = partial(self._connect, address, port, begin)
+        return await self._uplink.surely(address, attempt)
+
+    async def _surely_shake(
+        self,
+        address: str,
+        port: int,
+        server_name: str,
+        alpn: tuple[str, ...],
+        begin: Callable[[], None],
+    ) -> Handshake:
+        attempt = partial(self._shake, address, port, server_name, alpn, begin)
+        return await self._uplink.surely(address, attempt)
+
+    async def _surely_ping(
+        self, echo_socket: icmp.EchoSocket, address: str, begin: Callable[[], None]
+    ) -> Echo:
+        return await self._uplink.surely(address, partial(self._ping, echo_socket, address, begin))
+
     async def _connect(
-        self, address: str, port: int, begin: Callable[[], None] = lambda: None
+        self, address: str, port: int, begin: Callable[[], None], timeout_s: float
     ) -> Attempt:
         async with self._places.place(address):
             begin()
-            attempt = await tcp.connect(address, port, patience_s(self._timeout_s))
-        return self._hear(attempt) if ":" in address else attempt
+            began_s = _now()
+            attempt = await tcp.connect(address, port, patience_s(timeout_s))
+        return self._heard(attempt, began_s)
 
     async def _shake(
         self,
@@ -221,10 +235,12 @@ class LocalNet:
         server_name: str,
         alpn: tuple[str, ...],
         begin: Callable[[], None],
+        timeout_s: float,
     ) -> Handshake:
         async with self._places.place(address):
             begin()
-            return await self._handshake(address, port, server_name, alpn)
+            limit_s = patience_s(timeout_s)
+            return await self._handshake(address, port, server_name, alpn, limit_s)
 
     async def _handshake(
         self,
@@ -232,35 +248,40 @@ class LocalNet:
         port: int,
         server_name: str,
         alpn: tuple[str, ...],
+        timeout_s: float,
         connected: Callable[[Attempt], None] = lambda _: None,
         *,
         once: bool = False,
     ) -> Handshake:
-        timeout_s = patience_s(self._timeout_s)
+        began_s = _now()
         made = await tls.handshake(
             address, port, server_name, alpn, timeout_s, connected, once=once
         )
-        return replace(made, tcp=self._hear(made.tcp)) if ":" in address else made
+        failure = self._uplink.told(made.failure, address)
+        return replace(made, tcp=self._heard(made.tcp, began_s), failure=failure)
 
     async def _ping(
         self,
         echo_socket: icmp.EchoSocket,
         address: str,
-        begin: Callable[[], None] = lambda: None,
+        begin: Callable[[], None],
+        timeout_s: float,
     ) -> Echo:
         async with self._places.per_address.place(address):
             begin()
-            echo = await echo_socket.ping(address, self._pings, patience_s(self._timeout_s))
+            began_s = _now()
+            echo = await echo_socket.ping(address, self._pings, patience_s(timeout_s))
         if echo.received:
-            self._heard_ipv6 = self._heard_ipv6 or self._is_afar(address)
-        return echo
+            self._uplink.hear(address, ECHO, began_s)
+        return replace(echo, failure=self._uplink.told(echo.failure, address))
 
     async def _race_tcp(self, address: str, port: int) -> Attempt:
         """The first race with this address and port is one; others go as it is known to go."""
         known = self._attempts.lately((address, port))
         if known is None or self._raced.first((address, port), _now()):
+            began_s = _now()
             attempt = await tcp.connect(address, port, self._timeout_s, once=True)
-            return self._hear(attempt) if ":" in address else attempt
+            return self._heard(attempt, began_s)
         await asyncio.sleep(known.elapsed_ms / 1000)
         return known
 
@@ -273,34 +294,29 @@ class LocalNet:
         connected: Callable[[Attempt], None],
     ) -> Handshake:
         """The same, where TLS decides."""
-        known = self._handshakes.lately((address, port, server_name, alpn))
+        key = (address, port, server_name, alpn)
+        known = self._handshakes.lately(key)
         if known is None or self._raced.first((address, port), _now()):
-            return await self._handshake(address, port, server_name, alpn, connected, once=True)
+            return await self._handshake(*key, self._timeout_s, connected, once=True)
         await asyncio.sleep(known.tcp.elapsed_ms / 1000)
         if known.tcp.connected:
             connected(known.tcp)
             await asyncio.sleep(known.elapsed_ms / 1000)
         return known
 
-    def _hear(self, attempt: Attempt) -> Attempt:
-        """Learn from an IPv6 attempt what this host's uplink does, and what its own router says."""
-        failure = attempt.failure
-        told = failure is not None and failure.source is not None
-        if (self._heard_ipv6 and not told) or not self._is_afar(attempt.address):
-            return attempt
-        self._heard_ipv6 |= attempt.answered
-        if failure is None or failure.source is None or self._is_afar(failure.source):
-            return attempt
-        return replace(attempt, failure=replace(failure, near=True))
+    def _is_quiet(self) -> bool:
+        """Whether this is the loop of what keeps time."""
+        return self._quiet is not None and asyncio.get_running_loop() is self._quiet.loop
 
-    def _is_afar(self, address: str) -> bool:
-        """Whether packets to this IPv6 address go through this host's router and beyond."""
-        source = self._sources[socket.AF_INET6]
-        if ":" not in address or source is None or special_purpose(address) is not None:
-            return False
-        return ipaddress.IPv6Address(address) not in ipaddress.IPv6Network(
-            (source, 64), strict=False
-        )
+    def _heard(self, attempt: Attempt, began_s: float) -> Attempt:
+        """Learn from an attempt what this host's uplink does, and what its own router says."""
+        if attempt.answered and not self._is_quiet():
+            # Where it took long, the last of several packets was answered.
+            answered_s = _now() - (attempt.rtt_ms or attempt.elapsed_ms) / 1000
+            quick = answered_s - began_s < _AT_ONCE_S
+            self._uplink.hear(attempt.address, attempt.port, began_s if quick else answered_s)
+        failure = self._uplink.told(attempt.failure, attempt.address)
+        return attempt if failure is attempt.failure else replace(attempt, failure=failure)
 
     def _ask_once(self, ask: Callable[[], Coroutine[None, None, object]]) -> asyncio.Task[object]:
         """Ask once a run: every later caller awaits the same task."""
@@ -351,33 +367,44 @@ class LocalNet:
         answer = await self._resolver.ask(nat64.WELL_KNOWN_NAME, "AAAA")
         return nat64.prefixes(answer.records) if isinstance(answer, Answer) else ()
 
-    async def _ask_controls(self) -> bool:
-        """Any answer proves the path: a handshake or a reset, an echo, a DNS message."""
-        asks = [self._control_accepts(address) for address in self._controls]
-        asks += [self._control_echoes(address) for address in self._controls]
-        asks += [self._control_serves(address) for address in self._controls]
+    async def _answers(self, address: str, port: int, timeout_s: float) -> bool:
+        """Whether it answers: the port, an echo, or anything (a handshake, a reset, a message)."""
+        if port != ANYTHING:
+            return await (
+                self._pinged(address, timeout_s)
+                if port == ECHO
+                else self._accepts(address, port, timeout_s)
+            )
+        asks = (
+            self._accepts(address, DNS_PORT, timeout_s),
+            self._pinged(address, timeout_s),
+            self._serves(address, timeout_s),
+        )
         for proof in asyncio.as_completed(asks):
             if await proof:
-                self._heard_ipv6 = True
                 return True
         return False
 
-    async def _control_accepts(self, address: str) -> bool:
-        return (await self._connect(address, DNS_PORT)).answered
+    async def _accepts(self, address: str, port: int, timeout_s: float) -> bool:
+        return (await self._connect(address, port, _at_once, timeout_s)).answered
 
-    async def _control_echoes(self, address: str) -> bool:
+    async def _pinged(self, address: str, timeout_s: float) -> bool:
         echo_socket = self._echo_socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         if isinstance(echo_socket, Failure):
             return False
-        return (await self._ping(echo_socket, address)).received > 0
+        return (await self._ping(echo_socket, address, _at_once, timeout_s)).received > 0
 
-    async def _control_serves(self, address: str) -> bool:
-        resolver = Resolver([(address, DNS_PORT)], self._timeout_s)
+    async def _serves(self, address: str, timeout_s: float) -> bool:
+        began_s = _now()
+        resolver = Resolver([(address, DNS_PORT)], timeout_s)
         try:
             answer = await resolver.ask("", "NS")
         finally:
             resolver.close()
-        return isinstance(answer, Answer) or answer.kind in _DNS_ANSWERS
+        served = isinstance(answer, Answer) or answer.kind in _DNS_ANSWERS
+        if served:
+            self._uplink.hear(address, DNS_PORT, began_s)
+        return served
 
     def _echo_socket(self, family: socket.AddressFamily) -> icmp.EchoSocket | Failure:
         known = self._echo.get(family)
@@ -390,16 +417,28 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
+def _at_once() -> None:
+    """Nobody waits for a turn."""
+
+
 def _tcp_certain(attempt: Attempt) -> bool | None:
-    """A handshake that took a second packet may be luck."""
-    return None if attempt.retransmissions else attempt.connected
+    """A handshake that took a second packet may be luck, and what this host does may pass."""
+    if attempt.retransmissions or _from_here(attempt.failure):
+        return None
+    return attempt.connected
 
 
 def _tls_certain(made: Handshake) -> bool | None:
-    return made.connected if made.tcp.connected else None
+    return made.connected if made.tcp.connected and not _from_here(made.failure) else None
+
+
+def _from_here(failure: Failure | None) -> bool:
+    return failure is not None and (failure.near or failure.kind in VANTAGE_KINDS)
 
 
 def _echo_certain(echo: Echo) -> bool | None:
+    if _from_here(echo.failure):
+        return None
     return None if 0 < echo.received < echo.sent else echo.received > 0
 
 
@@ -415,14 +454,3 @@ def _open_echo(family: socket.AddressFamily) -> icmp.EchoSocket | Failure:
         return Failure(Kind.PERMISSION, f"this user may not ping; permit it: {icmp.GRANT}")
     except OSError as error:
         return local_failure(error.errno or 0)
-
-
-def _source(family: socket.AddressFamily) -> str | None:
-    """The kernel's source address towards the Internet, None without a route. Sends nothing."""
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            sock.connect((_ROUTE_PROBE[family], DNS_PORT))
-            source = str(sock.getsockname()[0])
-    except OSError:
-        return None
-    return None if ipaddress.ip_address(source).is_link_local else source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from ipv6check.model import Failure, Kind
+from ipv6check.model import Attempt, Failure, Kind, Port
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
 from ipv6check.probes.connections import Connections
@@ -14,11 +14,29 @@ from ipv6check.registry import special_purpose
 
 
 @dataclass(frozen=True, slots=True)
+class PortControl:
+    """Whether a control of this port answers on it, over one IP version."""
+
+    port: Port
+    version: int
+    answers: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Path:
-    """``ipv6``: yes, no (no route or source of ours) or broken (controls are silent too)."""
+    """``ipv6``: yes, no (no route or source of ours) or broken (controls are silent too).
+
+    ``ports``: what the controls of ports say on which the target is silent.
+    """
 
     ipv6: str
     detail: str = ""
+    ports: tuple[PortControl, ...] = ()
+
+    def opens(self, port: int, version: int) -> bool | None:
+        """Whether packets for this port get out and back; None where nobody could be asked."""
+        said = [each.answers for each in self.ports if (each.port, each.version) == (port, version)]
+        return said[0] if said else None
 
 
 async def path(
@@ -28,7 +46,7 @@ async def path(
     echoes = pings.ipv6 if isinstance(pings, Pings) else ()
     attempts = connections.ipv6
     if any(attempt.answered for attempt in attempts) or any(echo.received for echo in echoes):
-        return Path("yes")
+        return Path("yes", ports=await _controls(connections, net))
     if addresses.ipv6 and all(ip_address(address).is_loopback for address in addresses.ipv6):
         return Path("yes")  # the vantage is the target: what it cannot do is the target's fault
     kinds = {attempt.failure.kind for attempt in attempts if attempt.failure}
@@ -37,8 +55,27 @@ async def path(
     # A control on the Internet says nothing of a path inside one's own network.
     everyone_internal = all(special_purpose(address) for address in addresses.ipv6)
     if everyone_internal or await net.controls_answer():
-        return Path("yes")
+        return Path("yes", ports=await _controls(connections, net))
     return Path("broken", "the IPv6 of this host is broken: neither target nor controls answer")
+
+
+async def _controls(connections: Connections, net: Net) -> tuple[PortControl, ...]:
+    """What the controls of each port say on which a family is silent altogether."""
+    found = []
+    for port in connections.ports:
+        for version, attempts in ((6, connections.ipv6), (4, connections.ipv4)):
+            outcomes = {_said(each) for each in attempts if each.port == port}
+            if outcomes == {Kind.TIMEOUT}:
+                answers = await net.control_opens(port, version)
+                if answers is not None:
+                    found.append(PortControl(port, version, answers))
+    return tuple(found)
+
+
+def _said(attempt: Attempt) -> Kind | None:
+    """How the attempt failed; None where it did not, or failed by this host's own fault."""
+    failure = attempt.failure
+    return None if failure is None or failure.near else failure.kind
 
 
 def _local_detail(connections: Connections) -> str:

@@ -78,6 +78,7 @@ def test_icmpv4(type_: int, code: int, kind: Kind) -> None:
         (errno.ECONNREFUSED, Kind.REFUSED),
         (errno.ECONNRESET, Kind.RESET),
         (errno.ETIMEDOUT, Kind.TIMEOUT),
+        (errno.EHOSTUNREACH, Kind.ADDRESS_UNREACHABLE),
         (errno.EPROTO, Kind.OTHER),
         (errno.ENOPROTOOPT, Kind.OTHER),
         (12345, Kind.OTHER),
@@ -91,7 +92,7 @@ def test_errno(number: int, kind: Kind) -> None:
 
 
 @pytest.mark.parametrize(
-    "number", [errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL]
+    "number", [errno.ENETUNREACH, errno.ENODEV, errno.ENETDOWN, errno.EADDRNOTAVAIL]
 )
 def test_own_kernel(number: int) -> None:
     """An error without an ICMP message is this host's own, in mid-connection too (law 1)."""

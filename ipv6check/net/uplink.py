@@ -1,0 +1,335 @@
+"""Whether packets of a family get out of this host and back, and what that makes of a silence.
+
+A target is blamed for silence only where the uplink is known to have worked at the time: by what
+others answered meanwhile, by who answered before and does so again, or by the controls. Where it
+did not, the attempt is made again once it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from ipv6check.model import Attempt, Echo, Failure, Handshake, Kind, Vantage
+from ipv6check.registry import special_purpose, usable_ipv4
+
+Seen = TypeVar("Seen", Attempt, Handshake, Echo)
+# Asks one address so many seconds: the port given, ECHO, or ANYTHING. Whether it answers.
+Ask = Callable[[str, int, float], Awaitable[bool]]
+ECHO, ANYTHING = 0, -1
+
+# Asked of the kernel's routing only, never sent to: the first root server's addresses.
+ROUTE_PROBE = {socket.AF_INET6: "2001:503:ba3e::2:30", socket.AF_INET: "198.41.0.4"}
+_DNS_PORT = 53
+
+# An answer as young as this says that the uplink works now.
+FRESH_S = 0.25
+# What is told at once is asked again so much later; so often an uplink that is away is looked at.
+PAUSE_S = 0.3
+# Who has been silent so long is held against somebody who answered before.
+LOOK_S = 0.4
+# The second attempt at what is silent while others answer; the first one had all of its time.
+CONFIRM_S = 1.0
+# So long an uplink that has worked in this run may be away.
+PATIENCE_S = 6.0
+# Between two questions to controls that were silent, where the uplink has worked, or never did.
+AGAIN_S, SELDOM_S = 0.5, 30.0
+ASKED_AT_MOST = 40
+WITNESSES = 3
+_TIMELINE = 2048
+_APART_S = 0.01
+
+# What says nothing of the target if the uplink is away: nobody, or somebody on the way, said it.
+_OF_THE_WAY = frozenset({Kind.NO_ROUTE, Kind.ADDRESS_UNREACHABLE, Kind.NO_LOCAL_ROUTE})
+
+
+@dataclass(slots=True)
+class _Family:
+    """What is known of one family by now. Times are of `time.monotonic`.
+
+    ``silent``: those who were asked last did not answer, and nobody was heard since.
+    """
+
+    name: str
+    source: str | None
+    heard_s: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMELINE))
+    witnesses: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=WITNESSES))
+    asking: asyncio.Task[bool] | None = None
+    looking: asyncio.Task[bool] | None = None
+    silent: bool = False
+    asked_s: float = -SELDOM_S
+    asked: int = 0
+
+    @property
+    def heard(self) -> bool:
+        return bool(self.heard_s)
+
+    def heard_between(self, start: float, end: float) -> bool:
+        """Whether anything that was sent in this time was answered."""
+        return any(start <= sent <= end for sent in reversed(self.heard_s))
+
+
+class Uplink:
+    """Learns from every answer of a run, and asks controls where nothing is answered."""
+
+    def __init__(self, controls: Sequence[str], ask: Ask, timeout_s: float) -> None:
+        self._controls = [_control(text) for text in controls]
+        self._ask = ask
+        self._timeout_s = timeout_s
+        self._families = {
+            version: _Family(name, _source(family))
+            for version, name, family in (
+                (6, "IPv6", socket.AF_INET6),
+                (4, "IPv4", socket.AF_INET),
+            )
+        }
+        self._ports: dict[tuple[int, int], asyncio.Task[bool]] = {}
+
+    def vantage(self) -> Vantage:
+        """What this host can do, by its own routes and what it has heard so far."""
+        ipv6, ipv4 = self._families[6], self._families[4]
+        details = [
+            f"none of {len(self._of(version))} controls answers over {each.name}"
+            for version, each in self._families.items()
+            if each.source is not None and each.silent
+        ]
+        return Vantage(
+            ipv4="no" if ipv4.source is None or ipv4.silent else "yes",
+            ipv6="no" if ipv6.source is None else "broken" if ipv6.silent else "yes",
+            source_ipv6=ipv6.source,
+            detail="; ".join(details),
+        )
+
+    def hear(self, address: str, port: int, sent_s: float) -> None:
+        """Take notice that this address answered what was sent to it at that time."""
+        if not self.is_afar(address):
+            return
+        family = self._family(address)
+        family.silent, family.asked = False, 0
+        if not family.heard_s or abs(family.heard_s[-1] - sent_s) > _APART_S:
+            family.heard_s.append(sent_s)
+        if all(address != known for known, _ in family.witnesses):
+            family.witnesses.append((address, port))
+
+    def told(self, failure: Failure | None, address: str) -> Failure | None:
+        """The failure, which is ``near`` where this host itself or its own router said it."""
+        if failure is None or not self.is_afar(address):
+            return failure
+        if failure.source is None:
+            near = failure.kind is Kind.ADDRESS_UNREACHABLE  # the own router does not answer
+        else:
+            near = not self.is_afar(failure.source)
+        return replace(failure, near=True) if near else failure
+
+    def is_afar(self, address: str) -> bool:
+        """Whether packets to this address go through this host's router and beyond."""
+        ip = ipaddress.ip_address(address)
+        source = self._family(address).source
+        if source is None:
+            return False
+        if ip.version == 6:
+            special, own = special_purpose(address) is not None, 64
+        else:
+            special, own = not usable_ipv4(address, internal=False), 24
+        return not special and ip not in ipaddress.ip_network((source, own), strict=False)
+
+    async def works(self, version: int) -> bool:
+        """Whether packets of this family get out and back now; True where nobody may be asked."""
+        family = self._families[version]
+        now = time.monotonic()
+        if family.heard_between(now - FRESH_S, now):
+            return True
+        if family.asking is None:
+            pause_s = AGAIN_S if family.heard else SELDOM_S
+            if family.silent and (now - family.asked_s < pause_s or family.asked >= ASKED_AT_MOST):
+                return False
+            family.asking = asyncio.get_running_loop().create_task(self._prove(version))
+        return await asyncio.shield(family.asking)
+
+    async def opens(self, port: int, version: int) -> bool | None:
+        """Whether any control of this port answers on it; None where there is none."""
+        those = self._of(version, port)
+        if not those:
+            return None
+        asking = self._ports.get((port, version))
+        if asking is None:
+            asks = self._any(those, self._timeout_s)
+            asking = self._ports[port, version] = asyncio.get_running_loop().create_task(asks)
+        return await asyncio.shield(asking)
+
+    async def surely(
+        self, address: str, once: Callable[[float], Coroutine[None, None, Seen]]
+    ) -> Seen:
+        """What an attempt comes to while the uplink works.
+
+        ``once`` makes it, with a limit of so many seconds. What fails as it would without an uplink
+        is tried again, and believed where the uplink works before and after.
+        """
+        if not self.is_afar(address):
+            return await once(self._timeout_s)
+        family = self._family(address)
+        made = await self._watched(family, once)
+        if not self._doubtful(family, made):
+            return made
+        return await self._again(address, made, once)
+
+    def close(self) -> None:
+        """Ask nobody any more."""
+        tasks = [each.asking for each in self._families.values()]
+        tasks += [each.looking for each in self._families.values()]
+        for task in (*tasks, *self._ports.values()):
+            if task is not None:
+                task.cancel()
+
+    # --- what an attempt is worth --------------------------------------------------------
+
+    async def _watched(
+        self, family: _Family, once: Callable[[float], Coroutine[None, None, Seen]]
+    ) -> Seen:
+        """The attempt; where it takes long, somebody who answered before is asked meanwhile."""
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(LOOK_S, self._look, family, time.monotonic())
+        try:
+            return await once(self._timeout_s)
+        finally:
+            timer.cancel()
+
+    def _look(self, family: _Family, began_s: float) -> None:
+        now = time.monotonic()
+        heard = family.heard_between(began_s + PAUSE_S, now)
+        if not heard and family.looking is None and family.witnesses:
+            asks = self._ask_witnesses(family)
+            family.looking = asyncio.get_running_loop().create_task(asks)
+
+    async def _ask_witnesses(self, family: _Family) -> bool:
+        try:
+            return await self._any(list(family.witnesses), min(CONFIRM_S, self._timeout_s))
+        finally:
+            family.looking = None
+
+    def _doubtful(self, family: _Family, made: Seen) -> bool:
+        """Whether it failed as everything does that is sent while the uplink is away."""
+        failure = _failure(made)
+        if failure is None:
+            return False
+        if failure.kind is not Kind.TIMEOUT:
+            return failure.near or failure.kind in _OF_THE_WAY
+        ended_s = time.monotonic()
+        began_s = ended_s - failure.elapsed_ms / 1000
+        # Answers to what was sent with it and after it: before the kernel repeated its own packet.
+        return not (
+            family.heard_between(began_s - 0.15, began_s + 0.1)
+            and family.heard_between(began_s + PAUSE_S, min(began_s + 0.95, ended_s))
+        )
+
+    async def _again(
+        self, address: str, made: Seen, once: Callable[[float], Coroutine[None, None, Seen]]
+    ) -> Seen:
+        family = self._family(address)
+        version = _version(address)
+        until_s = time.monotonic() + PATIENCE_S
+        first, away = made, False
+        while True:
+            failure = _failure(made)
+            if away or (failure is not None and failure.kind is not Kind.TIMEOUT):
+                await asyncio.sleep(PAUSE_S)
+            asked_s = time.monotonic()
+            works = await self.works(version)
+            away |= not works or time.monotonic() - asked_s > CONFIRM_S / 2
+            if not works:
+                if not family.heard or time.monotonic() > until_s:
+                    return _from_here(first, family.name)
+                continue
+            made = await once(self._timeout_s if away else min(CONFIRM_S, self._timeout_s))
+            failure = _failure(made)
+            if failure is None or not self._doubtful(family, made):
+                return made
+            if await self.works(version):
+                return first if failure.kind is Kind.TIMEOUT else made
+            away = True
+            if time.monotonic() > until_s:
+                return _from_here(first, family.name)
+
+    # --- asking -------------------------------------------------------------------------
+
+    async def _prove(self, version: int) -> bool:
+        """Ask who answered before, and the controls where that is nobody or they are silent."""
+        family = self._families[version]
+        family.asked += 1
+        try:
+            witnesses, controls = list(family.witnesses), self._of(version)
+            if witnesses and not family.silent:
+                if await self._any(witnesses, min(CONFIRM_S, self._timeout_s)):
+                    return True
+                witnesses = [] if controls else witnesses
+            asked = [*witnesses, *controls]
+            proven = not asked or await self._any(asked, self._timeout_s)
+            family.silent = not proven
+            return proven
+        finally:
+            family.asked_s = time.monotonic()
+            family.asking = None
+
+    async def _any(self, those: Sequence[tuple[str, int]], timeout_s: float) -> bool:
+        """Whether any of them answers. Who does so later is heard as well."""
+        asks = [self._ask(address, port, timeout_s) for address, port in those]
+        for proof in asyncio.as_completed(asks):
+            with suppress(OSError):
+                if await proof:
+                    return True
+        return False
+
+    def _of(self, version: int, port: int = ANYTHING) -> list[tuple[str, int]]:
+        """The controls of a family, and of a port."""
+        return [each for each in self._controls if (_version(each[0]), each[1]) == (version, port)]
+
+    def _family(self, address: str) -> _Family:
+        return self._families[_version(address)]
+
+
+def _version(address: str) -> int:
+    return 6 if ":" in address else 4
+
+
+def _control(text: str) -> tuple[str, int]:
+    """``address``, ``[address]:port`` or ``ipv4:port``."""
+    address, colon, port = text.rpartition(":")
+    if colon and (text.startswith("[") or ":" not in address):
+        return address.strip("[]"), int(port)
+    return text, ANYTHING
+
+
+def _failure(made: Attempt | Handshake | Echo) -> Failure | None:
+    """Why nothing came of it."""
+    if isinstance(made, Handshake):
+        return made.tcp.failure or made.failure
+    return made.failure
+
+
+def _from_here(made: Seen, family: str) -> Seen:
+    """The same, as the fault of this host's uplink that it is."""
+    if isinstance(made, Handshake) and made.tcp.failure is not None:
+        return replace(made, tcp=_from_here(made.tcp, family))
+    failure = made.failure
+    if failure is None or failure.kind is Kind.NO_LOCAL_ROUTE:
+        return made
+    detail = f"this host's {family} reaches nobody ({failure.detail})"
+    return replace(made, failure=replace(failure, detail=detail, near=True))
+
+
+def _source(family: socket.AddressFamily) -> str | None:
+    """The kernel's source address towards the Internet, None without a route. Sends nothing."""
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((ROUTE_PROBE[family], _DNS_PORT))
+            source = str(sock.getsockname()[0])
+    except OSError:
+        return None
+    return None if ipaddress.ip_address(source).is_link_local else source
