@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TypeVar
 
 from ipv6check.model import Attempt, Echo, Failure, Handshake, Kind, Vantage
@@ -33,8 +34,9 @@ _DNS_PORT = 53
 FRESH_S = 0.25
 # What is told at once is asked again so much later; so often an uplink that is away is looked at.
 PAUSE_S = 0.3
-# Who has been silent so long is held against somebody who answered before.
-LOOK_S = 0.4
+# Who is silent after so long is held against somebody who answered before: what is sent to that
+# one with the first packet, nearly, and what is sent before the kernel repeats it.
+LOOKS_S = (0.05, 0.4)
 # The second attempt at what is silent while others answer; the first one had all of its time.
 CONFIRM_S = 1.0
 # So long an uplink that has worked in this run may be away.
@@ -194,17 +196,19 @@ class Uplink:
         self, family: _Family, once: Callable[[float], Coroutine[None, None, Seen]]
     ) -> Seen:
         """The attempt; where it takes long, somebody who answered before is asked meanwhile."""
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(LOOK_S, self._look, family, time.monotonic())
+        loop, began_s = asyncio.get_running_loop(), time.monotonic()
+        timers = [
+            loop.call_later(look_s, self._look, family, _vouching(began_s)[place])
+            for place, look_s in enumerate(LOOKS_S)
+        ]
         try:
             return await once(self._timeout_s)
         finally:
-            timer.cancel()
+            for timer in timers:
+                timer.cancel()
 
-    def _look(self, family: _Family, began_s: float) -> None:
-        now = time.monotonic()
-        heard = family.heard_between(began_s + PAUSE_S, now)
-        if not heard and family.looking is None and family.witnesses:
+    def _look(self, family: _Family, when: tuple[float, float]) -> None:
+        if family.looking is None and family.witnesses and not family.heard_between(*when):
             asks = self._ask_witnesses(family)
             family.looking = asyncio.get_running_loop().create_task(asks)
 
@@ -223,11 +227,7 @@ class Uplink:
             return failure.near or failure.kind in _OF_THE_WAY
         ended_s = time.monotonic()
         began_s = ended_s - failure.elapsed_ms / 1000
-        # Answers to what was sent with it and after it: before the kernel repeated its own packet.
-        return not (
-            family.heard_between(began_s - 0.15, began_s + 0.1)
-            and family.heard_between(began_s + PAUSE_S, min(began_s + 0.95, ended_s))
-        )
+        return not all(family.heard_between(*when) for when in _vouching(began_s, ended_s))
 
     async def _again(
         self, address: str, made: Seen, once: Callable[[float], Coroutine[None, None, Seen]]
@@ -292,6 +292,14 @@ class Uplink:
 
     def _family(self, address: str) -> _Family:
         return self._families[_version(address)]
+
+
+def _vouching(began_s: float, ended_s: float = inf) -> tuple[tuple[float, float], ...]:
+    """When something has to be sent, and answered, for a silence since ``began_s`` to be believed.
+
+    With the first packet, and later, so that the uplink was there for that one or for a repetition.
+    """
+    return (began_s - 0.15, began_s + 0.15), (began_s + PAUSE_S, min(began_s + 0.95, ended_s))
 
 
 def _version(address: str) -> int:
