@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from ipv6check.model import Attempt, Echo, Failure, Handshake, Kind, Vantage
 from ipv6check.registry import special_purpose, usable_ipv4
+from ipv6check.turns import own_time
 
 Seen = TypeVar("Seen", Attempt, Handshake, Echo)
 # Asks one address so many seconds: the port given, ECHO, or ANYTHING. Whether it answers.
@@ -178,7 +179,8 @@ class Uplink:
             return await once(self._timeout_s)
         family = self._family(address)
         made = await self._watched(family, once)
-        if not self._doubtful(family, made):
+        anybody = family.witnesses or self._of(_version(address))
+        if not anybody or not self._doubtful(family, made):
             return made
         return await self._again(address, made, once)
 
@@ -238,10 +240,12 @@ class Uplink:
         first, away = made, False
         while True:
             failure = _failure(made)
-            if away or (failure is not None and failure.kind is not Kind.TIMEOUT):
-                await asyncio.sleep(PAUSE_S)
             asked_s = time.monotonic()
-            works = await self.works(version)
+            with own_time().standing():  # the uplink's time is none of the target's
+                if away or (failure is not None and failure.kind is not Kind.TIMEOUT):
+                    await asyncio.sleep(PAUSE_S)
+                    asked_s = time.monotonic()
+                works = await self.works(version)
             away |= not works or time.monotonic() - asked_s > CONFIRM_S / 2
             if not works:
                 if not family.heard or time.monotonic() > until_s:
