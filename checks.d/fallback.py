@@ -20,9 +20,12 @@ from ipv6check import (
     NO_IPV6_HERE,
     UNTRIED,
     Addresses,
+    Answer,
     Attempt,
     Cause,
     Connections,
+    Ending,
+    Entrant,
     Explained,
     Failure,
     Finding,
@@ -70,10 +73,11 @@ FINDINGS = (
     ),
     Explained(
         "stalled",
-        "warn",
-        "Some address of the name is dead, and clients that happen to try it first wait for it.",
+        "warn fail",
+        "Some address of the name is dead, and clients that happen to try it first wait for it. "
+        "Which one that is, most resolvers change from one answer to the next. A warning, as tcp "
+        "fails for a dead IPv6 address; a failure where tcp is left out.",
         "Repair each dead address or withdraw its record: tcp names them.",
-        see="tcp",
     ),
     Explained(
         "ipv4-dead",
@@ -117,13 +121,17 @@ FINDINGS = (
     Explained(
         "unsteady",
         "unknown",
-        "No attempt of the race connects, though some did a moment before.",
-        "Run it again. If it stays so, look for a rate limit or for a server that restarts.",
+        "An address connected, and did not connect again a moment later.",
+        "Run it again in a minute. If it stays so, look for a limit of new connections over IPv6 "
+        "(ufw limit, hashlimit, connlimit), for loss, or for a server that restarts.",
     ),
     UNTRIED,
     NO_IPV6_HERE,
     Explained(
-        "no-race", "skip", "AAAA cannot be resolved, or leads nowhere: see aaaa.", see="aaaa"
+        "no-race",
+        "skip",
+        "There is no address to race to, or AAAA leads nowhere: see aaaa.",
+        see="aaaa",
     ),
     Explained(
         "one-family",
@@ -201,18 +209,34 @@ class _Port:
         found = self.survey.dns.get(rdtype)
         return 0.0 if found is None else found.after_ms
 
-    def delay_ms(self, client: Prediction) -> float:
+    @property
+    def raced(self) -> Sequence[Ending]:
+        """Every end of the race, where the order of the resolver's answer decides."""
+        if self.race is None or not self.race.equal:
+            return ()
+        return self.survey.of_race(self.race.policy, self.race.order, self.race.equal).orders
+
+    def delay_ms(self, end: Prediction | Ending) -> float:
         """How much later it connects than were nothing wrong; ``inf`` where it fails.
 
         That is once the first answer with an address was heard, and its address has done what it
         does.
         """
-        if client.connect_ms is None:
-            return inf
+        if end.connect_ms is None:
+            return inf if end.outcome == "failed" else 0.0
         heard = [each.after_ms for each in self.survey.dns.values() if each.addresses]
-        seen = self.survey.seen.get(client.address or "")
+        seen = self.survey.seen.get(end.address or "")
         handshake_ms = 0.0 if seen is None else seen.tcp_ms
-        return max(0.0, client.connect_ms - min(heard, default=0.0) - handshake_ms)
+        return max(0.0, end.connect_ms - min(heard, default=0.0) - handshake_ms)
+
+    def worst_ms(self, client: Prediction) -> float:
+        """Its longest delay, by any order of the answer."""
+        return max(map(self.delay_ms, _ends(client)))
+
+
+def _ends(client: Prediction) -> Sequence[Prediction | Ending]:
+    """How it may end: the one way, or by each order of the answer."""
+    return client.orders or (client,)
 
 
 @check(
@@ -257,6 +281,7 @@ def fallback(
         return skip("no race: nothing accepts a connection, see tcp", id="nothing-open")
     looks = (
         _masked,
+        _untold,
         _no_tls,
         _stuck,
         _unsteady,
@@ -279,7 +304,7 @@ def _merged(judged: list[tuple[_Port, Finding]]) -> list[Finding]:
         # Those on the edge may end either way on each port: that is no difference.
         failing = []
         if finding.id != "ipv6-wins":
-            failing = [each.name for each in port.clients if each.outcome == "failed"]
+            failing = [each.name for each in port.clients if port.worst_ms(each) == inf]
         alike = (finding.id, finding.status, finding.cause, *failing)
         kinds.setdefault(alike, []).append((port, finding))
     found = []
@@ -297,6 +322,8 @@ def _merged(judged: list[tuple[_Port, Finding]]) -> list[Finding]:
 
 
 def _without_ipv6(addresses: Addresses, ports: list[_Port]) -> Finding:
+    if not addresses.ipv4:
+        return skip(_nowhere(addresses), id="no-race")
     if not ports:
         return skip(ONE_FAMILY, id="one-family")
     port = ports[0]
@@ -320,6 +347,16 @@ def _without_ipv6(addresses: Addresses, ports: list[_Port]) -> Finding:
     return skip(message, evidence=_evidence(port), id=what)
 
 
+def _nowhere(addresses: Addresses) -> str:
+    """Why there is nothing to connect to."""
+    heard = (addresses.aaaa, addresses.a)
+    if any(isinstance(each, Answer) and each.rcode == "NXDOMAIN" for each in heard):
+        return "no race: the name does not exist, see aaaa"
+    if any(isinstance(each, Failure) for each in heard):
+        return "no race: the name cannot be resolved, see aaaa"
+    return "no race: there is no address to connect to, see aaaa"
+
+
 def _is_mapped(address: str) -> bool:
     return address.startswith("::ffff:") and "." in address
 
@@ -335,7 +372,7 @@ def _masked(port: _Port) -> Finding | None:
     if cause is Cause.VANTAGE:
         return unknown("no race: IPv6 cannot be tried from here, see tcp", id="untried")
     message = f"IPv4 masks a broken IPv6: {_hurt(port) or 'clients go on with IPv4 at once'}"
-    hint = "mend IPv6 (see tcp), or withdraw the AAAA until it works"
+    hint = "fix IPv6 (see tcp), or withdraw the AAAA until it works"
     # One cause, one failure: that of tcp, unless nobody asked for it.
     status = Status.WARN if _judges("tcp", port.settings) else Status.FAIL
     return Finding(status, message, hint, "", cause, _evidence(port), "masked")
@@ -362,29 +399,87 @@ def _stuck(port: _Port) -> Finding | None:
         for address, seen in port.survey.seen.items()
         if seen.tls in {"silent", "failed"}
     }
-    failing = [each for each in port.clients if each.outcome == "failed" and each.address in dead]
-    if not failing:
+    stuck = [
+        (client, end)
+        for client in port.clients
+        for end in _ends(client)
+        if end.outcome == "failed" and end.address in dead
+    ]
+    if not stuck:
         return None
-    family = min((each.family or "" for each in failing), key=lambda name: name != "ipv6")
-    ends = {dead[each.address] for each in failing if each.family == family and each.address}
+    failing = list({client.name: client for client, _ in stuck}.values())
+    family = min((end.family or "" for _, end in stuck), key=lambda name: name != "ipv6")
+    ends = {dead[end.address] for _, end in stuck if end.family == family and end.address}
     message = (
         f"TCP connects over {'IPv6' if family == 'ipv6' else 'IPv4'}, "
         f"TLS {'hangs' if 'silent' in ends else 'fails'}, and nobody goes back: "
         f"{_names(failing)} of {len(port.clients)} clients are stuck, all but Happy Eyeballs v3"
+        f"{_stuck_at_times(stuck)}"
     )
-    hint = "mend TLS there (see tls), or withdraw the address until it works"
+    hint = "fix TLS there (see tls), or withdraw the address until it works"
     # One cause, one failure: that of tls, unless nobody asked for it.
     mild = family == "ipv4" or _judges("tls", port.settings)
     status = Status.WARN if mild else Status.FAIL
     return Finding(status, message, hint, "", Cause.APPLICATION, _evidence(port), "stuck")
 
 
+def _stuck_at_times(stuck: Sequence[tuple[Prediction, Prediction | Ending]]) -> str:
+    """Whom the order of the answer may spare."""
+    ends: dict[str, list[Prediction | Ending]] = {}
+    clients = {client.name: client for client, _ in stuck}
+    for client, end in stuck:
+        ends.setdefault(client.name, []).append(end)
+    shares = [_share(client, ends[name]) for name, client in clients.items()]
+    spared = [(number, of) for number, of in shares if number < of]
+    if not spared:
+        return ""
+    some = "" if len(spared) == len(shares) else f"{len(spared)} of them "
+    return f", {some}{_in_orders(spared)}"
+
+
 def _unsteady(port: _Port) -> Finding | None:
     """The same address answers at one time and not at another."""
-    if port.race is None or port.race.winner is not None:
+    if port.race is None or (port.race.winner is not None and not port.ipv4_wins):
         return None
-    message = "no attempt of the race connects, though some did just before: ask again"
-    return unknown(message, cause=Cause.NETWORK, evidence=_evidence(port), id="unsteady")
+    if port.race.winner is None:
+        message = "no attempt of the race connects, though some did just before: ask again"
+        return unknown(message, cause=Cause.NETWORK, evidence=_evidence(port), id="unsteady")
+    for entrant in port.race.entrants:
+        before = _survey_of(port, entrant)
+        if ":" in entrant.address and before is not None and before.connected:
+            second = _second_time(port.race, entrant, before)
+            if second:
+                message = f"{entrant.address} connects the first time, {second}"
+                return unknown(
+                    message,
+                    hint="run it again in a minute; if it stays so, look for a limit of new "
+                    "connections over IPv6 (ufw limit, hashlimit, connlimit)",
+                    cause=Cause.NETWORK,
+                    evidence=_evidence(port),
+                    id="unsteady",
+                )
+    return None
+
+
+def _second_time(race: Outcome, entrant: Entrant, before: Attempt) -> str | None:
+    """What an address that had connected did in the race, None if that was the same again."""
+    if entrant.tls_started_ms is not None or entrant.outcome == "connected":
+        return None
+    if entrant.outcome == "refused":
+        return "and is refused the second time, a rate limit?"
+    if entrant.outcome not in {"cancelled", "running"}:
+        return f"and not the second time ({entrant.outcome}): a rate limit, or loss?"
+    waited_ms = race.elapsed_ms - entrant.started_ms
+    if before.elapsed_ms + FELT_MS > waited_ms:
+        return None
+    return (
+        f"in {ms(before.elapsed_ms)}, and not within {ms(waited_ms)} the second time: "
+        "a rate limit, or loss?"
+    )
+
+
+def _survey_of(port: _Port, entrant: Entrant) -> Attempt | None:
+    return next((each for each in port.attempts if each.address == entrant.address), None)
 
 
 def _late(port: _Port) -> Finding | None:
@@ -396,7 +491,7 @@ def _late(port: _Port) -> Finding | None:
         costs = _hurt(port, RESOLUTION_DELAY_MS)
     elif a_ms - aaaa_ms > FELT_MS:
         late = "A is not answered" if isinf(a_ms) else f"A comes {ms(a_ms - aaaa_ms)} after AAAA"
-        spared = [each for each in port.clients if port.delay_ms(each) < FELT_MS]
+        spared = [each for each in port.clients if port.worst_ms(each) < FELT_MS]
         moved = f", {len(spared)} of {len(port.clients)} clients go on" if spared else ""
         costs = _hurt(port)
     else:
@@ -408,8 +503,10 @@ def _late(port: _Port) -> Finding | None:
 
 def _slow(port: _Port) -> Finding | None:
     """IPv6 works, and most use IPv4."""
-    if port.race is None or not port.ipv4_wins:
+    if port.race is None:
         return None
+    if not port.ipv4_wins:
+        return _slow_at_times(port)
     started = {each.address: each.started_ms for each in port.race.entrants}
     raced = [each for each in port.ipv6 if each.connected and each.address in started]
     if not raced and any(":" in address for address in started):
@@ -419,14 +516,32 @@ def _slow(port: _Port) -> Finding | None:
         return skip(message, evidence=_evidence(port), id="ipv4-first")
     ends = [(started[each.address] + each.elapsed_ms, each) for each in raced]
     ended_ms, best6 = min(ends, key=lambda end: end[0])
-    won_ms = [each.elapsed_ms for each in port.ipv4 if each.address == port.race.winner]
+    lost_ms = ended_ms - port.race.elapsed_ms
+    won_ms = min(each.elapsed_ms for each in port.ipv4 if each.address == port.race.winner)
+    if lost_ms <= 0 or max(lost_ms, best6.elapsed_ms - won_ms) < FELT_MS:
+        return None  # nobody feels that, and the next time it may be another way round
     message = (
-        f"IPv6 works but loses the race by {ms(max(0.0, ended_ms - port.race.elapsed_ms))}: "
-        f"{ms(best6.elapsed_ms)}, IPv4 {ms(min(won_ms))}; {_on_ipv4(port)} use IPv4"
+        f"IPv6 works but loses the race by {ms(lost_ms)}: "
+        f"{ms(best6.elapsed_ms)}, IPv4 {ms(won_ms)}; {_on_ipv4(port)} use IPv4"
     )
     hint = "shorten the IPv6 path: peering, tunnel, far replica"
     if best6.retransmissions:
         hint = "its first SYN was lost: look for loss on the IPv6 path"
+    return warn(message, hint=hint, evidence=_evidence(port), id="slow")
+
+
+def _slow_at_times(port: _Port) -> Finding | None:
+    """IPv6 won, and would not have by another order of the answer."""
+    losing = [each.number for each in port.raced if each.family != "ipv6"]
+    of = sum(each.number for each in port.raced)
+    if not losing or not all(each.connected for each in port.ipv6):
+        return None
+    times = sorted(each.elapsed_ms for each in port.ipv6)
+    message = (
+        f"IPv6 works but loses the race {_in_orders([(sum(losing), of)])}: "
+        f"its addresses take {ms(times[0])} to {ms(times[-1])}"
+    )
+    hint = "shorten the path to the slower IPv6 addresses: peering, tunnel, far replica"
     return warn(message, hint=hint, evidence=_evidence(port), id="slow")
 
 
@@ -444,14 +559,31 @@ def _ipv4_dead(port: _Port) -> Finding | None:
     return warn(message, hint=hint, cause=cause, evidence=_evidence(port), id="ipv4-dead")
 
 
+def _untold(port: _Port) -> Finding | None:
+    """A dead IPv6 address is a failure of tcp (law 3), and of this check where tcp is left out."""
+    dead = [each for each in port.ipv6 if not each.connected]
+    if not dead or _judges("tcp", port.settings):
+        return None
+    cause = port.blame(dead[0])
+    if cause is Cause.VANTAGE:
+        message = f"{dead[0].address} cannot be tried from here"
+        return unknown(message, evidence=_evidence(port), id="untried")
+    hurt = None if port.blind else _hurt(port)
+    message = f"{_dead(port)}: {hurt}" if hurt else _dead(port)
+    named = ", ".join(each.address for each in dead[:3])
+    hint = f"fix each dead address, or withdraw its record: {named}"
+    return Finding(Status.FAIL, message, hint, "", cause, _evidence(port), "stalled")
+
+
 def _stalled(port: _Port) -> Finding | None:
     """A dead address beside those that work."""
     if not port.dead or port.blind:
         return None
-    hurt = _hurt(port) or ("IPv4 wins the race" if port.ipv4_wins else None)
+    loses = port.ipv4_wins or any(each.family != "ipv6" for each in port.raced)
+    hurt = _hurt(port) or ("IPv4 wins the race" if loses else None)
     if hurt is None:
         return None
-    hint = "mend each dead address, or withdraw its record: see tcp"
+    hint = "fix each dead address, or withdraw its record: see tcp"
     cause = port.blame(port.dead[0])
     message = f"{_dead(port)}: {hurt}"
     return warn(message, hint=hint, cause=cause, evidence=_evidence(port), id="stalled")
@@ -459,8 +591,8 @@ def _stalled(port: _Port) -> Finding | None:
 
 def _impatient(port: _Port) -> Finding | None:
     """Every address works, and some client gives all of them up."""
-    at_once = port.race is not None and port.race.elapsed_ms < FELT_MS
-    if at_once or port.blind or not any(each.outcome == "failed" for each in port.clients):
+    at_once = port.race is not None and port.race.elapsed_ms < FELT_MS and not port.raced
+    if at_once or port.blind or all(port.worst_ms(each) < inf for each in port.clients):
         return None
     hint = "they give up too early for this path: shorten it, or give them more time"
     message = f"IPv6 works: {_hurt(port)}"
@@ -477,6 +609,8 @@ def _fine(port: _Port) -> Finding:
     assert port.race is not None
     behind = f", {_dead(port)}: see tcp" if any(not e.connected for e in port.ipv6) else ""
     message = f"IPv6 wins in {ms(port.race.elapsed_ms)}{behind}"
+    if port.ipv4_wins:
+        message = f"IPv6 connects as fast as IPv4{behind}"
     # Of a long list nobody reads 32 times that all is well.
     calm = port.settings.brief and not port.dead and port.race.elapsed_ms < FELT_MS
     return ok(message, evidence=_evidence(port, clients=not calm), id="ipv6-wins")
@@ -500,10 +634,31 @@ def _on_ipv4(port: _Port) -> str:
 
 
 def _hurt(port: _Port, least_ms: float = FELT_MS) -> str | None:
-    """Who loses most: those that fail, those that wait longest, and what Chrome feels."""
-    failing = [each for each in port.clients if each.outcome == "failed"]
-    delays = {each.name: port.delay_ms(each) for each in port.clients}
-    waiting = [each for each in port.clients if least_ms <= delays[each.name] < inf]
+    """Who loses most: those that fail, those that wait longest, and what Chrome feels.
+
+    First those that always do, then those that do by some orders of the resolver's answer alone.
+    """
+    always: dict[str, float] = {}
+    at_times: dict[str, float] = {}
+    shares = []
+    for client in port.clients:
+        hurt = [each for each in _ends(client) if port.delay_ms(each) >= least_ms]
+        if len(hurt) == len(_ends(client)):
+            always[client.name] = port.worst_ms(client)
+        elif hurt:
+            at_times[client.name] = port.worst_ms(client)
+            shares.append(_share(client, hurt))
+    said = [_costs(port, always)] if always else []
+    if at_times:
+        said.append(f"{_in_orders(shares)} {_costs(port, at_times)}")
+    return "; ".join(said) or None
+
+
+def _costs(port: _Port, delays: Mapping[str, float]) -> str:
+    """What these clients lose, by name."""
+    hurt = [each for each in port.clients if each.name in delays]
+    failing = [each for each in hurt if delays[each.name] == inf]
+    waiting = [each for each in hurt if delays[each.name] < inf]
     said = []
     if failing:
         said.append(f"{_names(failing)} {'fails' if len(failing) == 1 else 'fail'}")
@@ -517,7 +672,21 @@ def _hurt(port: _Port, least_ms: float = FELT_MS) -> str | None:
         chrome = next((each for each in waiting if each.client == "chrome"), None)
         if chrome is not None and chrome not in slowest:
             said.append(f"{chrome.name} {ms(delays[chrome.name])}")
-    return ", ".join(said) or None
+    return ", ".join(said)
+
+
+def _share(client: Prediction, ends: Iterable[Prediction | Ending]) -> tuple[int, int]:
+    """In how many orders of the answer the client ends like this, and of how many."""
+    if not client.orders:
+        return 1, 1
+    return sum(each.number for each in ends if isinstance(each, Ending)), client.of
+
+
+def _in_orders(shares: Sequence[tuple[int, int]]) -> str:
+    """``in 1 of 2 orders of the answer``; the most, where clients differ in that."""
+    number, of = max(shares)
+    up_to = "up to " if len(set(shares)) > 1 else ""
+    return f"in {up_to}{number} of {of} orders of the answer"
 
 
 def _time(delay_ms: float) -> str:
@@ -557,6 +726,7 @@ def _evidence(port: _Port, *, clients: bool = True) -> dict[str, object]:
         },
         "sequential_ms": _sequential_ms(survey),
         "attempts": _attempts(race) if race else [],
+        **_race_orders(port),
         "survey": [
             {
                 "address": address,
@@ -589,6 +759,12 @@ def _evidence(port: _Port, *, clients: bool = True) -> dict[str, object]:
     if clients and not port.blind:
         told["clients"] = [client.told() for client in port.clients]
     return told
+
+
+def _race_orders(port: _Port) -> dict[str, object]:
+    """Every end that the race may have, where the order of the answer decides."""
+    of = sum(each.number for each in port.raced)
+    return {"race_orders": [each.told(of) for each in port.raced]} if of else {}
 
 
 def _delay_ms(race: Outcome) -> float:

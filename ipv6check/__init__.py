@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from ipv6check.diagnosis import blame, describe
     from ipv6check.explained import Explained
     from ipv6check.eyeballs.happy import Entrant, Outcome
-    from ipv6check.eyeballs.predict import Prediction, Survey
+    from ipv6check.eyeballs.predict import Ending, Prediction, Survey
     from ipv6check.mends import (
         ACCEPT_ICMPV6,
         ACCEPT_TCP,
@@ -61,7 +61,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "diagnosis": ("blame", "describe"),
     "eyeballs.happy": ("Entrant", "Outcome"),
-    "eyeballs.predict": ("Prediction", "Survey"),
+    "eyeballs.predict": ("Ending", "Prediction", "Survey"),
     "explained": ("Explained",),
     "mends": (
         "ACCEPT_ICMPV6",
@@ -125,6 +125,7 @@ __all__ = [
     "Cause",
     "Connections",
     "Echo",
+    "Ending",
     "Entrant",
     "Explained",
     "Failure",

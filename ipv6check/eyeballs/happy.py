@@ -26,7 +26,7 @@ from ipv6check.model import Address, Attempt, Handshake, Port
 Connector = Callable[[str, int], Awaitable[Attempt]]
 # Tells, besides, when TCP is up and TLS begins.
 Securer = Callable[[str, int, Callable[[Attempt], None]], Awaitable[Handshake]]
-RUNNING = "running"
+RUNNING, CANCELLED = "running", "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ class Outcome:
     """The attempts in the order of their start; ``winner`` is None where all failed.
 
     ``policy``: the constants. ``order``: the addresses by RFC 6724, before families alternate.
-    ``services``: what the name's HTTPS records say, where they were asked for.
+    ``services``: what the name's HTTPS records say, where they were asked for. ``equal``: the
+    addresses that RFC 6724 does not tell apart, whose order is the resolver's.
     """
 
     port: Port
@@ -66,6 +67,7 @@ class Outcome:
     policy: Policy = RFC8305
     order: tuple[Address, ...] = ()
     services: tuple[Service, ...] = ()
+    equal: tuple[tuple[Address, ...], ...] = ()
 
 
 async def race(
@@ -238,7 +240,7 @@ class _Contest:
                 attempt = self._loop.create_task(self._attempt(number, address, why))
                 self._running[attempt] = number
             case Cancel(number, why):
-                self._cancel(number, "timeout" if why == "timeout" else "cancelled")
+                self._cancel(number, "timeout" if why == "timeout" else CANCELLED)
             case WaitUntil(at_ms):
                 self._wake_ms = at_ms
             case Done(winner):

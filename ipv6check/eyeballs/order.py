@@ -139,6 +139,20 @@ def destination_order(
     return sorted(destinations, key=lambda each: _preference(each, sources.get(each), table))
 
 
+def equals(
+    destinations: Sequence[str], sources: Mapping[str, str | None], table: Table = RFC6724_TABLE
+) -> tuple[tuple[str, ...], ...]:
+    """The addresses of one record type that no rule before 10 tells apart, two or more at a time.
+
+    Rule 10 leaves these as the resolver has them, and most resolvers rotate them.
+    """
+    groups: dict[object, list[str]] = {}
+    for each in dict.fromkeys(destinations):
+        alike = (":" in each, _preference(each, sources.get(each), table))
+        groups.setdefault(alike, []).append(each)
+    return tuple(tuple(group) for group in groups.values() if len(group) > 1)
+
+
 def precedence(address: str, table: Table = RFC6724_TABLE) -> int:
     """The policy table's precedence of one address (RFC 6724 rule 6)."""
     return _row(_number(address), table)[0]

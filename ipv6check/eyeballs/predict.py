@@ -8,12 +8,12 @@ the first DNS query.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from heapq import heappop, heappush
-from itertools import pairwise
-from math import inf
-from typing import Literal, NamedTuple
+from itertools import islice, pairwise, product
+from math import inf, prod
+from typing import Literal, NamedTuple, TypeGuard
 
 from ipv6check.eyeballs.clients import Client
 from ipv6check.eyeballs.core import (
@@ -30,6 +30,10 @@ from ipv6check.eyeballs.order import family, is_mapped
 from ipv6check.eyeballs.policy import Policy
 from ipv6check.model import Address
 
+# Less than this nobody feels.
+FELT_MS = 100.0
+# How many orders of equal addresses are looked at.
+ORDERS_AT_MOST = 12
 # Nearer to a boundary than this, a client may end up on either side of it.
 BOUNDARY_MS = 10.0
 # What a time that is moved by so much in either direction cannot account for.
@@ -49,6 +53,8 @@ def syn_timeout_ms(retries: int | None) -> float:
     return SYN_TIMEOUTS_MS.get(retries) or SYN_TIMEOUT_MS * 2.0 ** (retries - 6)
 
 
+Group = tuple[Address, ...]
+Word = Literal["connected", "failed", "either"]
 Tcp = Literal["connected", "failed", "silent"]
 Tls = Literal["ok", "failed", "silent"]
 # What an address that was not surveyed may do besides failing at once.
@@ -74,31 +80,32 @@ class Survey:
 
     ``dns``: by type, AAAA and A; a type that is missing was not asked for and has no records.
     ``order``: the addresses as getaddrinfo gives them. ``seen``: what each one did.
-    ``syn_timeout_ms``: when the vantage's kernel gives up on a silent address.
+    ``syn_timeout_ms``: when the vantage's kernel gives up on a silent address. ``equal``: those
+    addresses that getaddrinfo leaves as the resolver has them, which may be another way the next
+    time.
     """
 
     dns: Mapping[str, Resolved]
     order: tuple[Address, ...]
     seen: Mapping[Address, Seen]
     syn_timeout_ms: float = SYN_TIMEOUT_MS
+    equal: tuple[Group, ...] = ()
+
+    def of_race(self, policy: Policy, order: Group, equal: tuple[Group, ...]) -> Prediction:
+        """What a race by this policy comes to, whose system sorts the addresses like this."""
+        raced = Client("race", "race", "", "", "", "", policy)
+        return predict(raced, replace(self, order=order, equal=equal))
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """How a client ends.
+class Ending:
+    """How a client ends by ``number`` of the orders in which a resolver may give the addresses.
 
-    ``outcome``: connected; failed; or either, where it lies too near to a boundary, or its delay
-    is not known well enough, to tell which, or at which of two quite different times. ``family``
-    and ``address`` are those that it ends on (of a TLS handshake that fails, those that it is stuck
-    with), None where there are none or they may be different ones. ``connect_ms`` is None where it
-    fails, ``failed_ms`` where it does not, and where no timeout ever strikes. ``earliest_ms`` and
-    ``latest_ms`` enclose the end.
+    The rest is as in Prediction, of these orders alone.
     """
 
-    name: str
-    client: str
-    version: str
-    outcome: Literal["connected", "failed", "either"]
+    number: int
+    outcome: Word
     family: str | None
     address: str | None
     connect_ms: float | None
@@ -106,8 +113,53 @@ class Prediction:
     earliest_ms: float
     latest_ms: float
 
+    def told(self, of: int) -> dict[str, object]:
+        """For programs, as it stands in evidence."""
+        return {
+            "number": self.number,
+            "of": of,
+            "outcome": self.outcome,
+            "family": self.family,
+            "address": self.address,
+            "connect_ms": self.connect_ms,
+            "failed_ms": self.failed_ms,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """How a client ends.
+
+    ``outcome``: connected; failed; or either, where it lies too near to a boundary, or its delay
+    is not known well enough, to tell which, or at which of two quite different times, and where
+    the order of equal addresses decides, which is the resolver's luck. ``family`` and ``address``
+    are those that it ends on (of a TLS handshake that fails, those that it is stuck with), None
+    where there are none or they may be different ones. ``connect_ms`` is None where it fails,
+    ``failed_ms`` where it does not, and where no timeout ever strikes; by the order that was
+    observed. ``earliest_ms`` and ``latest_ms`` enclose the end. ``orders``: where the resolver's
+    order decides, every end that it may lead to, that of the observed order first.
+    """
+
+    name: str
+    client: str
+    version: str
+    outcome: Word
+    family: str | None
+    address: str | None
+    connect_ms: float | None
+    failed_ms: float | None
+    earliest_ms: float
+    latest_ms: float
+    orders: tuple[Ending, ...] = ()
+
+    @property
+    def of(self) -> int:
+        """How many orders there are."""
+        return sum(each.number for each in self.orders)
+
     def told(self) -> dict[str, object]:
         """For programs, as it stands in evidence."""
+        orders = [each.told(self.of) for each in self.orders]
         return {
             "name": self.name,
             "client": self.client,
@@ -119,18 +171,161 @@ class Prediction:
             "failed_ms": self.failed_ms,
             "earliest_ms": self.earliest_ms,
             "latest_ms": self.latest_ms,
+            **({"orders": orders} if orders else {}),
         }
 
 
 def predict(client: Client, survey: Survey) -> Prediction:
     """What this client would feel."""
-    return _named(client, _foresee(client.policy, survey, _calm(survey)))
+    return predict_all([client], survey)[0]
 
 
 def predict_all(clients: Iterable[Client], survey: Survey) -> tuple[Prediction, ...]:
     """What each of them would feel."""
-    calm = _calm(survey)
-    return tuple(_named(client, _foresee(client.policy, survey, calm)) for client in clients)
+    possible = [_Possible(number, each, _calm(each)) for number, each in _orders(survey)]
+    return tuple(_predicted(client, possible) for client in clients)
+
+
+class _Possible(NamedTuple):
+    """A survey in one order of its addresses, which stands for so many."""
+
+    number: int
+    survey: Survey
+    calm: _Calm | None
+
+
+def _predicted(client: Client, possible: list[_Possible]) -> Prediction:
+    known: list[tuple[Group, list[_End]]] = []
+    endings = []
+    for number, survey, calm in possible:
+        ends = next((ends for order, ends in known if _same_tries(ends, order, survey.order)), None)
+        if ends is None:
+            ends = _foresee(client.policy, survey, calm)
+            known.append((survey.order, ends))
+        endings.append(_ending(number, client.policy, ends))
+    about, told = (client.name, client.client, client.version), _distinct(endings)
+    first = endings[0]
+    if len(told) == 1:
+        return Prediction(
+            *about,
+            first.outcome,
+            first.family,
+            first.address,
+            first.connect_ms,
+            first.failed_ms,
+            first.earliest_ms,
+            first.latest_ms,
+        )
+    return Prediction(
+        *about,
+        "either",
+        _same([each.family for each in told]),
+        _same([each.address for each in told]),
+        first.connect_ms,
+        first.failed_ms,
+        min(each.earliest_ms for each in told),
+        max(each.latest_ms for each in told),
+        tuple(told),
+    )
+
+
+def _same_tries(ends: list[_End], order: Group, other: Group) -> bool:
+    """Whether the other order is the same up to the last address that was tried, by record type.
+
+    A rotation moves addresses among those of their type, and what was not tried made no difference.
+    """
+    tried = {address for end in ends for address in end.tried}
+    for aaaa in (True, False):
+        mine, others = ([each for each in o if (":" in each) is aaaa] for o in (order, other))
+        last = max((n for n, each in enumerate(mine, 1) if each in tried), default=0)
+        if mine[:last] != others[:last]:
+            return False
+    return True
+
+
+def _distinct(endings: list[Ending]) -> list[Ending]:
+    """One ending for all that nobody could tell from each other."""
+    told: list[Ending] = []
+    for ending in endings:
+        place = next((n for n, each in enumerate(told) if _alike(each, ending)), None)
+        if place is None:
+            told.append(ending)
+        else:
+            told[place] = replace(told[place], number=told[place].number + ending.number)
+    return told
+
+
+def _alike(one: Ending, other: Ending) -> bool:
+    if (one.outcome, one.family) != (other.outcome, other.family):
+        return False
+    pairs = ((one.earliest_ms, other.earliest_ms), (one.latest_ms, other.latest_ms))
+    return all(mine == theirs or abs(mine - theirs) < FELT_MS for mine, theirs in pairs)
+
+
+# --- the resolver's luck ---------------------------------------------------------------------
+
+
+def _orders(survey: Survey) -> list[tuple[int, Survey]]:
+    """The surveys that differ in the order of equal addresses, and how many orders each stands for.
+
+    What a resolver rotates it gives in as many orders as there are addresses. Told apart are those
+    that begin with an address of another kind; each stands for the worst of its kind, so that a
+    few are enough. The first is the observed one.
+    """
+    groups = [tuple(each for each in survey.order if each in group) for group in survey.equal]
+    lots = [_rotations(group, survey) for group in groups]
+    found: list[tuple[int, Survey]] = []
+    for chosen in islice(product(*(each for each in lots if len(each) > 1)), ORDERS_AT_MOST):
+        turned = [group for _, group in chosen]
+        order = _rearranged(survey.order, turned) if found else survey.order
+        found.append((prod(number for number, _ in chosen), replace(survey, order=order)))
+    return found
+
+
+def _rotations(group: Group, survey: Survey) -> list[tuple[int, Group]]:
+    """In how many rotations a group begins alike, and the worst of these; the observed one first.
+
+    Where nobody could tell any two apart, that is one.
+    """
+    bad = {each: _badness(survey, each) for each in group}
+    best_ms: dict[int, float] = {}
+    for rank, at_ms in bad.values():
+        best_ms[rank] = min(at_ms, best_ms.get(rank, inf))
+    kinds = {each: (rank, ms - best_ms[rank] > BOUNDARY_MS) for each, (rank, ms) in bad.items()}
+
+    def seen_as(rotated: Group) -> list[tuple[int, bool]]:
+        return [kinds[each] for each in rotated]
+
+    rotations = [group[n:] + group[:n] for n in range(len(group))]
+    same = [each for each in rotations if seen_as(each) == seen_as(group)]
+    others: dict[tuple[int, bool], list[Group]] = {}
+    for each in rotations:
+        if each not in same:
+            others.setdefault(kinds[each[0]], []).append(each)
+    worst = [
+        (len(these), max(these, key=lambda rotated: [bad[each] for each in rotated]))
+        for these in others.values()
+    ]
+    return [(len(same), group), *worst]
+
+
+def _badness(survey: Survey, address: Address) -> tuple[int, float]:
+    """What an address does: works, fails, never completes TLS, is silent; and after how long."""
+    seen = survey.seen.get(address, Seen("failed"))
+    if seen.tcp == "silent":
+        return 4, 0.0
+    rank = {None: 0, "ok": 0, "failed": 2, "silent": 3}[seen.tls]
+    return (rank if seen.tcp == "connected" else 1), seen.tcp_ms
+
+
+def _rearranged(order: Group, groups: list[Group]) -> Group:
+    """The order in which each group stands in its own places the given way."""
+    arranged = list(order)
+    for group in groups:
+        places = sorted(order.index(each) for each in group)
+        for place, address in zip(places, group, strict=True):
+            arranged[place] = address
+    return tuple(arranged)
 
 
 # --- worlds ----------------------------------------------------------------------------------
@@ -204,12 +399,13 @@ class _End(NamedTuple):
     """How one run ended, on ``address`` if any.
 
     ``near``: types and families whose times, a little other, could have led to another end.
-    ``unseen``: it tried an address that was not surveyed.
+    ``tried``: the addresses that it tried. ``unseen``: one of them was not surveyed.
     """
 
     connected: bool
     address: str | None
     at_ms: float
+    tried: tuple[str, ...] = ()
     near: frozenset[str] = frozenset()
     unseen: bool = False
 
@@ -228,7 +424,10 @@ def _foresee(policy: Policy, survey: Survey, calm: _Calm | None) -> list[_End]:
 
 
 class _Calm(NamedTuple):
-    """A survey in which most clients end with their first attempt: IPv6's, or IPv4's."""
+    """A survey in which most clients end with their first attempt: IPv6's, or IPv4's.
+
+    ``four`` is empty where the first address of IPv4 does not work.
+    """
 
     aaaa_ms: float
     a_ms: float
@@ -240,23 +439,24 @@ class _Calm(NamedTuple):
 
 
 def _calm(survey: Survey) -> _Calm | None:
-    """None where both families are not there, or the first address of either does not work."""
+    """None where both families are not there, or the first address of IPv6 does not work."""
     aaaa, a = survey.dns.get("AAAA", Resolved()), survey.dns.get("A", Resolved())
-    if not aaaa.addresses or not a.addresses:
+    if not aaaa.addresses or not a.addresses or not survey.order:
         return None
     six, four = survey.order[0], next((each for each in survey.order if ":" not in each), "")
     if ":" not in six or is_mapped(six):
         return None
     seen6, seen4 = survey.seen.get(six), survey.seen.get(four)
-    if seen6 is None or seen4 is None or not (_works(seen6) and _works(seen4)):
+    if not _works(seen6):
         return None
-    return _Calm(
-        aaaa.after_ms, a.after_ms, len(survey.order), six, seen6.tcp_ms, four, seen4.tcp_ms
-    )
+    if not _works(seen4):
+        four, seen4 = "", None
+    four_ms = seen4.tcp_ms if seen4 else inf
+    return _Calm(aaaa.after_ms, a.after_ms, len(survey.order), six, seen6.tcp_ms, four, four_ms)
 
 
-def _works(seen: Seen) -> bool:
-    return seen.tcp == "connected" and seen.tls in {None, "ok"}
+def _works(seen: Seen | None) -> TypeGuard[Seen]:
+    return seen is not None and seen.tcp == "connected" and seen.tls in {None, "ok"}
 
 
 def _at_once(policy: Policy, calm: _Calm) -> _End | None:
@@ -269,7 +469,7 @@ def _at_once(policy: Policy, calm: _Calm) -> _End | None:
         return None
     first, tcp_ms = calm.six, calm.six_ms
     if policy.prefer == "ipv4":
-        if policy.a_delay_ms < inf:
+        if policy.a_delay_ms < inf or not calm.four:
             return None
         first, tcp_ms = calm.four, calm.four_ms
     wait_ms = policy.resolution_delay_ms
@@ -288,7 +488,7 @@ def _at_once(policy: Policy, calm: _Calm) -> _End | None:
         and tcp_ms + BOUNDARY_MS < next_ms
         and end_ms + BOUNDARY_MS < min(policy.dns_timeout_ms, limit_ms)
     )
-    return _End(connected=True, address=first, at_ms=end_ms) if in_time else None
+    return _End(connected=True, address=first, at_ms=end_ms, tried=(first,)) if in_time else None
 
 
 class _Run:
@@ -364,7 +564,7 @@ class _Run:
         if winner is not None:
             address = self._addresses[winner]
             connected, at_ms = self._secured(seen.get(address), now_ms)
-        return _End(connected, address, at_ms, self._near(now_ms), unseen)
+        return _End(connected, address, at_ms, tuple(self._addresses), self._near(now_ms), unseen)
 
     def _secured(self, seen: Seen | None, now_ms: float) -> tuple[bool, float]:
         """What TLS makes of a connection that TCP has won: nobody goes back to the others."""
@@ -406,18 +606,16 @@ class _Run:
 # --- one prediction out of them --------------------------------------------------------------
 
 
-def _named(client: Client, ends: list[_End]) -> Prediction:
+def _ending(number: int, policy: Policy, ends: list[_End]) -> Ending:
     first = ends[0]
     times = sorted(end.at_ms for end in ends)
-    outcome: Literal["connected", "failed", "either"] = "connected" if first.connected else "failed"
-    ranged = client.policy.connection_attempt_delay_max_ms is not None
+    outcome: Word = "connected" if first.connected else "failed"
+    ranged = policy.connection_attempt_delay_max_ms is not None
     leaps = first.connected and not ranged and times[-1] - times[0] > _LEAP_MS
     if leaps or len({(end.connected, end.address) for end in ends}) > 1:
         outcome = "either"
-    return Prediction(
-        client.name,
-        client.client,
-        client.version,
+    return Ending(
+        number,
         outcome,
         _same([family(end.address) if end.address else None for end in ends]),
         _same([end.address for end in ends]),

@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
+from typing import NamedTuple
 
 from ipv6check.eyeballs.core import Resolved
-from ipv6check.eyeballs.happy import Entrant, Outcome
+from ipv6check.eyeballs.happy import CANCELLED, Entrant, Outcome
 from ipv6check.eyeballs.happy import race as run_race
-from ipv6check.eyeballs.order import RFC6724_TABLE, Table, destination_order
+from ipv6check.eyeballs.order import RFC6724_TABLE, Table, destination_order, equals
 from ipv6check.eyeballs.pace import politely
 from ipv6check.eyeballs.policy import ALGORITHMS, HTTPS, Policy, tuned
+from ipv6check.eyeballs.predict import FELT_MS
 from ipv6check.eyeballs.services import Service, hints, services
 from ipv6check.model import Answer, Attempt, Failure, Handshake, Kind, Settings
 from ipv6check.net import Net
@@ -27,6 +29,13 @@ HTTPS_PORT = 443
 CONNECTION_ATTEMPT_DELAY_LEAST_MS = 100.0
 # Stands for the source of IPv4 packets, of which RFC 6724 asks no more than that there is one.
 _ANY_IPV4 = "192.0.2.1"
+
+
+class SystemOrder(NamedTuple):
+    """The order of a name's addresses, and those whose order among each other is the resolver's."""
+
+    order: tuple[str, ...]
+    equal: tuple[tuple[str, ...], ...]
 
 
 async def race(
@@ -61,13 +70,15 @@ class Course:
             found, dns[HTTPS] = _heard(await self.net.resolve(name, HTTPS), port, self.settings)
         hinted = dns.get(HTTPS, Resolved()).addresses
         source = self.net.vantage().source_ipv6
-        order = system_order(self.addresses, self.connections, source, more=hinted)
+        order, equal = system_order(self.addresses, self.connections, source, more=hinted)
         rank = {address: place for place, address in enumerate(order)}
         secure = self._secure if self._tls_decides(port) else None
         connect = partial(self.net.connect, once=True)
         run = partial(run_race, self.policy, dns, rank, port, connect, tell, secure)
         outcome = await self.net.undisturbed(run, lasts=self._lasts(port))
-        return replace(outcome, services=found)
+        if self._lost_a_packet(outcome):
+            outcome = await self.net.undisturbed(run, lasts=True)
+        return replace(outcome, services=found, equal=equal)
 
     def _lasts(self, port: int) -> bool:
         """Whether there is an address that a race may have to wait for, so that timers count."""
@@ -75,6 +86,26 @@ class Course:
             each.elapsed_ms >= CONNECTION_ATTEMPT_DELAY_LEAST_MS
             for each in self.connections.attempts
             if each.port == port
+        )
+
+    def _lost_a_packet(self, outcome: Outcome) -> bool:
+        """Whether IPv4 won while an address was waited for that had answered long before that.
+
+        A packet is lost now and then, and one alone is no news: the race is run again, once.
+        """
+        if outcome.winner is None or ":" in outcome.winner:
+            return False
+        took_ms = {
+            each.address: each.elapsed_ms
+            for each in self.connections.attempts
+            if each.port == outcome.port and each.connected
+        }
+        return any(
+            ":" in each.address
+            and each.outcome == CANCELLED
+            and each.tls_started_ms is None
+            and took_ms.get(each.address, inf) + FELT_MS < outcome.elapsed_ms - each.started_ms
+            for each in outcome.entrants
         )
 
     def _tls_decides(self, port: int) -> bool:
@@ -139,18 +170,22 @@ def system_order(
     source_ipv6: str | None,
     table: Table = RFC6724_TABLE,
     more: Sequence[str] = (),
-) -> list[str]:
+) -> SystemOrder:
     """All published addresses by RFC 6724; what it does not tell apart, as the resolver has it.
 
     ``more`` are those that only a hint names. The kernel's choice of a source is known where it was
     seen; ``source_ipv6`` stands for it else.
     """
     # glibc has those of A first where RFC 6724 does not tell.
-    published = [*_records(addresses.a, addresses.ipv4), *_records(addresses.aaaa, addresses.ipv6)]
-    published += [each for each in more if each not in published]
+    answered = [*_records(addresses.a, addresses.ipv4), *_records(addresses.aaaa, addresses.ipv6)]
+    published = [*answered, *(each for each in more if each not in answered)]
     sources = {each: source_ipv6 if ":" in each else _ANY_IPV4 for each in published}
     sources |= {each.address: each.source for each in connections.attempts if each.source}
-    return destination_order(published, sources, table)
+    # A file has an order of its own, and so has --resolve.
+    rotated = answered if addresses.origin == "dns" else ()
+    return SystemOrder(
+        tuple(destination_order(published, sources, table)), equals(rotated, sources, table)
+    )
 
 
 def _records(answer: Answer | Failure | None, usable: tuple[str, ...]) -> tuple[str, ...]:

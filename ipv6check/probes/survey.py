@@ -35,7 +35,8 @@ async def survey(
         "AAAA": _resolved(addresses.aaaa, addresses.ipv6),
         "A": _resolved(addresses.a, addresses.ipv4),
     }
-    order = tuple(system_order(addresses, connections, net.vantage().source_ipv6, GLIBC_TABLE))
+    source = net.vantage().source_ipv6
+    order, equal = system_order(addresses, connections, source, GLIBC_TABLE)
     patience_ms = syn_timeout_ms(_syn_retries())
     # Without a usable AAAA nothing was tried, and clients end on IPv4. Where the name has none at
     # all there is nothing that they could stumble over.
@@ -44,7 +45,7 @@ async def survey(
     more = await politely([partial(net.connect, *each) for each in missing])
     attempts = (*connections.attempts, *more)
     return {
-        port: Survey(dns, order, _seen(attempts, handshakes, port, order), patience_ms)
+        port: Survey(dns, order, _seen(attempts, handshakes, port, order), patience_ms, equal)
         for port in connections.ports
     }
 

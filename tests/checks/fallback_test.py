@@ -12,6 +12,7 @@ import pytest
 
 from ipv6check import (
     Addresses,
+    Answer,
     Attempt,
     Connections,
     Entrant,
@@ -29,10 +30,11 @@ from ipv6check.eyeballs.core import Resolved
 from ipv6check.eyeballs.policy import HAPPY_V3
 from ipv6check.eyeballs.predict import Seen, Tls, predict_all
 from ipv6check.eyeballs.services import Service
-from ipv6check.testing import SETTINGS, attempt, echo
+from ipv6check.testing import SETTINGS, answer, attempt, echo
 from tests.checks.facts import (
     HERE,
     MAY_NOT_PING,
+    NAME,
     NEAR,
     V4,
     V4B,
@@ -103,6 +105,7 @@ def fallback(
     aaaa_ms: float = 1.0,
     a_ms: float = 1.0,
     tls: Mapping[str, Tls] = MappingProxyType({}),
+    equal: tuple[tuple[str, ...], ...] = (),
 ) -> list[Finding]:
     """What fallback finds where this was tried and raced."""
     seen = connections(*attempts)
@@ -110,7 +113,10 @@ def fallback(
     ipv6 = tuple(each for each in tried if ":" in each)
     ipv4 = tuple(each for each in tried if ":" not in each)
     known = found or addresses(ipv6=ipv6, ipv4=ipv4)
-    surveys = surveyed(seen, known, aaaa_ms, a_ms, tls)
+    surveys = {
+        port: replace(each, equal=equal)
+        for port, each in surveyed(seen, known, aaaa_ms, a_ms, tls).items()
+    }
     races = race if isinstance(race, list) else [race] if race else []
     findings = judged(
         "fallback",
@@ -455,6 +461,171 @@ def test_a_race_that_nobody_wins_though_something_accepts() -> None:
     """What answers one time and not the next cannot be judged by one race."""
     race = Outcome(443, None, 3250.0, (entrant(V6, 0, "timeout"), entrant(V4, 250.0, "timeout")))
     assert kept(fallback(attempt(V6), attempt(V4), race=race)) == [("unknown", "network")]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        ("refused", "and is refused the second time, a rate limit?"),
+        ("timeout", "and not the second time (timeout): a rate limit, or loss?"),
+        ("cancelled", "in 10 ms, and not within 270 ms the second time: a rate limit, or loss?"),
+    ],
+)
+def test_an_ipv6_that_connects_only_once_is_unsteady(outcome: str, words: str) -> None:
+    """It did not lose by a time, least of all by its first one."""
+    race = Outcome(443, V4, 270.0, (entrant(V6, 0, outcome), entrant(V4, 250.0)))
+    (found,) = fallback(attempt(V6), attempt(V4), race=race)
+    assert (found.status, found.cause, found.id) == ("unknown", "network", "unsteady")
+    assert found.message == f"{V6} connects the first time, {words}"
+    assert "limit" in found.hint
+
+
+def test_an_ipv6_that_is_refused_and_wins_by_another_address_is_well() -> None:
+    """Nobody ends on IPv4."""
+    attempts = (attempt(V6), attempt(V6B), attempt(V4))
+    race = Outcome(443, V6B, 2.0, (entrant(V6, 0, "refused"), entrant(V6B, 1.0)))
+    assert kept(fallback(*attempts, race=race)) == [("pass", None)]
+
+
+@pytest.mark.parametrize(
+    ("six_ms", "four_ms", "started_ms", "status"),
+    [
+        (265.0, 240.0, 10.0, "pass"),
+        (265.0, 1.0, 259.0, "warn"),
+        (100.0, 20.0, 50.0, "pass"),  # IPv6 would have won: our own queue made it wait
+        (400.0, 20.0, 250.0, "warn"),
+    ],
+)
+def test_a_margin_that_nobody_feels_is_no_finding(
+    six_ms: float, four_ms: float, started_ms: float, status: str
+) -> None:
+    """Lost by less than anybody feels, to an IPv4 that is not much faster itself."""
+    ended_ms = started_ms + four_ms
+    race = Outcome(443, V4, ended_ms, (entrant(V6, 0, "cancelled"), entrant(V4, started_ms)))
+    attempts = (attempt(V6, elapsed_ms=six_ms), attempt(V4, elapsed_ms=four_ms))
+    (found,) = fallback(*attempts, race=race)
+    assert found.status == status
+    if status == "pass":
+        assert found.message == "IPv6 connects as fast as IPv4"
+
+
+# --- the resolver's luck ---------------------------------------------------------------------
+
+ALONE = replace(SETTINGS, only=frozenset({"fallback"}))
+HALF = (attempt(V6, failure=Kind.TIMEOUT), attempt(V6B), attempt(V4))
+EQUAL = ((V6, V6B),)
+
+
+def half_dead(winner: str) -> Outcome:
+    """The race by either order of the answer."""
+    if winner == V6B:
+        order = (V6B, V6, V4)
+        return Outcome(443, V6B, 12.0, (entrant(V6B),), order=order, equal=EQUAL)
+    entrants = (entrant(V6, 0, "cancelled"), entrant(V4, 250.0))
+    return Outcome(443, V4, 270.0, entrants, order=(V6, V6B, V4), equal=EQUAL)
+
+
+@pytest.mark.parametrize("winner", [V6B, V4])
+def test_a_dead_address_says_how_often_it_is_met(winner: str) -> None:
+    """Whichever order the resolver gave this time, the finding is the same."""
+    (found,) = fallback(*HALF, race=half_dead(winner), equal=EQUAL)
+    assert (found.status, found.cause) == ("warn", "firewall")
+    assert found.message == (
+        "1 of 2 IPv6 addresses is dead: in 1 of 2 orders of the answer "
+        "node 18 and dotnet fail, wget, requests and 2 more wait 133 s, chrome 300 ms"
+    )
+    assert [each["connect_ms"] for each in client(found, "wget")["orders"]] == [133_611.0, 11.0]
+    assert {each["family"] for each in found.evidence["race_orders"]} == {"ipv6", "ipv4"}
+
+
+def test_an_order_that_is_fixed_is_no_luck() -> None:
+    """The same addresses, told apart by RFC 6724."""
+    (found,) = fallback(*HALF, race=ipv4_wins())
+    assert "orders" not in found.message
+    assert "race_orders" not in found.evidence
+    assert "orders" not in client(found, "wget")
+
+
+@pytest.mark.parametrize("winner", [V6B, V4])
+@pytest.mark.parametrize("equal", [EQUAL, ()])
+def test_a_dead_address_fails_where_tcp_is_left_out(
+    winner: str, equal: tuple[tuple[str, ...], ...]
+) -> None:
+    """Law 3, and nobody else would say so: whoever meets it, and whoever does not."""
+    race = replace(half_dead(winner), equal=equal)
+    (found,) = fallback(*HALF, race=race, equal=equal, settings=ALONE)
+    assert (found.status, found.cause, found.id) == ("fail", "firewall", "stalled")
+    assert found.message.startswith("1 of 2 IPv6 addresses is dead")
+    assert V6 in found.hint
+    assert "see tcp" not in found.message + found.hint
+
+
+def test_a_late_answer_does_not_hide_a_dead_address() -> None:
+    """What fails goes before what is only late."""
+    race = half_dead(V6B)
+    (found,) = fallback(*HALF, race=race, equal=EQUAL, settings=ALONE, aaaa_ms=400.0)
+    assert (found.status, found.id) == ("fail", "stalled")
+
+
+def test_a_dead_address_fails_where_this_host_has_no_ipv4() -> None:
+    """Of clients that have IPv4 nothing is known; of the address it is."""
+    attempts = (
+        attempt(V6, failure=Kind.TIMEOUT),
+        attempt(V6B),
+        attempt(V4, failure=Kind.NO_LOCAL_ROUTE),
+    )
+    (found,) = fallback(*attempts, race=half_dead(V6B), equal=EQUAL, settings=ALONE)
+    assert (found.status, found.message) == ("fail", "1 of 2 IPv6 and 1 of 1 IPv4 addresses are dead")
+
+
+def test_an_address_behind_our_own_router_s_no_is_not_known() -> None:
+    """Law 1."""
+    attempts = (attempt(V6, failure=NEAR), attempt(V6B), attempt(V4))
+    (found,) = fallback(*attempts, race=half_dead(V6B), equal=EQUAL, settings=ALONE)
+    assert (found.status, found.cause, found.id) == ("unknown", "vantage", "untried")
+
+
+def test_a_dead_ipv4_address_alone_does_not_fail() -> None:
+    """It is no fault of IPv6."""
+    attempts = (attempt(V6), attempt(V4, failure=Kind.TIMEOUT), attempt(V4B))
+    (found,) = fallback(*attempts, race=ipv6_wins(), settings=ALONE)
+    assert found.status == "warn"
+
+
+def test_a_slow_address_loses_at_times() -> None:
+    """Both work, and the race is lost where the slow one comes first."""
+    attempts = (attempt(V6, elapsed_ms=600), attempt(V6B), attempt(V4))
+    (found,) = fallback(*attempts, race=half_dead(V6B), equal=EQUAL)
+    assert (found.status, found.id) == ("warn", "slow")
+    assert found.message == (
+        "IPv6 works but loses the race in 1 of 2 orders of the answer: "
+        "its addresses take 10 ms to 600 ms"
+    )
+
+
+def test_a_tls_that_hangs_at_one_address_is_met_by_luck() -> None:
+    """Clients are stuck where it comes first."""
+    tls: dict[str, Tls] = {V6: "silent", V6B: "ok", V4: "ok"}
+    attempts = (attempt(V6), attempt(V6B), attempt(V4))
+    (found,) = fallback(*attempts, race=ipv6_wins(), tls=tls, equal=EQUAL)
+    assert found.id == "stuck"
+    assert found.message.endswith("v3, in 1 of 2 orders of the answer")
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (answer(NAME, "A", rcode="NXDOMAIN"), "no race: the name does not exist, see aaaa"),
+        (answer(NAME, "A"), "no race: there is no address to connect to, see aaaa"),
+        (Failure(Kind.SERVFAIL, "why"), "no race: the name cannot be resolved, see aaaa"),
+    ],
+)
+def test_a_name_without_any_address_is_not_of_one_family(
+    said: Answer | Failure, words: str
+) -> None:
+    """It is said why there is nothing to race to."""
+    found = fallback(found=replace(addresses(ipv6=(), ipv4=()), a=said, aaaa=said))
+    assert [(each.status, each.id, each.message) for each in found] == [("skip", "no-race", words)]
 
 
 # --- TLS -------------------------------------------------------------------------------------

@@ -353,3 +353,128 @@ def test_what_needs_no_run_ends_as_the_run_does(seed: int, monkeypatch: pytest.M
         # A run is wary of a timer that the client has set and no longer heeds.
         assert theirs.earliest_ms <= ours.earliest_ms + 1e-6
         assert ours.latest_ms <= theirs.latest_ms + 1e-6
+
+
+# --- the resolver's luck ---------------------------------------------------------------------
+
+
+def rotating(six: list[Seen], four: list[Seen]) -> Survey:
+    """A name whose addresses of a family are equal to RFC 6724."""
+    world = survey(six, four)
+    return replace(world, equal=tuple(world.dns[each].addresses for each in ("AAAA", "A")))
+
+
+def ends(name: str, world: Survey) -> list[tuple[int, str, str | None, float | None]]:
+    """How often a client ends how, the observed end first."""
+    found = predict(CLIENTS[name], world)
+    return [(each.number, each.outcome, each.family, each.connect_ms) for each in found.orders]
+
+
+@pytest.mark.parametrize("six", [[DEAD, HERE], [HERE, DEAD]])
+def test_the_order_of_equal_addresses_is_luck(six: list[Seen]) -> None:
+    """Both ends, and how often; the observed one is the first, and the times are its own."""
+    long, short = (1, "connected", "ipv6", 7121.5), (1, "connected", "ipv6", 1.5)
+    told = [long, short] if six[0] is DEAD else [short, long]
+    assert ends("wget", rotating(six, [HERE])) == told
+    found = predict(CLIENTS["wget"], rotating(six, [HERE]))
+    assert (found.outcome, found.family, found.connect_ms) == ("either", "ipv6", told[0][3])
+    assert (found.earliest_ms, found.latest_ms, found.of) == (1.5, 7121.5, 2)
+    assert found.told()["orders"] == [each.told(2) for each in found.orders]
+
+
+def test_each_client_has_luck_of_its_own() -> None:
+    """Chrome goes over to IPv4, Node 18 tries one address alone, and Java knows IPv4 alone."""
+    world = rotating([DEAD, HERE], [HERE])
+    assert ends("chrome", world) == [
+        (1, "connected", "ipv4", 301.5),
+        (1, "connected", "ipv6", 1.5),
+    ]
+    assert [each[:2] for each in ends("node 18", world)] == [(1, "failed"), (1, "connected")]
+    assert ends("java http", world) == []
+    assert predict(CLIENTS["java http"], world).outcome == "connected"
+
+
+def test_an_order_that_the_sort_decides_is_no_luck() -> None:
+    """Where RFC 6724 tells the addresses apart, the resolver's order is of no account."""
+    world = survey([DEAD, HERE], [HERE])
+    found = predict(CLIENTS["wget"], world)
+    assert (found.outcome, found.connect_ms, found.orders) == ("connected", 7121.5, ())
+    assert "orders" not in found.told()
+
+
+@pytest.mark.parametrize("six", [[HERE, HERE], [slow(20), slow(35)], [DEAD, DEAD], [NO, NO]])
+def test_addresses_that_nobody_can_tell_apart_are_no_luck(six: list[Seen]) -> None:
+    """All work, or none does: whichever comes first."""
+    world = rotating(six, [HERE])
+    for client in CLIENTS.values():
+        found, fixed = predict(client, world), predict(client, replace(world, equal=()))
+        assert found == fixed
+
+
+def test_how_often_of_three() -> None:
+    """Two dead ones of three: a third waits for both, a third for one, a third for none."""
+    world = rotating([DEAD, HERE, DEAD], [HERE])
+    assert ends("wget", world) == [
+        (1, "connected", "ipv6", 7121.5),
+        (1, "connected", "ipv6", 1.5),
+        (1, "connected", "ipv6", 14_241.5),
+    ]
+    assert [each[0] for each in ends("chrome", world)] == [2, 1]
+
+
+def test_both_families_have_luck() -> None:
+    """Chrome alternates them, so that all four orders count."""
+    world = rotating([DEAD, HERE], [DEAD, HERE])
+    assert sum(each[0] for each in ends("chrome", world)) == 4
+    assert [each[0] for each in ends("wget", world)] == [2, 2]
+    assert [each[:2] for each in ends("java http", world)] == [(2, "failed"), (2, "connected")]
+
+
+def test_a_dead_tls_is_luck_too() -> None:
+    """One of two equal addresses accepts, and never completes TLS."""
+    world = rotating([replace(HERE, tls="silent"), replace(HERE, tls="ok", tls_ms=5.0)], [HERE])
+    assert [each[:2] for each in ends("chrome", world)] == [(1, "failed"), (1, "connected")]
+
+
+def test_the_race_has_its_ends_as_well() -> None:
+    """RFC 8305 goes over to IPv4 after 250 ms where the dead one comes first."""
+    world = rotating([HERE, DEAD], [HERE])
+    raced = world.of_race(RFC8305, world.order, world.equal)
+    assert [(each.family, each.connect_ms) for each in raced.orders] == [
+        ("ipv6", 1.5),
+        ("ipv4", 251.5),
+    ]
+
+
+def test_addresses_that_stand_in_no_order_are_left_alone() -> None:
+    """A recording may say anything."""
+    world = rotating([DEAD, HERE], [HERE])
+    odd = replace(world, equal=(("2001:470::99", SIX[0]), ("192.0.33.99",)))
+    assert predict(CLIENTS["wget"], odd).orders == ()
+    empty = replace(world, order=(), seen={})
+    assert len(predict_all(CLIENTS.values(), empty)) == len(CLIENTS)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_was_not_tried_makes_no_difference(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An end that is taken over from another order is the one that a run would have had."""
+    rng = random.Random(seed)
+    kinds = [DEAD, NO, HERE, HERE, slow(245.0), slow(400.0)]
+    world = rotating(rng.choices(kinds, k=3), rng.choices(kinds, k=2))
+    taken = predict_all(CLIENTS.values(), world)
+    monkeypatch.setattr(predict_module, "_same_tries", lambda *_: False)
+    assert predict_all(CLIENTS.values(), world) == taken
+
+
+def test_orders_are_bounded() -> None:
+    """However many addresses a name has."""
+    many = [f"2001:470::{n:x}" for n in range(1, 60)]
+    kinds = [DEAD, NO, HERE, slow(300.0), replace(HERE, tls="silent"), replace(HERE, tls="failed")]
+    seen = {each: kinds[n % 6] for n, each in enumerate(many)}
+    hosts = [f"192.0.33.{n}" for n in range(1, 60)]
+    seen |= {each: kinds[n % 6] for n, each in enumerate(hosts)}
+    dns = {"AAAA": Resolved(tuple(many), 1.0), "A": Resolved(tuple(hosts), 1.0)}
+    world = Survey(dns, tuple(seen), seen, SYN_TIMEOUT_MS, (tuple(many), tuple(hosts)))
+    possible = predict_module._orders(world)
+    assert len(possible) == predict_module.ORDERS_AT_MOST
+    assert possible[0][1].order == world.order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -92,13 +93,63 @@ def test_the_kernel_s_source_counts() -> None:
     """The order is by the source address that was seen, and the vantage's own where none was."""
     found = published(V6, V6B, V4)
     nothing = Connections(PORTS, named=False, attempts=())
-    assert system_order(found, nothing, "2d00:6ab:c::2") == [V6, V6B, V4]
-    assert system_order(found, nothing, None) == [V4, V6, V6B]
+    assert system_order(found, nothing, "2d00:6ab:c::2").order == (V6, V6B, V4)
+    assert system_order(found, nothing, None).order == (V4, V6, V6B)
     near = replace(attempt(V6B), source="2d00:6ab:1::9")
     seen = replace(nothing, attempts=(near,))
-    assert system_order(found, seen, "2d00:6ab:c::2") == [V6B, V6, V4]
+    assert system_order(found, seen, "2d00:6ab:c::2").order == (V6B, V6, V4)
     odd = replace(attempt(V6), source="fd00::9")
-    assert system_order(found, replace(seen, attempts=(odd,)), None) == [V4, V6, V6B]
+    assert system_order(found, replace(seen, attempts=(odd,)), None).order == (V4, V6, V6B)
+
+
+def test_what_the_resolver_may_rotate() -> None:
+    """Addresses of one type that RFC 6724 does not tell apart; a file has an order of its own."""
+    found = published(V6, V6B, V4, V4B)
+    nothing = Connections(PORTS, named=False, attempts=())
+    assert system_order(found, nothing, "2d00:6ab:c::2").equal == ((V4, V4B), (V6, V6B))
+    near = replace(nothing, attempts=(replace(attempt(V6B), source="2d00:6ab:1::9"),))
+    assert system_order(found, near, "2d00:6ab:c::2").equal == ((V4, V4B),)
+    for origin in ("hosts", "resolve", "localhost"):
+        assert system_order(replace(found, origin=origin), nothing, None).equal == ()
+    outcomes, _ = raced(attempt(V6), attempt(V6B), found=(V6, V6B))
+    assert outcomes[443].equal == ((V6, V6B),)
+
+
+class Forgetful(FakeNet):
+    """IPv6 says nothing to the first connections so many, and IPv4 always answers."""
+
+    def __init__(self, silent: int) -> None:
+        """An address of IPv6 says nothing so often."""
+        super().__init__()
+        self.silent = silent
+
+    async def connect(self, address: str, port: int) -> Attempt:
+        """Silence, then an answer."""
+        self.calls.append(("connect", address, port))
+        if ":" in address and sum(":" in str(call[1]) for call in self.calls) <= self.silent:
+            await asyncio.sleep(30)
+        return attempt(address, port)
+
+
+@pytest.mark.parametrize(
+    ("silent", "took_ms", "winner", "races"),
+    [
+        (0, 1.0, V6, 1),
+        (1, 1.0, V6, 2),  # one packet was lost
+        (9, 1.0, V4, 2),  # it is silent now: two races are enough
+        (1, 149.0, V4, 1),  # a slow address is slow, and nothing was lost
+    ],
+)
+def test_a_lost_packet_is_no_lost_race(
+    silent: int, took_ms: float, winner: str, races: int
+) -> None:
+    """Where IPv6 is silent that has just answered, the race is run again, once."""
+    net = Forgetful(silent)
+    seen = Connections((443,), named=True, attempts=(attempt(V6, elapsed_ms=took_ms), attempt(V4)))
+    settings = replace(SETTINGS, connection_attempt_delay_ms=150.0)
+    outcomes = observed(race(published(V6, V4), seen, TARGET, settings, net))
+    assert outcomes[443].winner == winner
+    assert sum(":" in str(call[1]) for call in net.calls) == races
 
 
 # --- v3 --------------------------------------------------------------------------------------

@@ -141,3 +141,11 @@ def test_how_long_a_kernel_waits(retries: int | None, expected: float) -> None:
     """As measured; twice as long with each more SYN."""
     assert expected == syn_timeout_ms(retries)
     assert syn_timeout_ms(None) == SYN_TIMEOUT_MS
+
+
+def test_the_resolver_s_order_is_told_apart_from_the_system_s() -> None:
+    """What getaddrinfo leaves as the resolver has it."""
+    both = (attempt(V6), attempt(V6B), attempt(V4))
+    found = surveyed(*both, aaaa=answer(NAME, "AAAA", V6B, V6), a=answer(NAME, "A", V4))
+    assert found[443].order == (V6B, V6, V4)
+    assert found[443].equal == ((V6B, V6),)
