@@ -52,7 +52,7 @@ server:
   outgoing-range: 512
   num-queries-per-thread: 1024
   incoming-num-tcp: 200
-  rrset-roundrobin: no
+  rrset-roundrobin: {rotates}
   # A server that is silent for one name must stay usable for the next.
   infra-host-ttl: 0
   infra-keep-probing: yes
@@ -121,6 +121,7 @@ class Daemons:
     def start_resolvers(self) -> None:
         """The recursive resolvers."""
         self._unbound(plan.RESOLVER, "")
+        self._unbound(plan.ROTATING, "", rotates=True)
         for server, prefix in plan.DNS64_PREFIXES.items():
             self._unbound(server, prefix)
 
@@ -162,7 +163,7 @@ class Daemons:
         (directory / "conf").write_text(text)
         self._start("server", directory, "nsd", "-d", "-c", f"{directory}/conf")
 
-    def _unbound(self, server: plan.DnsServer, dns64: str) -> None:
+    def _unbound(self, server: plan.DnsServer, dns64: str, *, rotates: bool = False) -> None:
         directory = self._make(f"unbound-{server.number}")
         (directory / "root.hints").write_text(zones.root_hints())
         text = _UNBOUND.format(
@@ -170,6 +171,7 @@ class Daemons:
             directory=directory,
             modules="dns64 iterator" if dns64 else "iterator",
             dns64=f"dns64-prefix: {dns64}" if dns64 else "",
+            rotates="yes" if rotates else "no",
         )
         (directory / "conf").write_text(text)
         program = self._unconfined("unbound")

@@ -37,6 +37,15 @@ def _drop_every_second_echo(family: str, icmp: str, echoes: str) -> tuple[str, .
     )
 
 
+def _refuse_after_first(family: str, known: str) -> tuple[str, ...]:
+    pair = f"{family} saddr . {family} daddr . tcp dport"
+    opening = "tcp flags & (syn | ack) == syn"
+    return (
+        f"{opening} {pair} @{known} reject with tcp reset",
+        f"{opening} add @{known} {{ {pair} }}",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """What happens to packets for one prefix: nftables rules of the server, and a path delay.
@@ -151,6 +160,12 @@ _BEHAVIOURS = (
     Behaviour("tls-alert", 31, "TLS: an alert instead of a certificate", tls="alert"),
     Behaviour("tls-none", 32, "port 443 speaks HTTP without TLS", tls="none"),
     Behaviour(
+        "once",
+        34,
+        "TCP: the first connection from an address is accepted, the next are reset",
+        (*_refuse_after_first("ip6", "known6"), *_refuse_after_first("ip", "known4")),
+    ),
+    Behaviour(
         "pmtu-hole",
         33,
         "replies of more than 1280 bytes are lost, and nobody says so",
@@ -251,6 +266,7 @@ AUTHORITATIVE_2 = DnsServer(3, "ns2.test, the same")
 REFUSING = DnsServer(5, "answers REFUSED to everything")
 SILENT = DnsServer(9, "answers nothing at all")
 REJECTING = DnsServer(10, "port 53 rejected: ICMP port unreachable")
+ROTATING = DnsServer(11, "recursive resolver that rotates the records of an answer, as most do")
 DNS64 = DnsServer(64, "recursive resolver with DNS64, prefix 64:ff9b::/96")
 DNS64_OWN_PREFIX = DnsServer(65, "recursive resolver with DNS64, prefix 2d00:6ab:64::/96")
 HOSTILE = DnsServer(66, "faulty on demand: authoritative for hostile.test, answers any name")
@@ -262,6 +278,7 @@ DNS_SERVERS = (
     REFUSING,
     SILENT,
     REJECTING,
+    ROTATING,
     DNS64,
     DNS64_OWN_PREFIX,
     HOSTILE,

@@ -34,7 +34,7 @@ def _probes() -> dict[str, Callable[[], bool]]:
     probes: dict[str, Callable[[], bool]] = {
         what: partial(_answers, address, 0.2) for what, address in authoritative.items()
     }
-    for server in (plan.RESOLVER, *plan.DNS64_PREFIXES):
+    for server in (plan.RESOLVER, plan.ROTATING, *plan.DNS64_PREFIXES):
         probes[server.about] = partial(_answers, server.ipv4, 2.0)
     # Before anything is sent over it: a lost neighbour solicitation is repeated after a second.
     probes["slow cable"] = _cable_is_open

@@ -6,6 +6,8 @@ from tests.lab import plan
 _MEMORY = {
     "flows6": "type ipv6_addr . inet_service . ipv6_addr . inet_service",
     "flows4": "type ipv4_addr . inet_service . ipv4_addr . inet_service",
+    "known6": "type ipv6_addr . ipv6_addr . inet_service",
+    "known4": "type ipv4_addr . ipv4_addr . inet_service",
     "echoes6": "typeof ip6 saddr . ip6 daddr . icmpv6 id",
     "echoes4": "typeof ip saddr . ip daddr . icmp id",
 }
