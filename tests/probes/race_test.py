@@ -123,7 +123,7 @@ class Forgetful(FakeNet):
         super().__init__()
         self.silent = silent
 
-    async def connect(self, address: str, port: int) -> Attempt:
+    async def connect(self, address: str, port: int, *, once: bool = False) -> Attempt:  # noqa: ARG002 - as planned
         """Silence, then an answer."""
         self.calls.append(("connect", address, port))
         if ":" in address and sum(":" in str(call[1]) for call in self.calls) <= self.silent:
