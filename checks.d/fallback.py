@@ -618,11 +618,12 @@ def _fine(port: _Port) -> Finding:
 
 def _dead(port: _Port) -> str:
     """``1 of 2 IPv6 addresses is dead``, or of both families."""
-    told = []
-    for family, addresses in (("IPv6", port.ipv6), ("IPv4", port.ipv4)):
+    told, all_dead = [], 0
+    for family, addresses in (("IPv6", port.ipv6), ("IPv4", () if port.blind else port.ipv4)):
         if number := sum(not each.connected for each in addresses):
             told.append(f"{number} of {len(addresses)} {family}")
-    return f"{' and '.join(told)} addresses {'is' if len(port.dead) == 1 else 'are'} dead"
+            all_dead += number
+    return f"{' and '.join(told)} addresses {'is' if all_dead == 1 else 'are'} dead"
 
 
 def _on_ipv4(port: _Port) -> str:
