@@ -502,7 +502,20 @@ def test_a_silent_nagios_plugin_says_so(tmp_path: Path) -> None:
         ('echo \'{"status":"fail","message":"m","evidence":3}\'', "is no Finding"),
         ("head -c 60000 /dev/zero | tr '\\0' '['", "says answered with what is no Finding"),
         ("exit 4", "says ended with exit code 4"),
-        ("kill -9 $$", "says ended with exit code -9"),
+        ("kill -9 $$", "says was killed by signal 9"),
+        ('echo \'{"status":"pass","message":"m"}\'; kill -15 $$', "says was killed by signal 15"),
+        ("exit 0", "says said nothing, which is no answer"),
+        ("echo 'sh: nosuch: not found' >&2; exit 127", "exit code 127: sh: nosuch: not found"),
+        ("echo why >&2; echo >&2; exit 1", "says crashed with exit code 1: why"),
+        ("echo why >&2; exit 2", "says crashed with exit code 2: why"),
+        ("echo why >&2; exit 3", "says crashed with exit code 3: why"),
+        ("printf 'a\\033[31mb\\n' >&2; exit 1", "says crashed with exit code 1: a\\x1b[31mb"),
+        (
+            "head -c 9999999 /dev/zero | tr '\\0' x >&2; exit 1",
+            "says crashed with exit code 1: xxx",
+        ),
+        ("python3 -c 'print(1); 1 / 0'", "exit code 1: ZeroDivisionError: division by zero"),
+        ("echo 'panic: oh' >&2; echo CRITICAL; exit 2", "says crashed with exit code 2: panic: oh"),
     ],
 )
 def test_an_executable_that_talks_nonsense_is_an_error(
@@ -513,6 +526,14 @@ def test_an_executable_that_talks_nonsense_is_an_error(
     assert (finding.status, finding.cause) == (Status.ERROR, Cause.TOOL)
     assert says in finding.message
     assert len(finding.message) < 300
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, Status.PASS), (1, Status.WARN), (2, Status.FAIL)])
+def test_what_a_plugin_says_beside_its_answer(tmp_path: Path, code: int, status: Status) -> None:
+    """Words on stderr are no crash where there is an answer; nor does one without an end matter."""
+    text = f"echo 'deprecated: x' >&2; sleep 60 >/dev/null & echo ANSWER; exit {code}"
+    (finding,) = asked(program(tmp_path, "says", text))
+    assert (finding.status, finding.message) == (status, "ANSWER")
 
 
 def test_an_executable_that_cannot_start_is_an_error(tmp_path: Path) -> None:
