@@ -18,6 +18,7 @@ from math import inf, isinf
 
 from ipv6check import (
     NO_IPV6_HERE,
+    NO_TIME,
     UNTRIED,
     Addresses,
     Answer,
@@ -126,6 +127,7 @@ FINDINGS = (
         "(ufw limit, hashlimit, connlimit), for loss, or for a server that restarts.",
     ),
     UNTRIED,
+    NO_TIME,
     NO_IPV6_HERE,
     Explained(
         "no-race",
@@ -278,7 +280,7 @@ def fallback(
     if path.ipv6 != "yes":
         return unknown(path.detail, id="no-ipv6-here")
     if not ports:
-        return skip("no race: nothing accepts a connection, see tcp", id="nothing-open")
+        return _nothing_open(connections)
     looks = (
         _masked,
         _untold,
@@ -295,6 +297,13 @@ def fallback(
     )
     judged = [(port, next(filter(None, (look(port) for look in looks)))) for port in ports]
     return _merged(judged)
+
+
+def _nothing_open(connections: Connections) -> Finding:
+    if connections.untried:
+        message = "no race: nothing accepted a connection in the time of the target, see tcp"
+        return unknown(message, cause=Cause.NETWORK, id="no-time")
+    return skip("no race: nothing accepts a connection, see tcp", id="nothing-open")
 
 
 def _merged(judged: list[tuple[_Port, Finding]]) -> list[Finding]:

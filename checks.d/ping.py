@@ -13,6 +13,7 @@ from ipv6check import (
     ACCEPT_ICMPV6,
     NO_ADDRESS,
     NO_IPV6_HERE,
+    NO_TIME,
     Connections,
     Echo,
     Explained,
@@ -63,6 +64,7 @@ FINDINGS = (
         "Permit it for a user without privileges, or run it as root.",
         {"Linux": "sysctl -w net.ipv4.ping_group_range='0 2147483647'   # of IPv6 too"},
     ),
+    NO_TIME,
     NO_IPV6_HERE,
     NO_ADDRESS,
     Explained("answered", "pass", "Every IPv6 address answers, as it should."),
@@ -78,15 +80,25 @@ FINDINGS = (
 )
 def ping(pings: Pings | Failure, connections: Connections, path: Path) -> Finding | list[Finding]:
     """ICMPv6 echo is answered, as it should be."""
-    if isinstance(pings, Pings) and not pings.ipv6:
+    if isinstance(pings, Pings) and not pings.ipv6 and not pings.untried:
         return skip("no IPv6 address to ping: see aaaa", id="no-address")
     if path.ipv6 != "yes":
         return unknown(path.detail, id="no-ipv6-here")
     if isinstance(pings, Failure):
         return skip(pings.detail, id="not-pinged")
-    return [_judge(echo, pings, connections) for echo in pings.ipv6 if not _well(echo)] or [
-        _fine(pings)
-    ]
+    unheard = [address for address in pings.untried if ":" in address]
+    found = [_judge(echo, pings, connections) for echo in pings.ipv6 if not _well(echo)]
+    found += [_no_time(unheard)] if unheard else []
+    return found or [_fine(pings)]
+
+
+def _no_time(unheard: list[str]) -> Finding:
+    """The target's time was over before the ping was."""
+    first, *more = unheard
+    others = f" and {count(len(more), 'other', 'others')}" if more else ""
+    message = f"no ping of {first}{others} ended in the time of the target"
+    hint = "give the target more time: --deadline"
+    return unknown(message, hint=hint, cause="network", id="no-time")
 
 
 def _well(echo: Echo) -> bool:

@@ -15,6 +15,7 @@ from ipv6check import (
     LISTEN,
     NO_ADDRESS,
     NO_IPV6_HERE,
+    NO_TIME,
     UNTRIED,
     Attempt,
     Cause,
@@ -40,6 +41,7 @@ from ipv6check import (
 )
 
 FROM_ELSEWHERE = "run it from a host with IPv6; a pipeline may accept this with --on-unknown pass"
+MORE_TIME = "give the target more time: --deadline"
 
 FINDINGS = (
     Explained(
@@ -114,13 +116,7 @@ FINDINGS = (
         },
     ),
     UNTRIED,
-    Explained(
-        "no-time",
-        "unknown",
-        "So many addresses are silent that others had no turn before the target's time was over: "
-        "at most six are tried at once. Nothing is said of those.",
-        "Give the target more time with --deadline, or withdraw the addresses that are silent.",
-    ),
+    NO_TIME,
     NO_IPV6_HERE,
     NO_ADDRESS,
     Explained("open", "pass", "Every IPv6 address accepts a connection on every port offered."),
@@ -130,6 +126,8 @@ FINDINGS = (
 @check(reference="RFC 4890", cause="network", findings=FINDINGS, looks_at="TCP", measures=False)
 def tcp(connections: Connections, pings: Pings | Failure, path: Path) -> Finding | list[Finding]:
     """Every IPv6 address accepts a connection on every port that the service offers."""
+    if connections.untried and not connections.ipv6:
+        return _no_time(connections)
     if not connections.ipv6:
         return skip("no IPv6 address to connect to: see aaaa", id="no-address")
     if path.ipv6 != "yes":
@@ -147,11 +145,11 @@ def tcp(connections: Connections, pings: Pings | Failure, path: Path) -> Finding
 
 
 def _no_time(connections: Connections) -> Finding:
-    """So many are silent that the rest had no turn."""
-    tried = len(connections.attempts)
-    number = count(connections.untried, "address and port was", "addresses and ports were")
-    message = f"{number} not tried in time, after {tried} others"
-    return unknown(message, hint="give the target more time: --deadline", id="no-time")
+    """The target's time was over, and the rest had no turn."""
+    number, tried = connections.untried, len(connections.attempts)
+    pairs = count(number + tried, "pair", "pairs")
+    message = f"{number} of {pairs} of address and port not tried in the time of the target"
+    return unknown(message, hint=MORE_TIME, cause=Cause.NETWORK, id="no-time")
 
 
 def _open(attempts: tuple[Attempt, ...], port: int) -> list[Attempt]:

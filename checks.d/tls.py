@@ -14,6 +14,7 @@ from __future__ import annotations
 from ipv6check import (
     NO_ADDRESS,
     NO_IPV6_HERE,
+    NO_TIME,
     UNTRIED,
     Attempt,
     Cause,
@@ -118,6 +119,7 @@ FINDINGS = (
         "The address accepted a connection, and a moment later it accepted none.",
         "Run it again. If it stays so, look for a rate limit or for a server that restarts.",
     ),
+    NO_TIME,
     Explained(
         "no-name",
         "unknown",
@@ -159,7 +161,7 @@ def tls(
 ) -> Finding | list[Finding]:
     """Every IPv6 address that accepts a connection on a TLS port completes a TLS handshake."""
     if not connections.ipv6:
-        return skip("no IPv6 address to connect to: see aaaa", id="no-address")
+        return _unconnected(connections)
     if not handshakes.ports:
         return skip("no port here begins with TLS", id="no-tls-port")
     if path.ipv6 != "yes":
@@ -167,6 +169,8 @@ def tls(
     found = []
     for port in handshakes.ports:
         found += _port(handshakes.on(port), target)
+    if untried := handshakes.untried + connections.untried:
+        found.append(_no_time(untried))
     if found:
         return found
     shaken = [each for each in handshakes.attempts if ":" in each.address]
@@ -186,6 +190,21 @@ def _unreached(dead: list[Attempt]) -> Finding:
     more = f" and {len(dead) - MOST_NAMED} more" if len(dead) > MOST_NAMED else ""
     verb = "accepts" if len(dead) == 1 else "accept"
     return skip(f"{where}{more} {verb} no connection: see tcp", id="nothing-open")
+
+
+def _unconnected(connections: Connections) -> Finding:
+    """No IPv6 address was connected to, for want of time or of addresses."""
+    if connections.untried:
+        return _no_time(connections.untried)
+    return skip("no IPv6 address to connect to: see aaaa", id="no-address")
+
+
+def _no_time(untried: int) -> Finding:
+    """The target's time was over, and the rest had no turn."""
+    pairs = count(untried, "pair", "pairs")
+    message = f"{pairs} of address and port not asked for TLS in the time of the target"
+    hint = "give the target more time: --deadline"
+    return unknown(message, hint=hint, cause=Cause.NETWORK, id="no-time")
 
 
 def _port(made: tuple[Handshake, ...], target: Target) -> list[Finding]:

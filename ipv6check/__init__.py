@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         LISTEN,
         NO_ADDRESS,
         NO_IPV6_HERE,
+        NO_TIME,
         UNTRIED,
     )
     from ipv6check.model import (
@@ -70,6 +71,8 @@ _HOMES = {
         "LISTEN",
         "NO_ADDRESS",
         "NO_IPV6_HERE",
+        "NO_TIME",
+        "NO_TIME",
         "UNTRIED",
     ),
     "model": (
@@ -118,6 +121,7 @@ __all__ = [
     "LISTEN",
     "NO_ADDRESS",
     "NO_IPV6_HERE",
+    "NO_TIME",
     "UNTRIED",
     "Addresses",
     "Answer",

@@ -18,6 +18,7 @@ from typing import Any
 from ipv6check.defects import broken, crash
 from ipv6check.model import (
     VANTAGE_KINDS,
+    Cause,
     Failure,
     Finding,
     Findings,
@@ -200,7 +201,7 @@ def unmet(failure: Failure) -> Finding:
     if failure.kind is Kind.CRASH:
         return broken(failure.detail)
     if failure.kind in VANTAGE_KINDS:
-        return unknown(failure.detail)
+        return unknown(failure.detail, cause=failure.cause or Cause.VANTAGE)
     return skip(failure.detail)
 
 

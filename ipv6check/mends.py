@@ -111,6 +111,14 @@ UNTRIED = Explained(
     "This host, or its own router, refused to send the packets. Nothing is said of the target.",
     "Run it from a host with IPv6. A pipeline may accept this with --on-unknown pass.",
 )
+NO_TIME = Explained(
+    "no-time",
+    "unknown",
+    "The target's time was over before some addresses and ports were tried: it is short, or so "
+    "many addresses are silent that others had no turn (at most six are tried at once). Nothing is "
+    "said of those.",
+    "Give the target more time with --deadline, or withdraw the addresses that are silent.",
+)
 NO_ADDRESS = Explained(
     "no-address",
     "skip",

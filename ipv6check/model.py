@@ -152,6 +152,7 @@ class Failure:
 
     ``source`` is the address that said so, where one did (the router that sent an ICMP error);
     ``near`` tells that it is the vantage's own or its first router's, who is no part of a target.
+    ``cause`` tells what was missing where time was over (kind deadline).
     """
 
     kind: Kind
@@ -159,6 +160,7 @@ class Failure:
     elapsed_ms: float = 0.0
     source: str | None = None
     near: bool = False
+    cause: Cause | None = None
 
     @property
     def of_vantage(self) -> bool:

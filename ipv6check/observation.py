@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from ipv6check.defects import crash
-from ipv6check.model import Failure, Kind, Observed
+from ipv6check.model import Cause, Failure, Kind, Observed
 from ipv6check.plugin import Probe
 from ipv6check.target import Target
 from ipv6check.turns import OwnTime
 
 # The longest row of waits in one probe (PTR, then forward), and one more for places.
 PROBE_WAITS = 3
+# What is missing where time is over while the probe waits; the rest observe this host itself.
+_MISSING = {
+    **dict.fromkeys(("addresses", "pointers"), Cause.DNS),
+    **dict.fromkeys(
+        ("connections", "handshakes", "path", "pings", "race", "survey"), Cause.NETWORK
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +132,7 @@ class Observation:
             fact = await probe.observe(**arguments)
         except asyncio.CancelledError:
             # Nobody but end() and the timer cancels it.
-            late = Failure(Kind.DEADLINE, f"{probe.name} did not come back in time")
-            fact = self._end or late
+            fact = _cut(probe.name, self._end)
         except Exception as error:  # noqa: BLE001 - a broken probe becomes a result
             fact = Failure(Kind.CRASH, crash(error, f"probe {probe.name}").message)
         finally:
@@ -146,3 +152,12 @@ class Observation:
                 self._done.set_result(None)
         else:
             self.changed(list(self._tasks))
+
+
+def _cut(name: str, why: Failure | None) -> Failure:
+    """What becomes of a probe that was under way, by the end of the target or by its own limit."""
+    if why is None:
+        why = Failure(Kind.DEADLINE, "did not come back in time")
+    if why.kind is not Kind.DEADLINE:
+        return why
+    return replace(why, detail=f"{name} {why.detail}", cause=_MISSING.get(name))

@@ -118,6 +118,11 @@ def patience_s(timeout_s: float) -> float:
     return min(timeout_s, max(own_time().left_s / 2, SILENCE_S))
 
 
+def spare_s() -> float:
+    """What is left of the target's time, but for a little: so that what is known is told."""
+    return own_time().left_s * 0.95
+
+
 @asynccontextmanager
 async def within(seconds: float) -> AsyncIterator[None]:
     """So much of the target's own time for what is inside. Raises TimeoutError."""

@@ -60,6 +60,21 @@ async def in_time(
 
     Waiting for a turn behind other targets takes none of it.
     """
+    return await _in_time(calls, within_s, politely)
+
+
+async def at_once(
+    calls: Sequence[Callable[[], Awaitable[Value]]], within_s: float
+) -> list[Value | None]:
+    """The same, begun all at once."""
+    return await _in_time(calls, within_s, partial(politely, at_once=len(calls), apart_s=0.0))
+
+
+async def _in_time(
+    calls: Sequence[Callable[[], Awaitable[Value]]],
+    within_s: float,
+    pace: Callable[[Sequence[Callable[[], Awaitable[None]]]], Awaitable[object]],
+) -> list[Value | None]:
     found: list[Value | None] = [None] * len(calls)
 
     async def keep(place: int, call: Callable[[], Awaitable[Value]]) -> None:
@@ -67,5 +82,5 @@ async def in_time(
 
     with suppress(TimeoutError):
         async with turns.within(within_s):
-            await politely([partial(keep, *each) for each in enumerate(calls)])
+            await pace([partial(keep, *each) for each in enumerate(calls)])
     return found

@@ -10,6 +10,10 @@ from ipv6check.model import Attempt, Port, Settings
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
 from ipv6check.target import Target
+from ipv6check.turns import own_time, patience_s
+
+# So much later than the wait for the last one everything has ended.
+_SPARE_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,7 @@ class Connections:
 
     ``named``: the user named the ports, so each of them must be open; else a port that is closed on
     every address is not offered. ``untried``: for how many more there was no time, because so many
-    were silent.
+    were silent or the target's time was over.
     """
 
     ports: tuple[Port, ...]
@@ -50,17 +54,14 @@ async def connections(
     places = {each: n for some in (addresses.ipv6, addresses.ipv4) for n, each in enumerate(some)}
     wanted.sort(key=lambda each: places[each[0]])
     calls = [partial(net.connect, *each) for each in wanted]
-    found = [each for each in await in_time(calls, _time_s(addresses, settings)) if each]
+    found = [each for each in await in_time(calls, _time_s(settings)) if each]
     attempts = sorted(found, key=lambda each: ":" not in each.address)
     over_ipv6 = {each.port for each in attempts if ":" in each.address}
     tried = tuple(port for port in ports if port in over_ipv6)
     return Connections(tried, named, tuple(attempts), len(wanted) - len(found))
 
 
-def _time_s(addresses: Addresses, settings: Settings) -> float:
-    """What the names have left of the target's time, and a little less; enough for one wait."""
-    resolving_ms = max(
-        (each.elapsed_ms for each in (addresses.a, addresses.aaaa) if each), default=0.0
-    )
-    left_s = settings.deadline_s - 0.75 * settings.timeout_s - resolving_ms / 1000
-    return max(left_s, settings.timeout_s + 1)
+def _time_s(settings: Settings) -> float:
+    """What is left of the target's time, but for what comes after; enough for one wait."""
+    left_s = own_time().left_s - 0.75 * settings.timeout_s
+    return max(left_s, patience_s(settings.timeout_s) + _SPARE_S)

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from ipv6check.eyeballs.pace import politely
+from ipv6check.eyeballs.pace import in_time
 from ipv6check.model import Attempt, Handshake, Port, Settings
 from ipv6check.net import Net
 from ipv6check.probes.connections import Connections
 from ipv6check.target import Target
+from ipv6check.turns import spare_s
 
 # So many that are silent tell enough of their family and port: each more costs the whole timeout.
 ENOUGH = 3
@@ -25,10 +26,12 @@ class Handshakes:
 
     ``ports``: those of the target's where clients begin with TLS; others are not tried. Nor is an
     address that accepts no connection, and of many that are silent those after the first few.
+    ``untried``: for how many more there was no time.
     """
 
     ports: tuple[Port, ...]
     attempts: tuple[Handshake, ...]
+    untried: int = 0
 
     def on(self, port: int) -> tuple[Handshake, ...]:
         """Those with one port."""
@@ -44,10 +47,13 @@ async def handshakes(
     """
     ports = tuple(port for port in connections.ports if target.begins_with_tls(port))
     silent: Counter[tuple[bool, int]] = Counter()
+    needless = untried = 0
 
     async def shake(attempt: Attempt) -> Handshake | None:
+        nonlocal needless
         alike = (":" in attempt.address, attempt.port)
         if silent[alike] >= ENOUGH:
+            needless += 1
             return None
         made = await net.tls(
             attempt.address, attempt.port, target.server_name, alpn(target, attempt.port)
@@ -56,16 +62,20 @@ async def handshakes(
         return made
 
     async def shake_all(attempts: Iterable[Attempt]) -> list[Handshake]:
+        nonlocal untried
         accepting = [each for each in attempts if each.connected and each.port in ports]
-        made = await politely([partial(shake, each) for each in accepting])
-        return [each for each in made if each is not None]
+        ended = await in_time([partial(shake, each) for each in accepting], spare_s())
+        made = [each for each in ended if each is not None]
+        untried += len(ended) - len(made)
+        return made
 
     if not settings.brief:
-        return Handshakes(ports, tuple(await shake_all(connections.attempts)))
-    made = await shake_all(connections.ipv6)
-    if not all(each.connected for each in made):
-        made += await shake_all(connections.ipv4)
-    return Handshakes(ports, tuple(made))
+        made = await shake_all(connections.attempts)
+    else:
+        made = await shake_all(connections.ipv6)
+        if not all(each.connected for each in made):
+            made += await shake_all(connections.ipv4)
+    return Handshakes(ports, tuple(made), untried - needless)
 
 
 def alpn(target: Target, port: int) -> tuple[str, ...]:

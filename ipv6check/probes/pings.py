@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
+from functools import partial
 
-from ipv6check.model import Echo, Failure
+from ipv6check.eyeballs.pace import at_once
+from ipv6check.model import Address, Echo, Failure
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
+from ipv6check.turns import spare_s
 
 
 @dataclass(frozen=True, slots=True)
 class Pings:
-    """One Echo for each address, IPv6 before IPv4; only those of a family that may be pinged."""
+    """One Echo for each address, IPv6 before IPv4; only those of a family that may be pinged.
+
+    ``untried``: the addresses for which the target's time was over.
+    """
 
     echoes: tuple[Echo, ...]
+    untried: tuple[Address, ...] = ()
 
     def to(self, address: str) -> Echo | None:
         """The echo of this address."""
@@ -35,9 +41,10 @@ async def pings(addresses: Addresses, net: Net) -> Pings | Failure:
     """Ping each address at once; a Failure where this host permits no ping over IPv6."""
     if not addresses.ipv6:
         return Pings(())
-    outcomes = await asyncio.gather(
-        *(net.ping(address) for address in (*addresses.ipv6, *addresses.ipv4))
-    )
+    wanted = (*addresses.ipv6, *addresses.ipv4)
+    outcomes = await at_once([partial(net.ping, address) for address in wanted], spare_s())
     if isinstance(outcomes[0], Failure):
         return outcomes[0]
-    return Pings(tuple(outcome for outcome in outcomes if isinstance(outcome, Echo)))
+    untried = [each for each, outcome in zip(wanted, outcomes, strict=True) if outcome is None]
+    echoes = tuple(outcome for outcome in outcomes if isinstance(outcome, Echo))
+    return Pings(echoes, tuple(untried))

@@ -57,6 +57,16 @@ def test_no_permission_skips() -> None:
     assert found[0].message == "this user may not ping"
 
 
+def test_no_time_is_unknown() -> None:
+    """What was not heard in the target's time is not known; what was heard is judged."""
+    found = ping(Pings((), (V6, V6B)))
+    assert (kept(found), found[0].id) == ([("unknown", "network")], "no-time")
+    assert found[0].message.startswith(f"no ping of {V6} and 1 other ended")
+    found = ping(Pings((echo(V6, received=0, failure=Kind.TIMEOUT),), (V6B,)))
+    assert [each.id for each in found] == ["filtered", "no-time"]
+    assert kept(ping(Pings((echo(V6),), (V4,)))) == [("pass", None)]
+
+
 def test_nothing_to_ping_skips() -> None:
     """Without an IPv6 address aaaa has said it all."""
     assert kept(ping(pings())) == [("skip", None)]

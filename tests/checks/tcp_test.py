@@ -243,8 +243,17 @@ def test_what_was_not_tried_is_unknown() -> None:
     for attempts, first in ((pair(v6=Kind.TIMEOUT), [("fail", "firewall")]), (pair(), [])):
         seen = replace(connections(*attempts), untried=70)
         found = judged("tcp", connections=seen, pings=ANSWERS, path=HERE)
-        assert kept(found) == [*first, ("unknown", "vantage")]
-        assert (found[-1].id, "70 addresses and ports" in found[-1].message) == ("no-time", True)
+        assert kept(found) == [*first, ("unknown", "network")]
+        assert (found[-1].id, "70 of 72 pairs" in found[-1].message) == ("no-time", True)
+
+
+def test_nothing_tried_is_unknown_before_anything_else() -> None:
+    """Where no IPv6 address had its turn, nobody says that there is none."""
+    seen = replace(connections(), untried=2)
+    found = judged("tcp", connections=seen, pings=ANSWERS, path=HERE)
+    assert (kept(found), found[0].id) == ([("unknown", "network")], "no-time")
+    none = judged("tcp", connections=connections(), pings=ANSWERS, path=HERE)
+    assert none[0].id == "no-address"
 
 
 def test_a_port_that_the_user_named_has_to_be_open() -> None:

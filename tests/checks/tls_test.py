@@ -32,6 +32,18 @@ def tls(
     return found
 
 
+def test_no_time_is_unknown() -> None:
+    """What was not asked in the target's time is not known, whoever completes TLS beside it."""
+    one = handshake(V6)
+    for made, seen in (
+        (Handshakes((443,), (one,), untried=1), connections(one.tcp)),
+        (Handshakes((443,), (one,)), replace(connections(one.tcp), untried=1)),
+        (Handshakes((443,), ()), replace(connections(), untried=1)),
+    ):
+        found = judged("tls", handshakes=made, connections=seen, path=HERE, target=NAME)
+        assert (kept(found), found[0].id) == ([("unknown", "network")], "no-time")
+
+
 def silent(address: str, port: int = 443) -> Handshake:
     """One that accepts, and says nothing more."""
     return handshake(address, port, Kind.TIMEOUT, 3000.0)

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from ipv6check import turns
 from ipv6check.model import Attempt, Kind
 from ipv6check.probes.connections import Connections, connections
 from ipv6check.target import parse
@@ -82,7 +83,12 @@ def test_what_there_is_no_time_for_is_counted() -> None:
     net = Slow(0.7)
     hasty = replace(SETTINGS, timeout_s=0.2, deadline_s=2.0)
     many = published(*(f"2d00:6ab:1::{number}" for number in range(1, 41)), V4)
-    seen = observed(connections(many, parse("www.example"), hasty, net))
+
+    async def within_two_seconds() -> Connections:
+        turns.begin(2.0)
+        return await connections(many, parse("www.example"), hasty, net)
+
+    seen = observed(within_two_seconds())
     assert (len(seen.attempts), seen.untried) == (12, 70)
     assert {each.address for each in seen.ipv4} == {V4}
     assert [each.address for each in seen.ipv6[::2]] == list(many.ipv6[:5])

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from ipv6check import turns
 from ipv6check.model import Attempt, Handshake, Kind, Settings
 from ipv6check.probes.connections import Connections
 from ipv6check.probes.handshakes import Handshakes, alpn, handshakes
@@ -129,3 +130,23 @@ def test_server_name(text: str, name: str) -> None:
     before = Connections((443,), named=False, attempts=(attempt(V6),))
     observed(handshakes(before, parse(text), SETTINGS, Listening(attempt(V6))))
     assert told == [name]
+
+
+def test_what_does_not_come_back_in_time() -> None:
+    """Who completed TLS in the target's time has done so; the others are counted."""
+
+    class Half(FakeNet):
+        async def tls(self, address: str, port: int, *_: object, **__: object) -> Handshake:
+            """All but one are done at once."""
+            await asyncio.sleep(60 if address == V6B else 0)
+            return handshake(address, port)
+
+    tried = tuple(attempt(address) for address in (V6, V6B, V4))
+
+    async def within_half_a_second() -> Handshakes:
+        turns.begin(0.2)
+        before = Connections((443,), named=False, attempts=tried)
+        return await handshakes(before, parse("www.example"), SETTINGS, Half())
+
+    made = observed(within_half_a_second())
+    assert ([each.address for each in made.attempts], made.untried) == ([V6, V4], 1)

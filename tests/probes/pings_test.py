@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ipv6check.model import Failure, Kind
+import asyncio
+
+from ipv6check import turns
+from ipv6check.model import Echo, Failure, Kind
 from ipv6check.probes.pings import Pings, pings
 from ipv6check.testing import FakeNet, echo
 from tests.probes.observing import V4, V6, V6B, observed, published
@@ -39,3 +42,19 @@ def test_without_ipv6_nothing_is_sent() -> None:
     net = FakeNet()
     assert observed(pings(published(V4), net)) == Pings(())
     assert net.calls == []
+
+
+def test_what_does_not_come_back_in_time() -> None:
+    """Who answered in the target's time has answered; the others are told."""
+
+    class Half(FakeNet):
+        async def ping(self, address: str) -> Echo | Failure:
+            """All but one answer at once."""
+            await asyncio.sleep(60 if address == V6B else 0)
+            return echo(address)
+
+    async def within_half_a_second() -> Pings | Failure:
+        turns.begin(0.2)
+        return await pings(published(V6, V6B, V4), Half())
+
+    assert observed(within_half_a_second()) == Pings((echo(V6), echo(V4)), (V6B,))
