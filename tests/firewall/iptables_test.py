@@ -33,6 +33,7 @@ from ipv6check.firewall.model import (
     Return,
     RuleError,
     RuleSet,
+    SourceNat,
     State,
     Status,
     Step,
@@ -138,6 +139,9 @@ def test_the_family_is_told_by_the_header_or_the_rules(text: str, family: int | 
 # --- tables, chains, files
 
 
+NETDEV = frozenset({Hook.INGRESS, Hook.EGRESS})
+
+
 def test_tables_have_the_kernels_hooks_and_priorities() -> None:
     """Chains that a file does not name are there all the same, and accept."""
     text = "".join(table(name=name) for name in ("raw", "mangle", "nat", "filter", "security"))
@@ -149,7 +153,7 @@ def test_tables_have_the_kernels_hooks_and_priorities() -> None:
     }
     assert found == {
         *(("raw", hook, -300, False) for hook in (Hook.PREROUTING, Hook.OUTPUT)),
-        *(("mangle", hook, -150, False) for hook in Hook if hook is not Hook.INGRESS),
+        *(("mangle", hook, -150, False) for hook in Hook if hook not in NETDEV),
         *(("filter", hook, 0, False) for hook in (Hook.INPUT, Hook.FORWARD, Hook.OUTPUT)),
         *(("security", hook, 50, False) for hook in (Hook.INPUT, Hook.FORWARD, Hook.OUTPUT)),
         *(("nat", hook, -100, True) for hook in (Hook.PREROUTING, Hook.OUTPUT)),
@@ -523,8 +527,8 @@ def test_destination_nat(rule: str, expected: Redirect) -> None:
     [
         ("-j CT --notrack", "raw", "PREROUTING", NoTrack()),
         ("-j NOTRACK", "raw", "OUTPUT", NoTrack()),
-        ("-j MASQUERADE", "nat", "POSTROUTING", Accept()),
-        ("-j SNAT --to-source ::1", "nat", "INPUT", Accept()),
+        ("-j MASQUERADE", "nat", "POSTROUTING", SourceNat(local=True)),
+        ("-j SNAT --to-source ::1", "nat", "INPUT", SourceNat()),
         ("-j HL --hl-set 64", "mangle", "INPUT", Assign(Field.HOP_LIMIT, 64)),
         ("-j HL --hl-inc 1", "mangle", "INPUT", Assign(Field.HOP_LIMIT, known=False)),
         (

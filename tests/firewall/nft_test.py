@@ -29,6 +29,7 @@ from ipv6check.firewall.model import (
     Return,
     RuleError,
     RuleSet,
+    SourceNat,
     Step,
     Unclear,
     Unmodelled,
@@ -319,7 +320,7 @@ def test_a_map_of_what_is_not_modelled_may_do_anything() -> None:
         ({"reject": {"type": "icmpx", "expr": "admin-prohibited"}}, (Reject((3, 13), (1, 1)),)),
         ({"reject": {"type": "icmpv6", "expr": "policy-fail"}}, (V6, Reject(icmpv6=(1, 5)))),
         ({"reject": {"type": "icmp", "expr": "net-prohibited"}}, (V4, Reject(icmp=(3, 9)))),
-        ({"masquerade": None}, (Accept(),)),
+        ({"masquerade": None}, (SourceNat(local=True),)),
         ({"redirect": {"port": 8080}}, (Redirect((8080, 8080), local=True),)),
         (
             {"dnat": {"family": "ip", "addr": "1.2.3.4", "port": {"range": [80, 90]}}},
