@@ -1,9 +1,11 @@
 """What evidence looks like in plain characters: attempts along a line of time, clients as bars.
 
-Evidence of any check is drawn that has one of two shapes, each a list of mappings:
+Evidence of any check is drawn that has one of these shapes, each a list of mappings:
 
 - ``attempts`` with ``address``, ``started_ms``, ``ended_ms`` and ``outcome``, in order of start;
-- ``clients`` with ``name``, ``outcome``, ``family``, ``connect_ms`` and ``failed_ms``.
+- ``clients`` with ``name``, ``outcome``, ``family``, ``connect_ms`` and ``failed_ms``; and with
+  ``orders``, a list of the same without names, where the order of an answer decides;
+- ``race_orders``, a list of such orders with ``number`` and ``of``.
 
 Every mark differs in shape, so that nothing is lost without colour.
 """
@@ -19,12 +21,14 @@ from ipv6check.wording import count, ms
 Told = Mapping[str, Any]
 
 # The keys of evidence that are drawn.
-DRAWN = frozenset({"attempts", "clients"})
+DRAWN = frozenset({"attempts", "clients", "race_orders"})
 LINES_AT_MOST = 6
 BAR_AT_MOST = 24
 BAR_AT_LEAST = 4
 _TIMELINE = frozenset({"address", "started_ms", "ended_ms", "outcome"})
 _CLIENT = frozenset({"name", "outcome", "family", "connect_ms", "failed_ms"})
+_END = _CLIENT - {"name"}
+_ORDER = _END | {"number", "of"}
 _FAMILIES = {"ipv6": "IPv6", "ipv4": "IPv4"}
 
 
@@ -47,6 +51,7 @@ def pictures(evidence: Told, width: int, *, unicode: bool, most: int | None) -> 
     lines: list[str] = []
     if _are(attempts, _TIMELINE):
         lines += timeline(attempts, width, unicode=unicode)
+        lines += by_orders(_told(evidence, "race_orders"), width)
     if _are(clients, _CLIENT):
         lines += bars(clients, width, unicode=unicode, most=most)
     return lines
@@ -69,6 +74,19 @@ def timeline(attempts: Sequence[Told], width: int, *, unicode: bool = True) -> l
     return [*lines, f"and {count(more, 'more attempt', 'more attempts')}"] if more else lines
 
 
+def by_orders(orders: Sequence[Told], width: float = inf) -> list[str]:
+    """A line for each end that the order of an answer leads to."""
+    if not _are(orders, _ORDER):
+        return []
+    shares = [f"{each['number']} of {each['of']}" for each in orders]
+    ends = [_told_end(each) for each in orders]
+    for words in ("in {} orders of the answer: {}", "{} orders: {}", "{}: {}"):
+        lines = [words.format(*each) for each in zip(shares, ends, strict=True)]
+        if max(map(len, lines)) <= width:
+            break
+    return lines
+
+
 def bars(
     clients: Sequence[Told], width: int, *, unicode: bool = True, most: int | None = None
 ) -> list[str]:
@@ -87,8 +105,15 @@ def bars(
 
 
 def badness(client: Told) -> tuple[bool, float]:
-    """What sorts clients: those that fail, then those that wait."""
-    return client["outcome"] == "failed", _at_ms(client)
+    """What sorts clients: those that fail, then those that wait; by luck, by the worst of it."""
+    ends = _ends(client)
+    return any(each["outcome"] == "failed" for each in ends), _at_ms(client)
+
+
+def _ends(client: Told) -> Sequence[Told]:
+    """How a client may end: the one way, or by each order of the answer."""
+    orders = _told(client, "orders")
+    return orders if _are(orders, _END) else (client,)
 
 
 def _told(evidence: Told, key: str) -> Sequence[Any]:
@@ -101,18 +126,37 @@ def _are(told: Sequence[Any], keys: frozenset[str]) -> bool:
 
 
 def _at_ms(client: Told) -> float:
-    known = (client["connect_ms"], client["failed_ms"])
+    """When it ends, at the latest."""
+    return max(map(_end_ms, _ends(client)))
+
+
+def _end_ms(end: Told) -> float:
+    known = (end["connect_ms"], end["failed_ms"])
     return next((float(at_ms) for at_ms in known if at_ms is not None), inf)
 
 
 def _client_end(client: Told) -> str:
-    """``IPv4 after 133 s``, ``fails after 100 s``, ``IPv6 or IPv4, 250 ms``."""
-    at_ms = _at_ms(client)
+    """``IPv4 after 133 s``, ``fails after 100 s``, ``IPv6 or IPv4, 250 ms``.
+
+    By luck the best and the worst of it: ``1.5 ms or 133 s``, ``1.5 ms or fails``.
+    """
+    ends = sorted(_ends(client), key=badness)
+    return _told_end(ends[0]) if len(ends) == 1 else f"{_briefly(ends[0])} or {_briefly(ends[-1])}"
+
+
+def _briefly(end: Told) -> str:
+    if end["outcome"] == "failed":
+        return "fails"
+    return ms(_end_ms(end)) if _end_ms(end) < inf else "hangs"
+
+
+def _told_end(end: Told) -> str:
+    at_ms = _end_ms(end)
     after = "" if at_ms == inf else ms(at_ms)
-    name = _FAMILIES.get(client["family"])
-    if client["outcome"] == "failed":
+    name = _FAMILIES.get(end["family"])
+    if end["outcome"] == "failed":
         return f"fails after {after}" if after else "hangs"
-    if client["outcome"] == "either":
+    if end["outcome"] == "either":
         return f"{name or 'either'}, about {after}" if after else "either"
     return f"{name or '-'} after {after}"
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import product
 
-from ipv6check.drawing import bars
+from ipv6check.drawing import bars, by_orders
 from ipv6check.eyeballs.clients import Client
 from ipv6check.eyeballs.happy import RUNNING, Entrant, Outcome
 from ipv6check.eyeballs.pace import politely
 from ipv6check.eyeballs.policy import Policy
-from ipv6check.eyeballs.predict import predict_all
+from ipv6check.eyeballs.predict import Survey, predict_all
 from ipv6check.model import Failure, Settings, printable
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses, addresses
@@ -72,8 +72,12 @@ async def _run(
         course = Course(policy, found, nothing, target, settings, net)
         outcome = await course.race(port, lambda entrant: say(_line(entrant)))
         say(_end(outcome))
+        seen = await _survey(target, settings, found, port, net)
+        raced = seen.of_race(outcome.policy, outcome.order, outcome.equal)
+        for line in by_orders([each.told(raced.of) for each in raced.orders]):
+            say(line)
         say("")
-        for line in drawn(await _clients(clients, target, settings, found, port, net)):
+        for line in drawn([each.told() for each in predict_all(clients, seen)]):
             say(line)
         return NOBODY if outcome.winner is None else CONNECTED
     finally:
@@ -102,18 +106,12 @@ def _end(outcome: Outcome) -> str:
     return f"{name} connects to port {outcome.port} after {ms(outcome.elapsed_ms)}"
 
 
-async def _clients(
-    clients: tuple[Client, ...],
-    target: Target,
-    settings: Settings,
-    found: Addresses,
-    port: int,
-    net: Net,
-) -> list[dict[str, object]]:
-    """What each client would feel."""
+async def _survey(
+    target: Target, settings: Settings, found: Addresses, port: int, net: Net
+) -> Survey:
+    """What each client's end is computed from."""
     pairs = product((*found.ipv6, *found.ipv4), (port,))
     attempts = await politely([partial(net.connect, *pair) for pair in pairs])
     seen = Connections((port,), named=True, attempts=tuple(attempts))
     secured = await handshakes(seen, target, settings, net)
-    surveyed = (await survey(found, seen, secured, net))[port]
-    return [prediction.told() for prediction in predict_all(clients, surveyed)]
+    return (await survey(found, seen, secured, net))[port]

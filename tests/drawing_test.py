@@ -42,6 +42,41 @@ CLIENTS = [
 ]
 
 
+def order(at_ms: float | None, outcome: str = "connected", family: str = "ipv6") -> dict[str, Any]:
+    """One of the ends that the order of an answer leads to."""
+    return client("", at_ms, outcome, family) | {"number": 1, "of": 2}
+
+
+LUCKY = [
+    client("wget", 1.5, "either", "ipv6") | {"orders": [order(1.5), order(133_600.0)]},
+    client("node 18", 1.5, "either") | {"orders": [order(1.5), order(133_600.0, "failed")]},
+    client("go", 1.5, "either") | {"orders": [order(300.0, family="ipv4"), order(1.5)]},
+]
+
+
+def test_luck_has_a_best_and_a_worst() -> None:
+    """Where the order of an answer decides, a bar is of the worst that may be."""
+    assert bars(LUCKY, 50, unicode=False) == [
+        "node 18 =======================  1.5 ms or fails",
+        "wget    =======================  1.5 ms or 133 s",
+        "go      ===========              1.5 ms or 300 ms",
+    ]
+
+
+def test_the_other_ends_of_a_race_stand_below_it() -> None:
+    """In as many words as there is room for."""
+    evidence = {"attempts": RACE, "race_orders": [order(1.5), order(250.0, family="ipv4")]}
+    drawn = [pictures(evidence, width, unicode=True, most=3)[3:] for width in (80, 34, 28)]
+    assert drawn == [
+        [
+            "in 1 of 2 orders of the answer: IPv6 after 1.5 ms",
+            "in 1 of 2 orders of the answer: IPv4 after 250 ms",
+        ],
+        ["1 of 2 orders: IPv6 after 1.5 ms", "1 of 2 orders: IPv4 after 250 ms"],
+        ["1 of 2: IPv6 after 1.5 ms", "1 of 2: IPv4 after 250 ms"],
+    ]
+
+
 def test_a_timeline() -> None:
     """Where in time each attempt was, and how it ended."""
     assert timeline(RACE, 60) == [
@@ -71,8 +106,10 @@ def test_bars_the_worst_first() -> None:
 @pytest.mark.parametrize("unicode", [True, False])
 def test_no_line_is_wider_than_it_may_be(width: int, unicode: bool) -> None:  # noqa: FBT001
     """Where there is no room for bars there are none; from 28 columns on nothing is cut."""
-    lines = pictures({"attempts": RACE, "clients": CLIENTS}, width, unicode=unicode, most=None)
-    assert len(lines) == len(RACE) + len(CLIENTS)
+    lines = pictures(
+        {"attempts": RACE, "clients": CLIENTS + LUCKY}, width, unicode=unicode, most=None
+    )
+    assert len(lines) == len(RACE) + len(CLIENTS) + len(LUCKY)
     assert width < 28 or max(map(len, lines)) <= width
     assert unicode or all(line.isascii() for line in lines)
 
@@ -90,6 +127,8 @@ def test_many_attempts_are_counted() -> None:
         {"attempts": [], "clients": []},
         {"attempts": 3, "clients": "none"},
         {"attempts": [{"address": "192.0.2.1", "outcome": "connected"}]},
+        {"race_orders": [order(1.0)]},
+        {"race_orders": [{"number": 1}]},
     ],
 )
 def test_evidence_of_another_shape_is_not_drawn(evidence: dict[str, Any]) -> None:

@@ -11,7 +11,8 @@ from ipv6check.model import Attempt, Kind
 from ipv6check.target import parse
 from ipv6check.testing import SETTINGS, FakeNet, answer, attempt, handshake
 
-NAME, V6, V4 = "www.example.com", "2001:470::1", "192.0.33.8"
+NAME, V4 = "www.example.com", "192.0.33.8"
+V6, V6B = "2001:470::1", "2001:470::2"
 
 
 def shown(*attempts: Attempt, net: FakeNet | None = None) -> tuple[int, list[str]]:
@@ -44,6 +45,22 @@ def test_the_worst_first() -> None:
     assert bars[0].endswith("fails after 133 s")
     assert any(bar.startswith("wget ") and bar.endswith("IPv4 after 133 s") for bar in bars[1:8])
     assert "==" in bars[0]
+
+
+def test_the_other_end_of_the_race_is_told() -> None:
+    """One of two equal addresses is dead: which one comes first is the resolver's luck."""
+    net = FakeNet(
+        *(answer(NAME, "AAAA", V6, V6B), answer(NAME, "A", V4)),
+        *(attempt(V6), attempt(V6B, failure=Kind.TIMEOUT), attempt(V4)),
+    )
+    code, lines = shown(net=net)
+    assert code == CONNECTED
+    place = lines.index("")
+    assert lines[place - 2].startswith("in 1 of 2 orders of the answer: IPv6 after ")
+    assert lines[place - 1].startswith("in 1 of 2 orders of the answer: IPv4 after 2")
+    assert any(each.startswith("node 18 ") and " or fails" in each for each in lines)
+    _, fixed = shown(attempt(V6), attempt(V4))
+    assert not any("orders of the answer" in line for line in fixed)
 
 
 def test_nobody_connects() -> None:
