@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ipv6check.explained import Explained
-from ipv6check.judge import Judge, judge
+from ipv6check.judge import Judge, judge, lacking
 from ipv6check.model import (
     VANTAGE_KINDS,
     Cause,
@@ -25,6 +25,8 @@ from ipv6check.model import (
     Status,
     fail,
     ok,
+    skip,
+    unknown,
     warn,
 )
 from ipv6check.plugin import Check, Input
@@ -282,3 +284,37 @@ def test_a_failure_reaches_a_check_that_admits_it() -> None:
     admits = check("a", lambda fact: ok(fact.detail), Input("fact", admits_failure=True))
     (finding,) = judge(admits, {"fact": Failure(Kind.TIMEOUT, "silence")})
     assert finding == ok("silence")
+
+
+CRASHED = Failure(Kind.CRASH, "probe pings crashed: ZeroDivisionError: x")
+
+
+def test_a_crashed_probe_is_an_error_of_the_check_that_wants_it() -> None:
+    """Also where the check takes a Failure, and says that it cannot look; others go on without."""
+
+    def cannot(fact: Any) -> Any:
+        return skip(fact.detail)
+
+    def unread(fact: Any) -> Any:
+        return unknown(f"cannot be read: {fact.detail}")
+
+    def needless(fact: Any) -> Any:
+        return [ok("fine"), unknown("for another reason")]
+
+    admitted = Input("fact", admits_failure=True)
+    found = {
+        judging.__name__: judge(check("a", judging, admitted), {"fact": CRASHED})
+        for judging in (cannot, unread, needless)
+    }
+    for name in ("cannot", "unread"):
+        (finding,) = found[name]
+        assert (finding.status, finding.cause) == (Status.ERROR, Cause.TOOL)
+        assert finding.message == CRASHED.detail
+    assert [each.status for each in found["needless"]] == [Status.PASS, Status.UNKNOWN]
+
+
+def test_a_program_is_not_asked_what_a_crash_means() -> None:
+    """It has no word for our defects."""
+    program = replace(check("a", fine, Input("fact", admits_failure=True)), path=Path("a"))
+    assert lacking(program, {"fact": CRASHED}) is CRASHED
+    assert lacking(program, {"fact": Failure(Kind.SERVFAIL, "x")}) is None
