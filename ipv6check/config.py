@@ -63,7 +63,7 @@ ALGORITHMS = ("rfc8305", "rfc6555", "v3")
 _DECIMAL = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?", re.IGNORECASE)
 _WHOLE = re.compile("[0-9]{1,9}")
 _CHECK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_PORT_THEN_ADDRESS = re.compile("[0-9]{1,5}:([0-9a-f:]+)", re.IGNORECASE)
+_PORT_THEN_ADDRESS = re.compile("([0-9]{1,5}):(.+)", re.DOTALL)
 _SWITCH = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
@@ -176,27 +176,57 @@ def _port(text: str, _source: Source) -> int:
     return port_number(text)
 
 
-def _resolve(text: str, _source: Source) -> tuple[str, str]:
-    host, _, rest = text.partition(":")
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What ``--resolve`` gives a host. ``ports``: the only ones it is for, empty for every port."""
+
+    addresses: tuple[str, ...]
+    ports: frozenset[int] = frozenset()
+
+
+def _resolve(text: str, _source: Source) -> tuple[str, Override]:
+    """HOST:ADDR, or as curl has it: HOST:PORT:ADDR, several addresses, in brackets or not."""
+    host, _, rest = text.removeprefix("+").partition(":")
+    if host == "*":
+        raise ValueError("is for every host: name each of them, as HOST:ADDR")
+    if host.startswith("-"):
+        raise ValueError("takes an entry back, of which there is none here")
     if not host or not rest:
         raise ValueError("is not HOST:ADDR")
-    if _begins_with_port(rest):
-        raise ValueError("has a port in it: HOST:ADDR is meant for every port")
-    bracketed = rest.startswith("[") and rest.endswith("]")
-    return hostname(host), address(rest[1:-1] if bracketed else rest)
+    port, texts = _port_and_addresses(rest)
+    addresses = dict.fromkeys(address(_unbracketed(each.strip())) for each in texts)
+    ports = frozenset({port_number(port)}) if port else frozenset[int]()
+    return hostname(host), Override(tuple(addresses), ports)
+
+
+def _port_and_addresses(text: str) -> tuple[str, list[str]]:
+    """What stands behind HOST: a port or none, and addresses."""
+    found = _PORT_THEN_ADDRESS.fullmatch(text)
+    if found is None or not _begins_with_port(text.partition(",")[0]):
+        return "", text.split(",")
+    return found[1], found[2].split(",")
+
+
+def _unbracketed(text: str) -> str:
+    return text[1:-1] if text.startswith("[") and text.endswith("]") else text
 
 
 def _begins_with_port(text: str) -> bool:
-    """Whether curl's ``443:2001:db8::1`` was meant, an address by itself, but one of nobody's."""
-    found = _PORT_THEN_ADDRESS.fullmatch(text)
-    if found is None:
-        return False
+    """Whether it is PORT:ADDR: 443:2001:db8::1 is an address by itself, but one of nobody's."""
     try:
-        whole, rest = ipaddress.IPv6Address(text), ipaddress.IPv6Address(found[1])
+        whole = ipaddress.IPv6Address(text)
+        rest = ipaddress.IPv6Address(text.partition(":")[2])
     except ValueError:
-        return False
+        return not _is_ipv6(text)
     # 64:ff9b::/96 (RFC 6052) is the one in use that looks alike, and what follows 64: is multicast.
     return whole.is_reserved and not rest.is_reserved and not rest.is_multicast
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == 6
+    except ValueError:
+        return False
 
 
 def _nameserver(text: str, _source: Source) -> str:
@@ -254,10 +284,15 @@ def _distinct(values: list[Any]) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _by_host(values: list[tuple[str, str]]) -> Mapping[str, tuple[str, ...]]:
-    hosts: dict[str, tuple[str, ...]] = {}
-    for host, ip in dict.fromkeys(values):
-        hosts[host] = (*hosts.get(host, ()), ip)
+def _by_host(values: list[tuple[str, Override]]) -> Mapping[str, Override]:
+    hosts: dict[str, Override] = {}
+    for host, given in values:
+        known = hosts.setdefault(host, given)
+        addresses = tuple(dict.fromkeys((*known.addresses, *given.addresses)))
+        every = not known.ports or not given.ports
+        if known.ports != given.ports and {*known.addresses} != {*given.addresses}:
+            raise ConfigError(f"--resolve: {host} has other addresses on one port than on another")
+        hosts[host] = Override(addresses, frozenset() if every else known.ports | given.ports)
     return hosts
 
 
@@ -271,7 +306,7 @@ class Options:
             "option": Option(
                 _port,
                 "PORT",
-                "Port to check, instead of the target's or the profile's. Repeatable.",
+                "Port to check where the target names none, instead of the profile's. Repeatable.",
                 "integer",
                 _distinct,
             )
@@ -304,13 +339,13 @@ class Options:
             )
         },
     )
-    resolve: Mapping[str, tuple[str, ...]] = field(
+    resolve: Mapping[str, Override] = field(
         default_factory=dict,
         metadata={
             "option": Option(
                 _resolve,
                 "HOST:ADDR",
-                "Take ADDR for HOST instead of asking the DNS. Repeatable.",
+                "Take ADDR for HOST instead of asking the DNS, or HOST:PORT:ADDR. Repeatable.",
                 join=_by_host,
             )
         },
@@ -580,7 +615,7 @@ class Options:
             self.port,
             self.only,
             self.skip,
-            self.resolve,
+            {host: each.addresses for host, each in self.resolve.items()},
             self.nameserver,
             self.timeout,
             self.deadline

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import translate
 from typing import Protocol
@@ -30,6 +30,8 @@ from ipv6check.wording import count
 
 # How long before its last day a waiver says that it is about to end.
 NOTICE_DAYS = 14
+# Waivers that one note names.
+MOST_NAMED = 5
 # What a waiver can excuse. What could not be measured is no finding of the target's.
 WAIVABLE = frozenset({Status.FAIL, Status.WARN})
 UNMEASURED = frozenset({Status.UNKNOWN, Status.ERROR})
@@ -47,12 +49,13 @@ class Baseline(Protocol):
 class _Use:
     """What became of one waiver in this run: how many targets it names, what it spoke of.
 
-    ``unsure``: on some target its check was left out, skipped or could not measure, which may well
-    have hidden what is waived.
+    ``ran``: its check was part of the run on some target. ``unsure``: there it was skipped or could
+    not measure, which may well have hidden what is waived.
     """
 
     targets: int = 0
     findings: int = 0
+    ran: bool = False
     unsure: bool = False
     outlived: bool = False
 
@@ -62,7 +65,7 @@ class Gatekeeper:
     """Looks at each target of a run, then says whether the run passes.
 
     ``whole``: the run is over all targets of the configuration, so that a waiver for none of them
-    is one that nobody needs.
+    is one that nobody needs. ``configured``: the names of those targets.
     """
 
     fail_on: str = "fail"
@@ -71,6 +74,7 @@ class Gatekeeper:
     baseline: Baseline | None = None
     today: dt.date = field(default_factory=lambda: dt.datetime.now(dt.UTC).date())
     whole: bool = False
+    configured: Collection[str] = ()
     _uses: dict[int, _Use] = field(default_factory=dict)
     _failed: bool = False
     _blind: bool = False
@@ -86,8 +90,7 @@ class Gatekeeper:
         for number, waiver in enumerate(self.waivers):
             name = waiver.target.lower()
             if {*name} & {*"*?"}:
-                # Brackets are those of an address.
-                self._by_glob.append((number, re.compile(translate(name.replace("[", "[[]")))))
+                self._by_glob.append((number, _glob(name)))
             else:
                 self._by_name.setdefault(name, []).append(number)
 
@@ -140,6 +143,7 @@ class Gatekeeper:
             use = self._uses.setdefault(number, _Use())
             use.targets += 1
             found = {each.status for each in report.results if each.check == waiver.check}
+            use.ran |= bool(found)
             use.unsure |= found <= {Status.SKIP} or bool(found & UNMEASURED)
         return [self._waived(result, meant) for result in report.results]
 
@@ -156,12 +160,24 @@ class Gatekeeper:
         return replace(result, waived=Waived(longest, _term(days_left), days_left))
 
     def _waiver_notes(self, *, whole: bool) -> Iterable[Note]:
+        left_out, strangers = list[Waiver](), list[Waiver]()
         for number, waiver in enumerate(self.waivers):
             use = self._uses.get(number, _Use())
             told = self._of_use(waiver, use, whole=whole)
             if told:
                 name = f"the waiver of {waiver.check} for {waiver.target} ({waiver.owner})"
                 yield Note(f"{name} {told}", waiver.place)
+            elif use.targets and not use.ran:
+                left_out.append(waiver)
+            elif not use.targets and not self._is_elsewhere(waiver):
+                strangers.append(waiver)
+        yield from _together(left_out, "whose check is not part of this run")
+        yield from _together(strangers, "without a target in this run")
+
+    def _is_elsewhere(self, waiver: Waiver) -> bool:
+        """Whether it is for a target of the configuration that this run leaves out."""
+        glob = _glob(waiver.target.lower())
+        return any(glob.match(name) for name in self.configured)
 
     def _of_use(self, waiver: Waiver, use: _Use, *, whole: bool) -> str:
         days_left = (waiver.expires - self.today).days
@@ -178,6 +194,22 @@ class Gatekeeper:
             mend = ", or correct its subject" if waiver.subject else ""
             return f"matches nothing that is wrong: remove it{mend}"
         return "matches no target: remove it, or correct its target" if whole else ""
+
+
+def _glob(name: str) -> re.Pattern[str]:
+    # Brackets are those of an address.
+    return re.compile(translate(name.replace("[", "[[]")))
+
+
+def _together(waivers: Sequence[Waiver], what: str) -> Iterable[Note]:
+    """One note for all waivers that touch nothing of the run, for the same reason."""
+    if not waivers:
+        return
+    named = [f"{each.check} for {each.target}" for each in waivers[:MOST_NAMED]]
+    more = len(waivers) - len(named)
+    names = ", ".join(named) + (f", and {more} more" if more else "")
+    waived = count(len(waivers), "waiver", "waivers")
+    yield Note(f"{waived} {what}: {names}", waivers[0].place if len(waivers) == 1 else None)
 
 
 def _term(days_left: int) -> Term:

@@ -34,6 +34,7 @@ from ipv6check.progress import Progress, progress
 from ipv6check.runner import Assignment, Run
 from ipv6check.target import Target, TargetError, address_and_port
 from ipv6check.targets import Seen, TargetStream, open_input
+from ipv6check.untouched import Untouched
 
 if TYPE_CHECKING:
     from ipv6check.replay import Recording
@@ -58,6 +59,7 @@ class Named:
     stream: TargetStream | Recording | None = None
     total: int | None = None
     broke_off: bool = False
+    seen: Callable[[Target], None] = lambda _: None
 
     @property
     def bad(self) -> int:
@@ -67,11 +69,13 @@ class Named:
     async def __aiter__(self) -> AsyncIterator[Target | Recorded]:
         """Every target, once. After a stop no more lines are read."""
         for target in self.targets:
+            self.seen(target)
             yield target
         if self.stream is None:
             return
         try:
             async for named in self.stream:
+                self.seen(named.target if isinstance(named, Recorded) else named)
                 yield named
         except (TargetError, RecordingError) as error:
             self.broke_off = True
@@ -127,6 +131,10 @@ def check(
     named = Named(distinct, stream, None if stream is not None else len(distinct))
     settings = replace(settings, brief=named.total is None or named.total > FEW_TARGETS)
     terms = assignments.of_services(options, settings, found)
+    untouched = Untouched(options, terms)
+    untouched.require_checks(terms if stream else dict.fromkeys(each.service for each in distinct))
+    if stream is None:
+        untouched.refuse(distinct)
     whole = bool(options.services) and {*distinct} >= {*options.targets}
 
     def view() -> View:
@@ -138,7 +146,7 @@ def check(
             lambda: RunInfo(__version__, begun, opened.vantage(), named.total, services), opened
         )
 
-    return _report(options, terms, named, view, whole=whole)
+    return _report(options, untouched, named, view, whole=whole)
 
 
 def replay(options: Options) -> int:
@@ -163,12 +171,14 @@ def _replay(options: Options, recording: Recording) -> int:
         concluded=recording.concluded,
     )
     named = Named((), recording, recording.run.total)
-    return _report(options, terms, named, lambda: view, whole=False)
+    untouched = Untouched(options, terms)
+    untouched.require_checks(terms)
+    return _report(options, untouched, named, lambda: view, whole=False)
 
 
 def _report(
     options: Options,
-    terms: Mapping[str, Assignment],
+    untouched: Untouched,
     named: Named,
     view: Callable[[], View],
     *,
@@ -177,10 +187,17 @@ def _report(
     live = progress(sys.stderr, named.total, quiet=options.quiet or options.format == "json")
     with _baseline(options) as baseline, live:
         keeper = Gatekeeper(
-            options.fail_on, options.on_unknown, options.waivers, baseline, whole=whole
+            options.fail_on,
+            options.on_unknown,
+            options.waivers,
+            baseline,
+            whole=whole,
+            configured=frozenset(
+                name for each in options.targets for name in (each.text.lower(), each.host)
+            ),
         )
         sinks = _sinks(options, live, many=named.total != 1)
-        summary, broken = asyncio.run(_run(terms, keeper, named, view, sinks, live))
+        summary, broken = asyncio.run(_run(untouched, keeper, named, view, sinks, live))
     for line in filter(None, broken):
         _complain(line)
     code = exit_code(summary, lost=len(broken))
@@ -214,7 +231,7 @@ def exit_code(summary: Summary, *, lost: int) -> int:
 
 
 async def _run(
-    terms: Mapping[str, Assignment],
+    untouched: Untouched,
     keeper: Gatekeeper,
     named: Named,
     open_view: Callable[[], View],
@@ -222,8 +239,9 @@ async def _run(
     live: Progress,
 ) -> tuple[Summary, list[str]]:
     """The summary, and a line for each document that could not be written to its end."""
-    view = open_view()
+    view, terms = open_view(), untouched.terms
     info = _informed(view, terms)
+    named.seen = untouched.see
     outputs = Outputs(sinks, info)
 
     async def emit(number: int, report: TargetReport) -> None:
@@ -245,6 +263,8 @@ async def _run(
         outputs.head()
         summary = replace(await run.run(named), bad_lines=named.bad)
         summary = keeper.concluded(view.concluded(summary), info().vantage)
+        if not summary.interrupted:
+            summary = replace(summary, notes=(*summary.notes, *untouched.notes()))
         outputs.tail(summary)
     except BaseException:
         outputs.discard()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipv6check.config import OPTIONS, ROOT_SERVERS, Options, load
+from ipv6check.config import OPTIONS, ROOT_SERVERS, Options, Override, load
 from ipv6check.model import Settings, Status
 from ipv6check.profiles import PROFILES
 from ipv6check.tomlfile import ConfigError
@@ -106,8 +106,8 @@ def test_a_file_can_say_everything(options: Load, tmp_path: Path) -> None:
         only=frozenset({"aaaa"}),
         skip=frozenset({"ping"}),
         resolve={
-            "example.com": ("2001:db8::1", "192.0.2.1"),
-            "xn--bcher-kva.example": ("::1",),
+            "example.com": Override(("2001:db8::1", "192.0.2.1")),
+            "xn--bcher-kva.example": Override(("::1",)),
         },
         nameserver=("[2001:db8::53]:5353",),
         timeout=1.0,
@@ -148,7 +148,7 @@ def test_the_environment_can_say_everything(options: Load, tmp_path: Path) -> No
         port=(443, 80),
         profile=PROFILES["dns"],
         only=frozenset({"aaaa", "tcp"}),
-        resolve={"h": ("::1", "192.0.2.1")},
+        resolve={"h": Override(("::1", "192.0.2.1"))},
         timeout=0.5,
         run_deadline=100.0,
         internal=True,
@@ -367,9 +367,13 @@ def test_a_mistake_in_the_environment_names_the_variable(
         ("resolve", ["h:"], '--resolve: "h:" is not HOST:ADDR'),
         ("resolve", ["::1"], '--resolve: "::1" is not HOST:ADDR'),
         ("resolve", ["h:x"], '--resolve: "x" is not an IP address'),
-        ("resolve", ["h:443:2001:db8::1"], '--resolve: "h:443:2001:db8::1" has a port in it'),
-        ("resolve", ["h:443:192.0.2.1"], '--resolve: "443:192.0.2.1" is not an IP address'),
-        ("resolve", ["h:443:abc"], '--resolve: "443:abc" is not an IP address'),
+        ("resolve", ["h:443:abc"], '--resolve: "abc" is not an IP address'),
+        ("resolve", ["h:0:::1"], '--resolve: "0" is not a port'),
+        ("resolve", ["h:::1,x"], '--resolve: "x" is not an IP address'),
+        ("resolve", ["h:::1,"], '--resolve: "" is not an IP address'),
+        ("resolve", ["*:443:::1"], '--resolve: "*:443:::1" is for every host: name each'),
+        ("resolve", ["-h:443"], '--resolve: "-h:443" takes an entry back'),
+        ("resolve", ["h:443:::1", "h:80:::2"], "--resolve: h has other addresses on one port"),
         ("resolve", ["a!:::1"], '--resolve: "a!" is not a host name'),
         ("nameserver", ["dns.example"], '--nameserver: "dns.example" is not an IP address'),
         ("nameserver", ["[::1]:0"], '--nameserver: "0" is not a port'),
@@ -423,6 +427,11 @@ def test_controls(options: Load, texts: list[str], read: tuple[str, ...]) -> Non
         (["h:[::1]", "H.:::1", "h:192.0.2.1"], {"h": ("::1", "192.0.2.1")}),
         (["h:64:ff9b::1"], {"h": ("64:ff9b::1",)}),
         (["h:::ffff:192.0.2.1"], {"h": ("::ffff:192.0.2.1",)}),
+        (["h:::1,192.0.2.1", "h:[::2],[::3]"], {"h": ("::1", "192.0.2.1", "::2", "::3")}),
+        (["h:443:2001:db8::1"], {"h": ("2001:db8::1",)}),
+        (["+h:443:[2001:db8::1],192.0.2.1"], {"h": ("2001:db8::1", "192.0.2.1")}),
+        (["h:443:::1", "h:80:::1"], {"h": ("::1",)}),
+        (["h:443:192.0.2.1"], {"h": ("192.0.2.1",)}),
     ],
 )
 def test_resolve_takes_bare_and_bracketed_addresses(

@@ -213,7 +213,14 @@ def test_a_waiver_that_matches_nothing_is_told() -> None:
     whole, _ = judged(Gatekeeper(waivers=[WAIVER], today=TODAY, whole=True), other)
     assert "matches no target" in whole.notes[0].text
     part, _ = judged(Gatekeeper(waivers=[WAIVER], today=TODAY), other)
-    assert part.notes == ()
+    assert part.notes[0].text == "1 waiver without a target in this run: tcp for *.legacy.example"
+    many, _ = judged(Gatekeeper(waivers=[WAIVER] * 7, today=TODAY), other)
+    assert many.notes[0].text.startswith("7 waivers without a target in this run: tcp for ")
+    assert many.notes[0].text.endswith(", and 2 more")
+    known, _ = judged(
+        Gatekeeper(waivers=[WAIVER], today=TODAY, configured=["a.legacy.example"]), other
+    )
+    assert known.notes == ()
     narrow = replace(WAIVER, subject="[2001:db8::1]:443")
     missed, _ = judged(Gatekeeper(waivers=[narrow], today=TODAY), target(result("fail")))
     assert missed.notes[0].text.endswith("remove it, or correct its subject")
@@ -226,11 +233,18 @@ def test_what_could_not_be_measured_says_nothing_of_a_waiver() -> None:
     assert told.results[0].waived is None
 
 
-@pytest.mark.parametrize("results", [[], [result("skip")], [result("pass", "aaaa")]])
-def test_a_check_that_judged_nothing_says_nothing_of_a_waiver(results: list[Result]) -> None:
-    """It was left out by --only, or its input is missing: what is waived may be there as before."""
-    end, _ = judged(Gatekeeper(waivers=[WAIVER], today=TODAY, whole=True), target(*results))
+def test_a_check_that_judged_nothing_says_nothing_of_a_waiver() -> None:
+    """Its input is missing: what is waived may be there as before."""
+    end, _ = judged(Gatekeeper(waivers=[WAIVER], today=TODAY, whole=True), target(result("skip")))
     assert end.notes == ()
+
+
+@pytest.mark.parametrize("results", [[], [result("pass", "aaaa")]])
+def test_a_waiver_whose_check_is_left_out(results: list[Result]) -> None:
+    """By --only, say: nobody is told to remove it, but that this run has no use for it."""
+    end, _ = judged(Gatekeeper(waivers=[WAIVER], today=TODAY, whole=True), target(*results))
+    (note,) = end.notes
+    assert note.text.startswith("1 waiver whose check is not part of this run: tcp for ")
 
 
 def test_a_waived_fail_does_not_hide_what_was_not_measured() -> None:
