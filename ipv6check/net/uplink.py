@@ -251,7 +251,10 @@ class Uplink:
                 if not family.heard or time.monotonic() > until_s:
                     return _from_here(first, family.name)
                 continue
-            made = await once(self._timeout_s if away else min(CONFIRM_S, self._timeout_s))
+            limit_s = self._timeout_s if away else min(CONFIRM_S, self._timeout_s)
+            if not away and own_time().left_s < limit_s:
+                return first  # no time to make sure: silence for so long is silence
+            made = await once(limit_s)
             failure = _failure(made)
             if failure is None or not self._doubtful(family, made):
                 return made

@@ -10,10 +10,10 @@ from ipv6check.model import Attempt, Port, Settings
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
 from ipv6check.target import Target
-from ipv6check.turns import own_time, patience_s
+from ipv6check.turns import own_time
 
-# So much later than the wait for the last one everything has ended.
-_SPARE_S = 0.2
+# So much of a short time is worth a connection: without one nothing comes after.
+_MOST = 0.85
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,6 @@ async def connections(
 
 
 def _time_s(settings: Settings) -> float:
-    """What is left of the target's time, but for what comes after; enough for one wait."""
-    left_s = own_time().left_s - 0.75 * settings.timeout_s
-    return max(left_s, patience_s(settings.timeout_s) + _SPARE_S)
+    """What is left of the target's time, but for what comes after."""
+    left_s = own_time().left_s
+    return max(left_s - 0.75 * settings.timeout_s, _MOST * left_s)
