@@ -3,6 +3,8 @@
 A port that is open in the IPv4 rules and forgotten in the IPv6 ones is dark for half of the users;
 the other way round, everybody may come in by the back door. And IPv6 needs ICMPv6 as IPv4 needs
 ARP: without neighbour solicitations nothing arrives, without packet-too-big connections stall.
+DHCPv6, by which many hosts of clouds and offices have their address, needs a rule of its own: its
+replies come from another address than was asked, so that no rule on established flows lets them in.
 
 Rules are judged without a packet being sent: those in force, where the target is this host, or, for
 any target, those of --firewall RULES: the files that are about to be deployed. `ipv6check firewall
@@ -70,6 +72,7 @@ FINDINGS = (
             "    ct state established,related accept\n"
             "    iif lo accept\n"
             "    meta l4proto { icmp, ipv6-icmp } accept\n"
+            "    ip6 saddr fe80::/10 udp dport 546 accept   # DHCPv6\n"
             "    tcp dport { 22, 443 } accept\n"
             "  }\n"
             "}",
@@ -77,6 +80,7 @@ FINDINGS = (
             "ip6tables -A INPUT -m conntrack \\\n"
             "  --ctstate ESTABLISHED,RELATED -j ACCEPT\n"
             "ip6tables -A INPUT -p ipv6-icmp -j ACCEPT\n"
+            "ip6tables -A INPUT -s fe80::/10 -p udp --dport 546 -j ACCEPT\n"
             "ip6tables -A INPUT -p tcp --dport 22 -j ACCEPT\n"
             "ip6tables -A INPUT -p tcp --dport 443 -j ACCEPT\n"
             "ip6tables -P INPUT DROP",
@@ -102,6 +106,24 @@ FINDINGS = (
         "hop-by-hop header; and ct state new is never true of neighbour discovery, which is not "
         "tracked.",
         {name: ACCEPT_ICMPV6[name] for name in OURS[:2]},
+    ),
+    Explained(
+        "dhcpv6-lost",
+        "fail warn",
+        "The replies of DHCPv6 do not come in (UDP port 546 of RFC 8415), or its questions do not "
+        "leave: a host that has its address by DHCPv6 works until the lease runs out, days after "
+        "the rules were changed. Rules on established flows do not help: the question goes to "
+        "ff02::1:2, the reply comes from the server's own address. A warning where nobody knows "
+        "whether DHCPv6 is used; a failure where this host has such an address.",
+        "Accept UDP port 546 from link-local addresses; or, where no network of this host has "
+        "DHCPv6, leave it as it is.",
+        {
+            "nftables": "nft insert rule inet filter input \\\n"
+            "  ip6 saddr fe80::/10 udp dport 546 accept",
+            "ip6tables": "ip6tables -I INPUT -s fe80::/10 -p udp --dport 546 -j ACCEPT",
+            "firewalld": "firewall-cmd --permanent --add-service=dhcpv6-client\n"
+            "firewall-cmd --reload",
+        },
     ),
     Explained(
         "replies-lost",

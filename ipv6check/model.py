@@ -388,10 +388,14 @@ class NameServer:
 
 @dataclass(frozen=True, slots=True)
 class RuleTexts:
-    """Firewall rules in force: (command, what it prints) each, and what could not be asked, why."""
+    """Firewall rules in force: (command, what it prints) each, and what could not be asked, why.
+
+    ``leased``: the addresses of this host that DHCPv6 has given it.
+    """
 
     texts: tuple[tuple[str, str], ...] = ()
     missing: tuple[str, ...] = ()
+    leased: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,9 @@ def read_rules(paths: Sequence[str], *, nft: bool = True) -> tuple[tuple[str, ..
         raise RuleError(
             f"the rules of this host cannot be read: {found.detail}; name a file of them"
         )
-    return tuple(name for name, _ in found.texts), live(found.texts, found.missing)
+    rules = live(found.texts, found.missing)
+    rules.leased = found.leased
+    return tuple(name for name, _ in found.texts), rules
 
 
 def text_of(path: Path) -> str:

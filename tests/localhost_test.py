@@ -106,6 +106,40 @@ def test_loopback_without_ipv6(lab: Lab) -> None:
     assert "IPv4 connects" in message
 
 
+RULES = """table inet filter {
+  chain input {
+    type filter hook input priority filter; policy drop;
+    iif lo accept
+    ct state established,related accept
+    meta l4proto { icmp, ipv6-icmp } accept
+    tcp dport 22 accept
+  }
+}"""
+LEASE = "2001:db8::9/128 dev v0 nodad valid_lft 900 preferred_lft 800"
+
+
+@pytest.mark.parametrize(
+    ("address", "rule", "status"),
+    [
+        (LEASE, "", "fail"),
+        (LEASE, "udp dport 546 accept", "pass"),
+        ("2001:db8::9/128 dev v0 nodad", "", "warn"),
+    ],
+    ids=["leased", "let-in", "static"],
+)
+def test_a_lease_and_the_rules_in_force(lab: Lab, address: str, rule: str, status: str) -> None:
+    """A firewall that drops DHCPv6 is a failure of the host that has its address by it."""
+    rules = RULES.replace("tcp dport 22", f"{rule}\n tcp dport 22")
+    setup = (
+        f"ip link set lo up; ip link add v0 type veth peer name v1; ip link set v0 up\n"
+        f"ip address add {address}; nft -f - <<'END'\n{rules}\nEND\nexec \"$@\""
+    )
+    inside = (*DOWN, "sh", "-ec", setup, "sh")
+    _, target = report(lab, [], "localhost", "--only", "firewall", inside=inside)
+    found = {each["finding"]: each["status"] for each in target["results"]}
+    assert found.get("dhcpv6-lost", "pass") == status, found
+
+
 @pytest.mark.parametrize("inside", [(), DOWN])
 def test_a_host_without_a_network(lab: Lab, inside: tuple[str, ...]) -> None:
     """All of it is told at once: what listens, and that there is no network to be ready for."""

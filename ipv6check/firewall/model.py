@@ -407,6 +407,7 @@ class RuleSet:
     ``covers``: the families it says something about; a lone ip6tables-save says nothing on IPv4.
     ``empty_includes``: patterns of files to include that match none here. ``source``: the texts
     that it was read from, where they are files. ``notes``: how they were read, for people.
+    ``leased``: the addresses that the host has by DHCPv6, where that is known.
     """
 
     tables: list[Table] = field(default_factory=list)
@@ -416,6 +417,7 @@ class RuleSet:
     empty_includes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     source: RuleFiles | None = field(default=None, compare=False)
+    leased: tuple[str, ...] = ()
 
 
 # --- ranges

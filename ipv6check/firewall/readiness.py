@@ -23,7 +23,15 @@ from ipv6check.firewall.model import (
 )
 from ipv6check.firewall.names import ICMP
 from ipv6check.firewall.packets import Packet, packet
-from ipv6check.firewall.rfc4890 import HOST, LEAVING, TRANSIT, Message, Probe
+from ipv6check.firewall.rfc4890 import (
+    DHCPV6,
+    DHCPV6_QUESTION,
+    HOST,
+    LEAVING,
+    TRANSIT,
+    Message,
+    Probe,
+)
 from ipv6check.model import Finding, Status, fail, ok, unknown, warn
 
 Judged = Callable[[Packet], Answer]
@@ -42,6 +50,7 @@ TRAPS: Mapping[str, str] = MappingProxyType(
         "ct state new": "is never true of it, as conntrack does not track it: accept without state",
     }
 )
+OF_A_GROUP = "conntrack does not count it to the question, which went to a group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,23 +133,26 @@ def review(rules: RuleSet, question: Question) -> Review:
         )
         for each in (TRANSIT if question.forward else HOST)
     ]
-    leaving = (
-        []
-        if question.forward
-        else [
-            Told(each.name, ask({**each.probe, "hook": "output"}), None, each) for each in LEAVING
-        ]
-    )
+    own = not question.forward
+    leaving = [
+        Told(each.name, ask({**each.probe, "hook": "output"}), None, each)
+        for each in (*LEAVING, DHCPV6_QUESTION)
+        if own
+    ]
+    replies = [
+        Told(each.name, ask({"id": each.name, **each.probe}), None, each) for each in DHCPV6 if own
+    ]
     found = list(_certainty(rules))
     if not found:
         found += _parity(ports[:-1], ports[-1], question)
         icmp4 = _about_icmp4(rules)
-        found += _messages(judged, (*messages, *leaving), icmp4)
-        if not question.forward:
+        found += _messages(judged, (*messages, *leaving[:-1]), icmp4)
+        if own:
+            found += _dhcpv6(replies, leaving[-1], rules.leased)
             found += _replies(judged, ports[:-1], question)
         found += _names(icmp4, found)
     found += _includes(rules)
-    return Review(tuple(ports[:-1]), tuple(messages), tuple(found))
+    return Review(tuple(ports[:-1]), (*messages, *replies), tuple(found))
 
 
 def _certainty(rules: RuleSet) -> Iterator[Finding]:
@@ -239,7 +251,7 @@ def _messages(judged: Judged, messages: Sequence[Told], icmp4: Rule | None) -> I
     for (severity, why), group in sorted(lost.items()):
         yield _loss(severity, why, group)
     if not lost:
-        message = f"accepts what IPv6 needs: {len(messages)} ICMPv6 messages of RFC 4890"
+        message = f"accepts the ICMPv6 that IPv6 needs: {len(messages)} messages of RFC 4890"
         yield ok(message, id="icmpv6-accepted")
 
 
@@ -261,6 +273,34 @@ def _loss(severity: Status, why: str, group: Sequence[Told]) -> Finding:
     message = f"{by} loses {said}{f': {losses}' if losses else ''}"
     trap = {"trap": why} if why else {}
     return Finding(severity, message, hint, "icmpv6", None, evidence | trap, "icmpv6-lost")
+
+
+def _dhcpv6(replies: Sequence[Told], question: Told, leased: Sequence[str]) -> Iterator[Finding]:
+    """Whether this host could have its address by DHCPv6, and keep the one that it has."""
+    reply, from_global = replies
+    lost = [told for told in (reply, question) if _is_shut(told.six)]
+    if not lost and leased and _is_shut(from_global.six):
+        lost = [from_global]
+    if not lost:
+        return
+    first = lost[0]
+    asks = first is question
+    what = "questions to udp/547" if asks else "replies to udp/546"
+    if first is from_global:
+        what += " from a global address, as some relays send them"
+    who = (
+        f"this host, which has {leased[0]} by it," if leased else "a host that has an address by it"
+    )
+    known = leased and first is not from_global
+    yield (fail if known else warn)(
+        f"{_by(first.six)} drops DHCPv6's {what}: {who} loses it when the lease runs out",
+        hint="accept udp/547 to ff02::1:2 on the way out"
+        if asks
+        else f"accept udp/546 from fe80::/10: {OF_A_GROUP}",
+        subject="udp/547" if asks else "udp/546",
+        evidence={"messages": [_answer(told.six) for told in lost]},
+        id="dhcpv6-lost",
+    )
 
 
 def _trap(judged: Judged, asked: Packet, icmp4: Rule | None) -> str:

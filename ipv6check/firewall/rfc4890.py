@@ -1,8 +1,12 @@
-"""The ICMPv6 messages that may not be lost, and how bad it is: RFC 4890.
+"""The messages that may not be lost, and how bad it is: ICMPv6 by RFC 4890, and DHCPv6.
 
 Section 4.4 for a host, 4.3 for what a router forwards. What breaks without them: RFC 8201 (path
 MTU), RFC 4861 (neighbour discovery), RFC 4862 (SLAAC, duplicate address detection), RFC 4541 (MLD
 snooping). Each stands beside its IPv4 twin where there is one.
+
+DHCPv6 asks a group and is answered by another address, so that conntrack takes the reply for a new
+flow (RFC 8415 sections 7.1 and 7.2 have the group and the ports). IPv4 has no such twin: clients of
+its DHCP read packets before any rule does.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ Probe = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An ICMPv6 message that has to pass. ``severity`` if it does not, None: only worth telling.
+    """A message that has to pass. ``severity`` if it does not, None: only worth telling.
 
     ``loss`` says what breaks. ``twin`` is the IPv4 packet that does the same.
     """
@@ -169,4 +173,27 @@ HOST = (
 LEAVING = (
     Message("our own neighbour solicitation", Status.FAIL, _icmp6(135, daddr=SOLICITED_NODE)),
     Message("our own neighbour advertisement", Status.FAIL, _icmp6(136, daddr=NEIGHBOUR)),
+)
+
+# What is in use of fe80::/10 (RFC 4291 section 2.5.6).
+LINK_LOCAL = "fe80::/64"
+CLIENT, SERVER = 546, 547
+SERVERS = "ff02::1:2"
+
+
+def _reply(name: str, severity: Status | None, source: str) -> Message:
+    probe = {"family": 6, "proto": "udp", "sport": SERVER, "dport": CLIENT}
+    return Message(name, severity, {**probe, "saddr": source, "daddr": LINK_LOCAL})
+
+
+# Some relays answer from a global address.
+DHCPV6 = (
+    _reply("DHCPv6 reply", Status.WARN, LINK_LOCAL),
+    _reply("DHCPv6 reply from a global address", None, OUTSIDER),
+)
+DHCPV6_QUESTION = Message(
+    "our own DHCPv6 question",
+    Status.WARN,
+    {"family": 6, "proto": "udp", "sport": CLIENT, "dport": SERVER, "daddr": SERVERS}
+    | {"saddr": LINK_LOCAL, "hook": "output"},
 )

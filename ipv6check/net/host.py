@@ -20,12 +20,14 @@ from typing import Any
 from ipv6check.model import Failure, HostState, Interface, InterfaceAddress, Kind, Route
 
 SYSCTL = Path("/proc/sys/net/ipv6")
+ADDRESSES = Path("/proc/net/if_inet6")
 # A name that has both families, wherever on the Internet one asks.
 BOTH_FAMILIES = "a.root-servers.net"
 
 # linux/if.h, linux/if_addr.h.
 _IFF_UP, _IFF_LOOPBACK, _IFF_LOWER_UP = 0x1, 0x8, 0x10000
 _IFA_F_DADFAILED, _IFA_F_DEPRECATED, _IFA_F_TENTATIVE = 0x08, 0x20, 0x40
+_IFA_F_PERMANENT = 0x80
 # linux/neighbour.h: nobody has answered yet, or nobody has at all.
 _NUD_NONE, _NUD_INCOMPLETE, _NUD_FAILED = 0x00, 0x01, 0x20
 # Two solicitations, a second apart (RFC 4861 section 10): a router on the link answers at once.
@@ -69,6 +71,24 @@ def state(ipv6: str, ipv4: str) -> HostState | Failure:
         return Failure(Kind.PERMISSION, f"this host's kernel does not tell of its network: {why}")
     bindv6only = _sysctl("bindv6only")
     return HostState(tuple(interfaces), route6, route4, bindv6only == "1", ipv6=bool(bindv6only))
+
+
+def leased() -> tuple[str, ...]:
+    """The addresses that DHCPv6 has given this host.
+
+    They run out, and each is alone in its prefix: what SLAAC makes is one of a /64, and RFC 8415
+    section 18.2.10.1 knows no prefix length, for which clients take 128.
+    """
+    try:
+        lines = ADDRESSES.read_text("ascii").splitlines()
+    except OSError:
+        return ()
+    found = [line.split() for line in lines]
+    return tuple(
+        str(ipaddress.IPv6Address(bytes.fromhex(address)))
+        for address, _, length, scope, flags, _ in found
+        if int(length, 16) == 128 and scope == "00" and not int(flags, 16) & _IFA_F_PERMANENT
+    )
 
 
 def order(host: str | None) -> tuple[str, ...]:

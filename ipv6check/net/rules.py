@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from ipv6check.model import Failure, Kind, RuleTexts
+from ipv6check.net.host import leased
 
 WAIT_S = 10.0
 MAX_OUTPUT = 32 << 20  # bytes
@@ -49,7 +50,7 @@ def live_rules() -> RuleTexts | Failure:
                 texts.append((DOCUMENT, document))
     if not answered:
         return failures[0]
-    return RuleTexts(tuple(texts), tuple(failure.detail for failure in failures))
+    return RuleTexts(tuple(texts), tuple(failure.detail for failure in failures), leased())
 
 
 def _has_tables(names: Path) -> bool:

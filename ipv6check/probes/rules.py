@@ -48,6 +48,8 @@ def _read(found: RuleTexts) -> Rules | Failure:
     from ipv6check.firewall.notation import live  # noqa: PLC0415
 
     try:
-        return Rules(live(found.texts, found.missing))
+        ruleset = live(found.texts, found.missing)
     except RuleError as error:
         return Failure(Kind.OTHER, str(error))
+    ruleset.leased = found.leased
+    return Rules(ruleset)

@@ -19,6 +19,7 @@ STRICT = """*filter
 :OUTPUT ACCEPT [0:0]
 -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
 -A INPUT -p {icmp} -j ACCEPT
+-A INPUT -p udp -m udp --dport 546 -j ACCEPT
 {rules}
 COMMIT
 """
@@ -69,6 +70,40 @@ def test_the_targets_address_is_the_one_that_counts() -> None:
     assert [each.status for each in judged(rule)] == ["pass"]
     nowhere = Failure(Kind.SERVFAIL, "no such zone")
     assert "unknown" in {each.status for each in judged(rule, addresses=nowhere)}
+
+
+DHCPV6 = "-A INPUT -p udp -m udp --dport 546 -j ACCEPT"
+LINK_LOCAL = "-A INPUT -s fe80::/10 -d fe80::/10 -p udp -m udp --sport 547 --dport 546 -j ACCEPT"
+
+
+@pytest.mark.parametrize(
+    ("rule", "leased", "status", "says"),
+    [
+        ("", (), "warn", "a host that has an address by it loses it"),
+        ("", ("2001:db8::9",), "fail", "this host, which has 2001:db8::9 by it, loses it"),
+        (DHCPV6, (), None, ""),
+        (DHCPV6, ("2001:db8::9",), None, ""),
+        (LINK_LOCAL, (), None, ""),
+        (LINK_LOCAL, ("2001:db8::9",), "warn", "from a global address"),
+        ("-A INPUT -i eth0 -p udp --dport 546 -j ACCEPT", (), None, ""),
+        (f"{DHCPV6}\n-P OUTPUT DROP\n-A OUTPUT -p icmpv6 -j ACCEPT", (), "warn", "udp/547"),
+    ],
+    ids=["none", "leased", "any", "any-leased", "as-ufw", "ufw-leased", "one-interface", "asks"],
+)
+def test_a_lease_has_to_be_renewed(
+    rule: str, leased: tuple[str, ...], status: str | None, says: str
+) -> None:
+    """A reply is no answer to conntrack: a rule of its own, or the address runs out."""
+    text = STRICT.format(icmp="ipv6-icmp", rules=HTTPS).replace(f"{DHCPV6}\n", "")
+    if "-P OUTPUT DROP" in rule:
+        text = text.replace(":OUTPUT ACCEPT", ":OUTPUT DROP")
+        rule = rule.replace("-P OUTPUT DROP\n", "")
+    ruleset = read([("rules.v6", text.replace("COMMIT", f"{rule}\nCOMMIT" if rule else "COMMIT"))])
+    ruleset.leased = leased
+    found = run_check("firewall", target=parse("www.example"), addresses=OWN, rules=Rules(ruleset))
+    told = [each for each in found if each.id == "dhcpv6-lost"]
+    assert [each.status for each in told] == ([status] if status else [])
+    assert all(says in each.message for each in told)
 
 
 def test_another_host_is_skipped() -> None:

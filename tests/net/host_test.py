@@ -97,6 +97,24 @@ def test_states_of_addresses(lab: Lab, setup: str, held: str) -> None:
     assert address == {"address": "2d00::1", "prefix_length": 64, "state": held}
 
 
+@pytest.mark.parametrize(
+    ("address", "leased"),
+    [
+        ("2d00::1/128 dev v0 nodad valid_lft 900 preferred_lft 800", ["2d00::1"]),
+        ("2d00::1/128 dev v0 nodad", []),
+        ("2d00::1/64 dev v0 nodad valid_lft 900 preferred_lft 800", []),
+        ("fe80::9/128 dev v0 nodad valid_lft 900 preferred_lft 800", []),
+    ],
+    ids=["leased", "static", "autoconfigured", "link-local"],
+)
+def test_leases(lab: Lab, address: str, leased: list[str]) -> None:
+    """What DHCPv6 gave runs out, and has no prefix; nothing else is like that."""
+    setup = f'{CABLE}; ip address add {address}; exec "$@"'
+    program = "import json; from ipv6check.net import host; print(json.dumps(host.leased()))"
+    inside = ["unshare", "--net", "sh", "-ec", setup, "sh", sys.executable, "-c", program]
+    assert json.loads(lab.run("offline", inside).stdout) == leased
+
+
 def test_switches(lab: Lab) -> None:
     """MTU, disable_ipv6 and bindv6only are read; an MTU below 1280 takes the addresses along."""
     off = "sysctl -qw net.ipv6.conf.v1.disable_ipv6=1 net.ipv6.bindv6only=1"
