@@ -15,6 +15,7 @@ from ipv6check import (
     LISTEN,
     NO_ADDRESS,
     NO_IPV6_HERE,
+    NO_ROUTE_FROM_HERE,
     NO_TIME,
     UNTRIED,
     Attempt,
@@ -42,6 +43,9 @@ from ipv6check import (
 
 FROM_ELSEWHERE = "run it from a host with IPv6; a pipeline may accept this with --on-unknown pass"
 MORE_TIME = "give the target more time: --deadline"
+FROM_ANOTHER_NETWORK = "ask from another network"
+# What providers of mail senders, offices and homes keep from leaving: mail, DNS, Windows shares.
+OFTEN_BLOCKED = frozenset({25, 53, 135, 137, 138, 139, 445, 465, 587})
 
 FINDINGS = (
     Explained(
@@ -115,8 +119,26 @@ FINDINGS = (
             "ufw": "ufw prepend deny 8080/tcp",
         },
     ),
+    Explained(
+        "silent",
+        "fail",
+        "The port is silent over IPv6 and over IPv4, and the host answers otherwise: a packet "
+        "filter drops TCP over both families, at the host or on the way. That is no fault of IPv6.",
+        "Open the port for both families where it is filtered, or name the port that the service "
+        "has: HOST:PORT, or --port.",
+        ACCEPT_TCP,
+    ),
     UNTRIED,
     NO_TIME,
+    NO_ROUTE_FROM_HERE,
+    Explained(
+        "port-blocked",
+        "unknown",
+        "The port is silent, and this host's provider may be why: many let nothing out to port 25, "
+        "and some to other ports. A control of this port that is silent too shows it.",
+        "Run it from a host that may send to this port; or name a server that is known to accept "
+        "it, such as --control [2001:db8::25]:25: if it answers, the silence is the target's.",
+    ),
     NO_IPV6_HERE,
     NO_ADDRESS,
     Explained("open", "pass", "Every IPv6 address accepts a connection on every port offered."),
@@ -134,11 +156,11 @@ def tcp(connections: Connections, pings: Pings | Failure, path: Path) -> Finding
         return unknown(path.detail, hint=FROM_ELSEWHERE, id="no-ipv6-here")
     offered = [port for port in connections.ports if any(_open(connections.attempts, port))]
     closed = [port for port in connections.ports if port not in offered]
-    found = [_down(connections, [port], pings) for port in closed if connections.named]
+    found = [_down(connections, [port], pings, path) for port in closed if connections.named]
     if not offered and not connections.named:
-        found.append(_down(connections, closed, pings))
+        found.append(_down(connections, closed, pings, path))
     for port in offered:
-        found += _port(connections, port, pings)
+        found += _port(connections, port, pings, path)
     if connections.untried:
         found.append(_no_time(connections))
     return found or _fine(connections, offered)
@@ -161,10 +183,19 @@ def _ended_here(attempt: Attempt) -> bool:
     return attempt.failure is not None and blame(attempt) is Cause.VANTAGE
 
 
-def _port(connections: Connections, port: int, pings: Pings | Failure) -> list[Finding]:
+def _silent(attempts: list[Attempt]) -> bool:
+    """Whether nobody says anything, and this host is not known to be why."""
+    return all(each.outcome == Kind.TIMEOUT and not _ended_here(each) for each in attempts)
+
+
+def _port(connections: Connections, port: int, pings: Pings | Failure, path: Path) -> list[Finding]:
     """What is wrong with one port that something accepts."""
     twins = [each for each in connections.ipv4 if each.port == port and not _ended_here(each)]
     ipv6 = [attempt for attempt in connections.ipv6 if attempt.port == port]
+    if path.opens(port, 4) is False and _silent(twins):
+        twins = []
+    if path.opens(port, 6) is False and _silent(ipv6):
+        return [_blocked(port, "over IPv6, where no control answers on it", _pair(ipv6, twins))]
     found = [_dead(attempt, twins, connections, pings) for attempt in ipv6 if attempt.failure]
     if twins and not any(twin.connected for twin in twins):
         found.append(_ipv6_only(port, twins[0], connections, pings))
@@ -181,8 +212,7 @@ def _dead(
     evidence: dict[str, object] = {"ipv6": _evidence(attempt), "ipv4": _evidence(twin)}
     cause = _blame(attempt, connections, pings)
     if cause is Cause.VANTAGE:
-        message = f"{subject} cannot be tried from here: {failure.detail}"
-        return _untried(message, subject, evidence)
+        return _untried(attempt, subject, evidence)
     message = f"{subject} {describe(failure)}"
     if twin is not None and twin.connected:
         message += f", IPv4 connects in {ms(twin.elapsed_ms)}"
@@ -190,8 +220,53 @@ def _dead(
     return fail(message, hint=hint, subject=subject, cause=cause, evidence=evidence, id=what)
 
 
-def _untried(message: str, subject: str, evidence: dict[str, object]) -> Finding:
-    return unknown(message, hint=FROM_ELSEWHERE, subject=subject, evidence=evidence, id="untried")
+def _untried(attempt: Attempt, subject: str, evidence: dict[str, object]) -> Finding:
+    """This host, or its own router, is why: IPv6 works from here, and this was not tried."""
+    failure = attempt.failure
+    assert failure is not None
+    message = f"{subject} cannot be tried from here: {failure.detail}"
+    hint, cause, what = FROM_ANOTHER_NETWORK, Cause.VANTAGE, "untried"
+    if failure.kind is Kind.NO_ROUTE and failure.source is not None:
+        message = f"this host's IPv6 works, its router knows no route to {attempt.address}"
+        cause, what = Cause.NETWORK, "no-route-from-here"
+        evidence = {**evidence, "router": failure.source}
+    return unknown(message, hint=hint, subject=subject, cause=cause, evidence=evidence, id=what)
+
+
+def _blocked(port: int, how: str, evidence: dict[str, object]) -> Finding:
+    """The port may be shut on this host's way out, whoever listens at its end."""
+    message = f"port {port} is silent {how}"
+    hint = f"run it from a host that may send to port {port}, "
+    hint += f"or name a server that accepts it: --control ADDR:{port}"
+    return unknown(
+        message,
+        hint=hint,
+        subject=f"port {port}",
+        cause=Cause.VANTAGE,
+        evidence=evidence,
+        id="port-blocked",
+    )
+
+
+def _may_be_blocked(connections: Connections, port: int, path: Path) -> Finding | None:
+    """Where a port is silent over each family there is, and the way out is not known to be open."""
+    ipv6 = [each for each in connections.ipv6 if each.port == port]
+    ipv4 = [each for each in connections.ipv4 if each.port == port and not _ended_here(each)]
+    controls = {path.opens(port, 6), path.opens(port, 4) if ipv4 else None}
+    if not _silent([*ipv6, *ipv4]) or True in controls:
+        return None
+    alike = "over IPv6 and IPv4 alike" if ipv4 else "over IPv6"
+    if False in controls:
+        how = f"{alike}, and so is each control of it: it is blocked on the way out"
+    elif port in OFTEN_BLOCKED:
+        how = f"{alike}: it is often blocked on the way out"
+    else:
+        return None
+    return _blocked(port, how, _pair(ipv6, ipv4))
+
+
+def _pair(ipv6: list[Attempt], ipv4: list[Attempt]) -> dict[str, object]:
+    return {"ipv6": _evidence(ipv6[0]), "ipv4": _evidence(ipv4[0] if ipv4 else None)}
 
 
 def _ipv6_only(
@@ -208,7 +283,9 @@ def _ipv6_only(
     )
 
 
-def _down(connections: Connections, ports: list[int], pings: Pings | Failure) -> Finding:
+def _down(
+    connections: Connections, ports: list[int], pings: Pings | Failure, path: Path
+) -> Finding:
     """Nothing accepts these ports over either family: not an IPv6 fault (law 4)."""
     first6 = next(each for each in connections.ipv6 if each.port == ports[0])
     first4 = next((each for each in connections.ipv4 if each.port == ports[0]), None)
@@ -218,22 +295,28 @@ def _down(connections: Connections, ports: list[int], pings: Pings | Failure) ->
     subject = f"port {where}"
     cause = _blame(first6, connections, pings)
     if cause is Cause.VANTAGE:
-        message = f"port {where} cannot be tried from here: {first6.failure.detail}"
-        return _untried(message, subject, evidence)
+        return _untried(first6, subject, evidence)
+    blocked = _may_be_blocked(connections, ports[0], path) if len(ports) == 1 else None
+    if blocked is not None:
+        return blocked
     if first4 is None or first4.failure is None or _ended_here(first4):
         message = f"nothing accepts port {where}: {first6.address} {describe(first6.failure)}"
         what, hint = _mend(first6, cause, where, pings)
-        return fail(message, hint=hint, subject=subject, cause=cause, evidence=evidence, id=what)
-    if first6.failure.kind is Kind.NO_LOCAL_ROUTE:
+    elif first6.failure.kind is first4.failure.kind is Kind.NO_LOCAL_ROUTE:
         message = f"nobody gets to port {where}: this host has no loopback, over IPv6 or IPv4"
-        hint, what = "not an IPv6 fault: ip link set lo up", "no-loopback"
-        return fail(
-            message, hint=hint, subject=subject, cause=Cause.HOST, evidence=evidence, id=what
-        )
-    message = f"nothing accepts port {where}, over IPv6 and IPv4 alike: the service is down"
-    hint = f"not an IPv6 fault: {first6.address} {describe(first6.failure)}, "
-    hint += f"{first4.address} {describe(first4.failure)}"
-    return fail(message, hint=hint, subject=subject, cause=Cause.HOST, evidence=evidence, id="down")
+        hint, cause, what = "not an IPv6 fault: ip link set lo up", Cause.HOST, "no-loopback"
+    elif cause is _blame(first4, connections, pings) is Cause.FIREWALL and _silent(
+        [each for each in connections.attempts if each.port in ports]
+    ):
+        message = f"port {where} is silent over IPv6 and IPv4 alike, the host answers otherwise"
+        hint = "not an IPv6 fault: a packet filter drops TCP over both families, here or there"
+        what = "silent"
+    else:
+        message = f"nothing accepts port {where}, over IPv6 and IPv4 alike: the service is down"
+        hint = f"not an IPv6 fault: {first6.address} {describe(first6.failure)}, "
+        hint += f"{first4.address} {describe(first4.failure)}"
+        cause, what = Cause.HOST, "down"
+    return fail(message, hint=hint, subject=subject, cause=cause, evidence=evidence, id=what)
 
 
 def _blame(attempt: Attempt, connections: Connections, pings: Pings | Failure) -> Cause:
@@ -267,7 +350,9 @@ def _fine(connections: Connections, offered: list[int]) -> Finding:
     best6 = min(attempt.elapsed_ms for attempt in connections.ipv6 if attempt.connected)
     best4 = min((each.elapsed_ms for each in connections.ipv4 if each.connected), default=None)
     number = len({attempt.address for attempt in connections.ipv6})
-    twin = "no IPv4" if best4 is None else f"IPv4 {ms(best4)}"
+    twin = "no IPv4 here" if connections.ipv4 else "no IPv4"
+    if best4 is not None:
+        twin = f"IPv4 {ms(best4)}"
     ports = " and ".join(map(str, offered))
     addresses = count(number, "address", "addresses")
     message = f"{ports} open on {addresses}, {ms(best6)} ({twin})"

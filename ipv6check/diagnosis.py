@@ -30,7 +30,7 @@ def blame(attempt: Attempt, others: tuple[Attempt, ...] = (), echo: Echo | None 
     kind = attempt.failure.kind
     if kind is Kind.NO_LOCAL_ROUTE and ip_address(attempt.address).is_loopback:
         return Cause.HOST  # the vantage is the target
-    if attempt.failure.near:
+    if attempt.failure.of_vantage:
         return Cause.VANTAGE
     if kind is Kind.TIMEOUT:
         alive = (echo is not None and echo.received) or any(other.answered for other in others)

@@ -109,7 +109,15 @@ UNTRIED = Explained(
     "untried",
     "unknown",
     "This host, or its own router, refused to send the packets. Nothing is said of the target.",
-    "Run it from a host with IPv6. A pipeline may accept this with --on-unknown pass.",
+    "Look at this host's routes and filters, or ask from another network. A pipeline may accept "
+    "this with --on-unknown pass.",
+)
+NO_ROUTE_FROM_HERE = Explained(
+    "no-route-from-here",
+    "unknown",
+    "IPv6 works from here, and this host's own router says that it knows no route to this address. "
+    "Others may have one: the fault is this network's, its provider's, or the target's.",
+    "Ask from another network. If that one reaches the address, tell your own provider.",
 )
 NO_TIME = Explained(
     "no-time",

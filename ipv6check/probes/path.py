@@ -50,7 +50,8 @@ async def path(
     if addresses.ipv6 and all(ip_address(address).is_loopback for address in addresses.ipv6):
         return Path("yes")  # the vantage is the target: what it cannot do is the target's fault
     kinds = {attempt.failure.kind for attempt in attempts if attempt.failure}
-    if kinds == {Kind.NO_LOCAL_ROUTE}:
+    # A host that has a route to others is not one without IPv6.
+    if kinds == {Kind.NO_LOCAL_ROUTE} and net.vantage().ipv6 == "no":
         return Path("no", _local_detail(connections))
     # A control on the Internet says nothing of a path inside one's own network.
     everyone_internal = all(special_purpose(address) for address in addresses.ipv6)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ipv6check import Attempt, Echo, Failure, Finding, Kind, Path, Pings
+from ipv6check.probes.path import PortControl
 from ipv6check.testing import attempt, echo
 from tests.checks.facts import (
     HERE,
@@ -176,17 +177,35 @@ def test_a_dead_address_beside_a_good_one_needs_no_twin() -> None:
 def test_an_address_that_is_out_of_our_reach_is_unknown(failure: Failure) -> None:
     """Law 1 for one address of two: our own routes and router are no part of the target."""
     found = tcp(attempt(V6), attempt(V6B, failure=failure), attempt(V4))
-    assert kept(found) == [("unknown", "vantage")]
+    assert [finding.status for finding in found] == ["unknown"]
     assert found[0].subject == f"[{V6B}]:443"
-    assert found[0].message.endswith(f"cannot be tried from here: {failure.detail}")
-    assert found[0].hint
+    assert found[0].hint == "ask from another network"
+
+
+SILENT_HERE = Failure(Kind.TIMEOUT, "this host's IPv6 reaches nobody", 1000.0, near=True)
+
+
+@pytest.mark.parametrize(
+    ("failure", "what", "cause", "says"),
+    [
+        (NEAR, "no-route-from-here", "network", "works, its router knows no route to"),
+        (NO_ROUTE_HERE, "untried", "vantage", "cannot be tried from here: Network is unreachable"),
+        (SILENT_HERE, "untried", "vantage", "cannot be tried from here: this host's IPv6 reaches"),
+    ],
+)
+def test_why_it_is_out_of_our_reach(failure: Failure, what: str, cause: str, says: str) -> None:
+    """The own router knows no way there; or this host itself sends nothing."""
+    for attempts in (pair(v6=failure), pair(v6=failure, v4=Kind.TIMEOUT)):
+        (found,) = tcp(*attempts)
+        assert (found.status, found.id, found.cause) == ("unknown", what, cause)
+        assert says in found.message
 
 
 @pytest.mark.parametrize("v4", [None, Kind.TIMEOUT, NEAR])
 def test_a_port_that_is_out_of_our_reach_is_unknown(v4: Failure | Kind | None) -> None:
     """Where our own router ends every IPv6 attempt, nothing is said of the service."""
     found = tcp(*pair(443, NEAR, v4))
-    assert kept(found) == [("unknown", "vantage")]
+    assert kept(found) == [("unknown", "network")]
 
 
 @pytest.mark.parametrize(("failure", "cause"), [(Kind.REFUSED, "host"), (Kind.TIMEOUT, "firewall")])
@@ -226,6 +245,54 @@ def test_down_over_both_families_is_no_ipv6_fault() -> None:
     assert found[0].hint == f"not an IPv6 fault: {V6} is silent, {V4} is silent"
 
 
+def test_silence_of_a_host_that_answers_is_no_word_of_its_service() -> None:
+    """Law 4, and nobody knows whether the service is down: a filter is, for both families."""
+    (found,) = tcp(*pair(8443, Kind.TIMEOUT, Kind.TIMEOUT))
+    assert (found.status, found.cause, found.id) == ("fail", "firewall", "silent")
+    assert "service is down" not in found.message
+    assert "not an IPv6 fault" in found.hint
+    (found,) = tcp(*pair(8443, Kind.TIMEOUT, Kind.TIMEOUT), heard=SILENT)
+    assert (found.cause, found.id) == ("host", "down")
+
+
+BLOCKED = Path("yes", ports=(PortControl(25, 6, answers=False), PortControl(25, 4, answers=False)))
+OPEN = Path("yes", ports=(PortControl(25, 6, answers=True), PortControl(25, 4, answers=True)))
+
+
+@pytest.mark.parametrize(
+    ("attempts", "path", "ends"),
+    [
+        # Nobody can tell whether it is the provider.
+        (pair(25, Kind.TIMEOUT, Kind.TIMEOUT), HERE, "port-blocked"),
+        ((attempt(V6, 25, Kind.TIMEOUT),), HERE, "port-blocked"),
+        (pair(445, Kind.TIMEOUT, Kind.TIMEOUT), HERE, "port-blocked"),
+        (pair(25, Kind.TIMEOUT, NO_ROUTE_HERE), HERE, "port-blocked"),
+        # A control of the port can, on any port.
+        (pair(25, Kind.TIMEOUT, Kind.TIMEOUT), BLOCKED, "port-blocked"),
+        (pair(25, Kind.TIMEOUT, Kind.TIMEOUT), OPEN, "silent"),
+        (pair(25, Kind.TIMEOUT), BLOCKED, "port-blocked"),
+        (pair(25, None, Kind.TIMEOUT), BLOCKED, "open"),
+        # What looks like it: a filter at the target, a refusal, a port that gets out.
+        (pair(25, Kind.TIMEOUT), HERE, "filtered"),
+        (pair(25, Kind.TIMEOUT), OPEN, "filtered"),
+        (pair(25, Kind.REFUSED, Kind.REFUSED), HERE, "down"),
+        (pair(25, Kind.TIMEOUT, Kind.REFUSED), HERE, "down"),
+        (pair(25, Kind.REFUSED, Kind.TIMEOUT), BLOCKED, "down"),
+        (pair(25, None, Kind.TIMEOUT), OPEN, "ipv6-only"),
+        (pair(443, Kind.TIMEOUT, Kind.TIMEOUT), HERE, "silent"),
+    ],
+)
+def test_a_port_may_be_shut_on_the_way_out(
+    attempts: tuple[Attempt, ...], path: Path, ends: str
+) -> None:
+    """Law 1: silence on a port that providers block is nobody's fault until a control shows it."""
+    (found,) = tcp(*attempts, path=path)
+    assert found.id == ends
+    if ends == "port-blocked":
+        assert (found.status, found.cause) == ("unknown", "vantage")
+        assert "--control ADDR:" in found.hint
+
+
 def test_a_host_without_its_own_loopback() -> None:
     """The vantage is the target there: the host's fault, and IPv6's only where IPv4 works."""
     none = Failure(Kind.NO_LOCAL_ROUTE, "Cannot assign requested address")
@@ -236,6 +303,8 @@ def test_a_host_without_its_own_loopback() -> None:
     assert kept(found) == [("fail", "host")]
     assert "this host has no loopback, over IPv6 or IPv4" in found[0].message
     assert "not an IPv6 fault" in found[0].hint
+    found = tcp(attempt("::1", failure=none), attempt("127.0.0.1", failure=Kind.REFUSED))
+    assert (found[0].id, "no loopback" in found[0].message) == ("down", False)
 
 
 def test_what_was_not_tried_is_unknown() -> None:

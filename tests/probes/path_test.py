@@ -18,10 +18,13 @@ FILTER = attempt(V6, 443, Failure(Kind.REFUSED, "2d00::1 says port", 1.0, "2d00:
 
 
 def judged(
-    *attempts: Attempt, pings: Pings | Failure | None = None, controls: bool = True
+    *attempts: Attempt,
+    pings: Pings | Failure | None = None,
+    controls: bool = True,
+    vantage: Vantage = BROKEN,
 ) -> tuple[Path, FakeNet]:
     """The path, and the network that was asked."""
-    net = FakeNet(controls_answer=controls, vantage=BROKEN)
+    net = FakeNet(controls_answer=controls, vantage=vantage)
     seen = Connections((443,), named=True, attempts=attempts)
     echoes = Pings(()) if pings is None else pings
     return observed(path(published(V6, V6B, V4), seen, echoes, net)), net
@@ -58,9 +61,31 @@ def test_controls_decide(failed: Attempt, pings: Pings | None) -> None:
 def test_no_route_of_ours() -> None:
     """Where the kernel has no route nobody is asked, and IPv4 proves nothing."""
     none = Failure(Kind.NO_LOCAL_ROUTE, "Network is unreachable")
-    seen, net = judged(attempt(V6, 443, none), attempt(V4), controls=False)
+    seen, net = judged(attempt(V6, 443, none), attempt(V4), vantage=Vantage(ipv6="no"))
     assert (seen.ipv6, net.calls) == ("no", [])
     assert "Network is unreachable" in seen.detail
+
+
+def test_no_route_to_this_one() -> None:
+    """A host that has a route to others has IPv6; and where it went away, the controls tell."""
+    none = Failure(Kind.NO_LOCAL_ROUTE, "Network is unreachable")
+    for controls, ipv6 in ((True, "yes"), (False, "broken")):
+        seen, _ = judged(attempt(V6, 443, none), controls=controls, vantage=Vantage())
+        assert seen.ipv6 == ipv6
+
+
+def test_controls_of_ports() -> None:
+    """They are asked where a family is silent on their port, and not where this host is why."""
+    near = Failure(Kind.TIMEOUT, "this host's IPv4 reaches nobody", 1.0, near=True)
+    planned = {(443, 6): True, (443, 4): False, (80, 6): True}
+    for ipv4, asked in ((Kind.TIMEOUT, [6, 4]), (near, [6]), (Kind.REFUSED, [6])):
+        net = FakeNet(control_opens=planned)
+        attempts = (SILENT, attempt(V4, 443, ipv4), attempt(V6, 80), attempt(V6B, 80, Kind.TIMEOUT))
+        seen = Connections((443, 80), named=True, attempts=attempts)
+        found = observed(path(published(V6, V6B, V4), seen, Pings(()), net))
+        assert net.calls == [("control_opens", 443, version) for version in asked]
+        assert found.opens(443, 6) is True
+        assert found.opens(443, 4) is (False if 4 in asked else None)
 
 
 def test_permission_to_ping_is_not_needed() -> None:
