@@ -39,6 +39,7 @@ from ipv6check import (
     Survey,
     blame,
     check,
+    ended_here,
     ms,
     ok,
     skip,
@@ -164,6 +165,7 @@ class _Port:
     connections: Connections
     pings: Pings | Failure
     settings: Settings
+    path: Path
 
     @property
     def clients(self) -> Sequence[Prediction]:
@@ -194,9 +196,14 @@ class _Port:
 
     @property
     def blind(self) -> bool:
-        """Whether this host has no IPv4 itself: nothing can be said of clients that have."""
+        """Whether this host has no IPv4 itself, or lets none out to the port.
+
+        Nothing can be said of clients that have.
+        """
         return bool(self.ipv4) and all(
-            each.failure is not None and blame(each) is Cause.VANTAGE for each in self.ipv4
+            each.failure is not None
+            and (blame(each) is Cause.VANTAGE or self.path.opens(self.number, 4) is False)
+            for each in self.ipv4
         )
 
     def blame(self, attempt: Attempt) -> Cause:
@@ -268,6 +275,7 @@ def fallback(
             connections,
             pings,
             settings,
+            path,
         )
         for number, seen in survey.items()
         if number in race or any(each.tcp == "connected" for each in seen.seen.values())
@@ -279,6 +287,8 @@ def fallback(
         return skip(ONE_FAMILY, id="one-family")
     if path.ipv6 != "yes":
         return unknown(path.detail, id="no-ipv6-here")
+    if not ports and any(ended_here(each.failure, each.address) for each in connections.ipv6):
+        return unknown("no race: IPv6 cannot be tried from here, see tcp", id="untried")
     if not ports:
         return _nothing_open(connections)
     looks = (
@@ -378,7 +388,7 @@ def _masked(port: _Port) -> Finding | None:
     if any(each.connected for each in port.ipv6):
         return None
     cause = port.blame(port.ipv6[0])
-    if cause is Cause.VANTAGE:
+    if cause is Cause.VANTAGE or port.path.opens(port.number, 6) is False:
         return unknown("no race: IPv6 cannot be tried from here, see tcp", id="untried")
     message = f"IPv4 masks a broken IPv6: {_hurt(port) or 'clients go on with IPv4 at once'}"
     hint = "fix IPv6 (see tcp), or withdraw the AAAA until it works"

@@ -13,7 +13,9 @@ from ipv6check import (
     ACCEPT_ICMPV6,
     NO_ADDRESS,
     NO_IPV6_HERE,
+    NO_ROUTE_FROM_HERE,
     NO_TIME,
+    UNTRIED,
     Connections,
     Echo,
     Explained,
@@ -23,8 +25,10 @@ from ipv6check import (
     Pings,
     check,
     count,
+    ended_here,
     ms,
     ok,
+    out_of_reach,
     skip,
     unknown,
     warn,
@@ -64,6 +68,8 @@ FINDINGS = (
         "Permit it for a user without privileges, or run it as root.",
         {"Linux": "sysctl -w net.ipv4.ping_group_range='0 2147483647'   # of IPv6 too"},
     ),
+    UNTRIED,
+    NO_ROUTE_FROM_HERE,
     NO_TIME,
     NO_IPV6_HERE,
     NO_ADDRESS,
@@ -107,6 +113,12 @@ def _well(echo: Echo) -> bool:
 
 def _judge(echo: Echo, pings: Pings, connections: Connections) -> Finding:
     evidence = {"ipv6": _evidence(echo), "ipv4": [_evidence(each) for each in pings.ipv4]}
+    if echo.failure is not None and ended_here(echo.failure, echo.address):
+        message, cause, what = out_of_reach(echo.failure, echo.address, echo.address)
+        hint = "ask from another network"
+        return unknown(
+            message, hint=hint, subject=echo.address, cause=cause, evidence=evidence, id=what
+        )
     if echo.received:
         lost = f"{echo.sent - echo.received} of {echo.sent} pings to {echo.address} are lost"
         hint = "look for a rate limit, a full link or a flapping route"

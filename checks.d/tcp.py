@@ -36,6 +36,7 @@ from ipv6check import (
     fail,
     ms,
     ok,
+    out_of_reach,
     skip,
     unknown,
     warn,
@@ -224,12 +225,10 @@ def _untried(attempt: Attempt, subject: str, evidence: dict[str, object]) -> Fin
     """This host, or its own router, is why: IPv6 works from here, and this was not tried."""
     failure = attempt.failure
     assert failure is not None
-    message = f"{subject} cannot be tried from here: {failure.detail}"
-    hint, cause, what = FROM_ANOTHER_NETWORK, Cause.VANTAGE, "untried"
-    if failure.kind is Kind.NO_ROUTE and failure.source is not None:
-        message = f"this host's IPv6 works, its router knows no route to {attempt.address}"
-        cause, what = Cause.NETWORK, "no-route-from-here"
+    message, cause, what = out_of_reach(failure, subject, attempt.address)
+    if what == "no-route-from-here":
         evidence = {**evidence, "router": failure.source}
+    hint = FROM_ANOTHER_NETWORK
     return unknown(message, hint=hint, subject=subject, cause=cause, evidence=evidence, id=what)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ipv6check.diagnosis import blame, describe
+    from ipv6check.diagnosis import blame, describe, ended_here, out_of_reach
     from ipv6check.explained import Explained
     from ipv6check.eyeballs.happy import Entrant, Outcome
     from ipv6check.eyeballs.predict import Ending, Prediction, Survey
@@ -61,7 +61,7 @@ __version__ = "0.1.0"
 
 # Imported when first asked for: `ipv6check --version` must not pay for asyncio.
 _HOMES = {
-    "diagnosis": ("blame", "describe"),
+    "diagnosis": ("blame", "describe", "ended_here", "out_of_reach"),
     "eyeballs.happy": ("Entrant", "Outcome"),
     "eyeballs.predict": ("Ending", "Prediction", "Survey"),
     "explained": ("Explained",),
@@ -95,6 +95,7 @@ _HOMES = {
         "Status",
         "fail",
         "ok",
+        "out_of_reach",
         "skip",
         "unknown",
         "warn",
@@ -164,10 +165,12 @@ __all__ = [
     "check",
     "count",
     "describe",
+    "ended_here",
     "endpoint",
     "fail",
     "ms",
     "ok",
+    "out_of_reach",
     "skip",
     "unknown",
     "warn",

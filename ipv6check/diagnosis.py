@@ -41,6 +41,19 @@ def blame(attempt: Attempt, others: tuple[Attempt, ...] = (), echo: Echo | None 
     return _CAUSES.get(kind, Cause.NETWORK)
 
 
+def ended_here(failure: Failure | None, address: str) -> bool:
+    """Whether this host or its own router is why nothing came of it, and is not the target."""
+    return failure is not None and failure.of_vantage and not ip_address(address).is_loopback
+
+
+def out_of_reach(failure: Failure, subject: str, address: str) -> tuple[str, Cause, str]:
+    """What ended here, though IPv6 works: message, cause, and which finding of `mends` it is."""
+    if failure.kind is Kind.NO_ROUTE and failure.source is not None:
+        message = f"this host's IPv6 works, its router knows no route to {address}"
+        return message, Cause.NETWORK, "no-route-from-here"
+    return f"{subject} cannot be tried from here: {failure.detail}", Cause.VANTAGE, "untried"
+
+
 def describe(failure: Failure) -> str:
     """The failure as the end of a sentence whose subject is the address."""
     if failure.source is None and failure.kind in _WORDS:

@@ -30,6 +30,7 @@ from ipv6check.eyeballs.core import Resolved
 from ipv6check.eyeballs.policy import HAPPY_V3
 from ipv6check.eyeballs.predict import Seen, Tls, predict_all
 from ipv6check.eyeballs.services import Service
+from ipv6check.probes.path import PortControl
 from ipv6check.testing import SETTINGS, answer, attempt, echo
 from tests.checks.facts import (
     HERE,
@@ -305,6 +306,23 @@ def test_an_ipv6_that_our_own_router_ends_is_unknown() -> None:
     """Law 1: the target has nothing to mend, and need not withdraw its AAAA."""
     found = fallback(attempt(V6, failure=NEAR), attempt(V4), race=ipv4_wins())
     assert kept(found) == [("unknown", "vantage")]
+    for v4 in (NEAR, Kind.TIMEOUT):
+        (alone,) = fallback(attempt(V6, failure=NEAR), attempt(V4, failure=v4))
+        assert (alone.status, alone.id) == ("unknown", "untried")
+
+
+def test_a_port_that_is_shut_on_the_way_out_masks_nothing() -> None:
+    """By a control of it; where the control answers, the silence is the target's."""
+    attempts = (attempt(V6, 25, Kind.TIMEOUT), attempt(V4, 25))
+    for answers, ends in ((False, "unknown"), (True, "warn")):
+        path = Path("yes", ports=(PortControl(25, 6, answers=answers),))
+        (found,) = fallback(*attempts, race=ipv4_wins(port=25), path=path)
+        assert found.status == ends
+    attempts = (attempt(V6, 25), attempt(V4, 25, Kind.TIMEOUT))
+    for answers, ends in ((False, "pass"), (True, "warn")):
+        path = Path("yes", ports=(PortControl(25, 4, answers=answers),))
+        (found,) = fallback(*attempts, race=ipv6_wins(port=25), path=path)
+        assert found.status == ends
 
 
 # --- IPv4 masks a broken IPv6 ----------------------------------------------------------------

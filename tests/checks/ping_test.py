@@ -9,6 +9,7 @@ from ipv6check.testing import attempt, echo
 from tests.checks.facts import (
     HERE,
     MAY_NOT_PING,
+    NEAR,
     ROUTER,
     V4,
     V6,
@@ -105,6 +106,21 @@ def test_a_refused_connection_is_an_answer_too() -> None:
     """A host that resets is alive, so the lost ping is worth a word."""
     accepted = connections(attempt(V6, failure=Kind.REFUSED))
     assert kept(ping(pings(echo(V6, failure=Kind.TIMEOUT)), accepted)) == [("warn", None)]
+
+
+@pytest.mark.parametrize(
+    ("failure", "what", "cause"),
+    [
+        (NEAR, "no-route-from-here", "network"),
+        (Failure(Kind.TIMEOUT, "this host's IPv6 reaches nobody", near=True), "untried", "vantage"),
+        (Failure(Kind.NO_LOCAL_ROUTE, "Operation not permitted"), "untried", "vantage"),
+    ],
+)
+def test_lost_by_this_host_is_unknown(failure: Failure, what: str, cause: str) -> None:
+    """Law 1, whether TCP works or was not tried either."""
+    for accepted in (OPEN, connections(attempt(V6, failure=failure))):
+        (found,) = ping(pings(echo(V6, failure=failure)), accepted)
+        assert (found.status, found.id, found.cause) == ("unknown", what, cause)
 
 
 @pytest.mark.parametrize(
