@@ -95,7 +95,6 @@ _HOMES = {
         "Status",
         "fail",
         "ok",
-        "out_of_reach",
         "skip",
         "unknown",
         "warn",

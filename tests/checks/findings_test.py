@@ -14,7 +14,11 @@ from ipv6check.plugin import Check
 
 CHECKS = plugin.load().checks
 # Where else a check's findings are made.
-ELSEWHERE = {"firewall": ("firewall/readiness.py",)}
+ELSEWHERE = {
+    "firewall": ("firewall/readiness.py",),
+    "ping": ("diagnosis.py",),
+    "tcp": ("diagnosis.py",),
+}
 MAKERS = {"ok", "warn", "fail", "skip", "unknown"}
 PACKAGE = Path(plugin.__file__).parent
 
