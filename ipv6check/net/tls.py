@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import cache
 
 from ipv6check.model import Attempt, Failure, Handshake, Kind
-from ipv6check.net import tcp
+from ipv6check.net import clock, tcp
 from ipv6check.net.wait import ready
 
 # A long chain of certificates has some 10 KB.
@@ -44,7 +44,9 @@ async def handshake(
 ) -> Handshake:
     """Connect, shake hands, and close; TCP and TLS have ``timeout_s`` each.
 
-    Raises OSError only where this host has run out of sockets or memory.
+    The time of TLS is that of the waits for the server, by the kernel's stamps: neither what our
+    own side computes nor how long the event loop was busy with others is the network's. Raises
+    OSError only where this host has run out of sockets or memory.
     """
     attempt, sock = await tcp.establish(address, port, timeout_s, once=once)
     if sock is None:
@@ -55,6 +57,8 @@ async def handshake(
         started = time.perf_counter()
         failure = await _failure(sock, session, timeout_s)
         elapsed_ms = (time.perf_counter() - started) * 1000
+        if failure is None or failure.kind is not Kind.TIMEOUT:
+            elapsed_ms = min(elapsed_ms, session.waited_ms)
         if failure is not None and failure.kind is not Kind.TIMEOUT and session.asks_certificate:
             return Handshake(
                 attempt, elapsed_ms, None, _TLS12, alert=session.alert, asks_certificate=True
@@ -78,6 +82,7 @@ class _Session:
         )
         self._heard = bytearray()
         self.alert = ""
+        self.waited_ms = 0.0
 
     @property
     def received(self) -> int:
@@ -135,6 +140,8 @@ async def _failure(sock: socket.socket, session: _Session, timeout_s: float) -> 
     loop = asyncio.get_running_loop()
     until = loop.time() + timeout_s
     data, done = b"", False
+    clock.want_timestamps(sock)
+    since_ns = clock.now_ns()
     while session.received <= MAX_BYTES:
         try:
             reply, done = session.step(data)
@@ -142,24 +149,29 @@ async def _failure(sock: socket.socket, session: _Session, timeout_s: float) -> 
             return Failure(Kind.TLS_ERROR, _words(_reason(error)))
         # The buffer of a new connection holds it. Where the connection has ended, there may be
         # something left to read; if not, that tells.
+        if reply:
+            since_ns = clock.now_ns()
         with suppress(OSError):
             sock.sendall(reply)
         if done:
             return None
         if not await ready(sock, "read", until - loop.time()):
             return tcp.own_failure(sock) or Failure(Kind.TIMEOUT, f"no TLS in {timeout_s:g} s")
-        data = _read(sock)
+        data, arrived_ns = _read(sock)
+        session.waited_ms += clock.elapsed_ms(since_ns, arrived_ns)
+        since_ns = arrived_ns
         if not data:
             return _ended(session)
     return Failure(Kind.TLS_ERROR, f"more than {MAX_BYTES} bytes without an end")
 
 
-def _read(sock: socket.socket) -> bytes:
-    """What has come, nothing where the connection has ended."""
+def _read(sock: socket.socket) -> tuple[bytes, int]:
+    """What has come, nothing where the connection has ended; when, by the kernel's stamp."""
     try:
-        return sock.recv(_CHUNK)
+        data, ancillary, _flags, _sender = sock.recvmsg(_CHUNK, clock.ANCILLARY_SIZE)
     except OSError:
-        return b""
+        return b"", clock.now_ns()
+    return data, clock.arrival_ns(ancillary)
 
 
 def _ended(session: _Session) -> Failure:

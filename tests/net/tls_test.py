@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ipv6check.model import Attempt, Handshake, Kind
-from ipv6check.net import tls
+from ipv6check.net import clock, tls
 from ipv6check.net.local import LocalNet
 
 LOOPBACK = ["::1", "127.0.0.1"]
@@ -356,3 +356,46 @@ def test_the_net_of_this_host(server_context: ssl.SSLContext, host: str) -> None
 
     with serving(speaking(server_context), host) as port:
         assert asyncio.run(main(port)).connected
+
+
+@contextmanager
+def stamping() -> Iterator[None]:
+    """The kernel begins to stamp what arrives a moment after the first socket asks for it."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        clock.want_timestamps(sock)
+        time.sleep(0.1)
+        yield
+
+
+def test_a_busy_loop_makes_no_server_slow(server_context: ssl.SSLContext) -> None:
+    """The time of TLS is the server's, however long the loop is busy with others meanwhile."""
+    busy_s = 0.3
+
+    async def main(port: int) -> Handshake:
+        shaking = asyncio.ensure_future(
+            tls.handshake("::1", port, "www.example", (), 5, lambda _: None)
+        )
+        while not shaking.done():
+            await asyncio.sleep(0)
+            time.sleep(busy_s)  # noqa: ASYNC251 - what other targets do
+        return shaking.result()
+
+    with serving(speaking(server_context)) as port, stamping():
+        made = asyncio.run(main(port))
+    assert made.connected
+    assert made.elapsed_ms < busy_s * 1000 / 2
+
+
+def test_a_slow_server_is_slow(server_context: ssl.SSLContext) -> None:
+    """What the server takes is told."""
+
+    def serve(sock: socket.socket) -> None:
+        time.sleep(0.1)
+        speaking(server_context)(sock)
+
+    async def main(port: int) -> Handshake:
+        return await tls.handshake("::1", port, "www.example", (), 5, lambda _: None)
+
+    with serving(serve) as port:
+        made = asyncio.run(main(port))
+    assert made.elapsed_ms >= 95
