@@ -1,7 +1,8 @@
 """What leaves and enters a namespace, by the kernel's clock: `python -m tests.clients.capture`.
 
-One JSON line a packet: [ms, "query", name], [ms, "syn" | "syn-ack", address, our port], or [ms,
-"request", address, our port, host] for the start of an HTTP request, whose host may be empty.
+One JSON line a packet: [ms, "query", name], [ms, "answer", name, type, addresses],
+[ms, "syn" | "syn-ack", address, our port], or [ms, "request", address, our port, host] for the
+start of an HTTP request, whose host may be empty.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 
 import dns.exception
 import dns.message
+import dns.rdatatype
 
 _ETH_P_ALL = 0x0003
 _SO_TIMESTAMPNS = 35
@@ -57,6 +59,8 @@ def _event(packet: bytes, protocol: int, *, outgoing: bool) -> list[object] | No
     payload = packet[start:end]
     if transport == _UDP and outgoing and payload[2:4] == b"\x00\x35":
         return _query(payload[8:])
+    if transport == _UDP and not outgoing and payload[0:2] == b"\x00\x35":
+        return _answer(payload[8:])
     if transport != _TCP:
         return None
     ours, peer = (payload[0:2], destination) if outgoing else (payload[2:4], source)
@@ -69,6 +73,18 @@ def _query(message: bytes) -> list[object] | None:
         return ["query", dns.message.from_wire(message).question[0].name.to_text()]
     except (dns.exception.DNSException, IndexError):
         return None
+
+
+def _answer(message: bytes) -> list[object] | None:
+    """The addresses of a name, in the order in which they came."""
+    try:
+        said = dns.message.from_wire(message)
+        name, rdtype = said.question[0].name, said.question[0].rdtype
+        answers = [each for each in said.answer if each.rdtype == rdtype]
+        found = [address.to_text() for each in answers for address in each]
+    except (dns.exception.DNSException, IndexError):
+        return None
+    return ["answer", name.to_text(), dns.rdatatype.to_text(rdtype), found]
 
 
 def _segment(segment: bytes, *, outgoing: bool) -> list[str]:

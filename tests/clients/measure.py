@@ -12,15 +12,16 @@ import threading
 import time
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from ipv6check.eyeballs.order import family, is_mapped
+from ipv6check.eyeballs.predict import FELT_MS
 from tests.clients.programs import Program
 from tests.lab import Lab, plan
 
@@ -47,11 +48,16 @@ _WITH_NAMESERVER = 'mount --bind "$1" "$(readlink -f /etc/resolv.conf)" && shift
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A name that clients are put before; ``faulty``: the faulty DNS server answers directly."""
+    """A name that clients are put before; ``server``: who answers, if not the usual resolver."""
 
     name: str
     host: str
-    faulty: bool
+    server: str = ""
+
+    @property
+    def faulty(self) -> bool:
+        """Whether the faulty DNS server answers, all of whose names share their addresses."""
+        return self.server == plan.HOSTILE.ipv4
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ class Measured:
     """What a client did: ms from the first DNS query to the request, or to its end in a failure.
 
     Of a client that opens connections before it needs them: to the acceptance of the one that
-    carried the request.
+    carried the request. ``given``: the addresses in the order in which it heard of them, by type.
     """
 
     outcome: str
@@ -67,14 +73,16 @@ class Measured:
     address: str | None
     ms: float
     syns: tuple[tuple[str, float], ...]
+    given: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A client before a scenario: what was predicted of it, and what it did.
+    """A client before a scenario: what was predicted for the order that it was given; what it did.
 
     ``own_ms``: how much longer than its policy says the program itself takes on this machine.
-    ``missed``: how it missed when it was first measured.
+    ``missed``: how it missed when it was first measured. ``told``: what is told of it where the
+    order is not known.
     """
 
     program: Program
@@ -82,6 +90,13 @@ class Cell:
     measured: Measured
     own_ms: float = 0.0
     missed: str = ""
+    told: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def foreseen(self) -> bool:
+        """Whether what is told where nobody knows the order has an end like the one predicted."""
+        ends = self.told.get("orders") or [self.told]
+        return any(_alike(each, self.predicted) for each in ends)
 
     @property
     def wrong(self) -> str:
@@ -112,9 +127,15 @@ class Row:
 def scenarios() -> tuple[Scenario, ...]:
     """All of them, in the order of the file."""
     return tuple(
-        Scenario(table["name"], table.get("dns", f"{table['name']}.test"), "dns" in table)
+        Scenario(table["name"], table.get("dns", f"{table['name']}.test"), _server(table))
         for table in tomllib.loads(SCENARIOS.read_text())["scenario"]
     )
+
+
+def _server(table: Mapping[str, Any]) -> str:
+    if "dns" in table:
+        return plan.HOSTILE.ipv4
+    return plan.ROTATING.ipv4 if table.get("rotates") else ""
 
 
 def truth(directory: Path) -> Path:
@@ -142,8 +163,7 @@ class Bench:
 
     def __init__(self, lab: Lab, directory: Path) -> None:
         self._lab = lab
-        self._faulty = directory / "resolv.conf"
-        self._faulty.write_text(f"nameserver {plan.HOSTILE.ipv4}\n")
+        self._directory = directory
         self._events: list[list[Any]] = []
         self._own_ms: dict[str, float] = {}
         self._patient_until = 0.0
@@ -166,13 +186,13 @@ class Bench:
 
     def predict(self, scenario: Scenario) -> dict[str, Any]:
         """What our own probes see, and what they predict of every client, by name."""
-        server = [plan.HOSTILE.ipv4] if scenario.faulty else []
+        server = [scenario.server] if scenario.server else []
         command = [sys.executable, "-m", "tests.clients.observe", scenario.host, *server]
         run = self._lab.run(CLIENT, self._inside(scenario, command), timeout=PATIENCE_S)
         if run.returncode:
             raise RuntimeError(run.stderr)
         said: dict[str, Any] = json.loads(run.stdout)
-        return said | {"by_name": {each["name"]: each for each in said["predictions"]}}
+        return said
 
     def measure(self, program: Program, scenario: Scenario, addresses: Iterable[str]) -> Measured:
         """Run one client once; packets to other addresses than the scenario's are others'."""
@@ -229,16 +249,15 @@ class Bench:
         """Every program before one scenario."""
         said = self.predict(scenario)
         order: list[str] = said["order"]
-        cells = tuple(
-            Cell(
-                program,
-                said["by_name"][program.name],
-                self.measure(program, scenario, order),
-                self._own_ms.get(program.label, 0.0),
-            )
-            for program in programs
-        )
+        cells = tuple(self._cell(program, scenario, said) for program in programs)
         return Row(scenario, tuple(order), said["getaddrinfo"], cells)
+
+    def _cell(self, program: Program, scenario: Scenario, said: dict[str, Any]) -> Cell:
+        measured = self.measure(program, scenario, said["order"])
+        predicted = {each["name"]: each for each in by_order(said, measured.given)}
+        own_ms = self._own_ms.get(program.label, 0.0)
+        told = next(each for each in said["predictions"] if each["name"] == program.name)
+        return Cell(program, predicted[program.name], measured, own_ms, told=told)
 
     def calm(self, row: Row) -> Row:
         """What missed while others ran is predicted and measured again, alone."""
@@ -259,15 +278,39 @@ class Bench:
         return replace(cell, missed=first.wrong)
 
     def _inside(self, scenario: Scenario, command: list[str]) -> list[str]:
-        if not scenario.faulty:
+        if not scenario.server:
             return command
+        file = self._directory / f"resolv.conf-{scenario.server}"
+        file.write_text(f"nameserver {scenario.server}\n")
         shell = ["unshare", "--mount", "sh", "-c", _WITH_NAMESERVER, "sh"]
-        return [*shell, str(self._faulty), *command]
+        return [*shell, str(file), *command]
 
     def _listen(self) -> None:
         assert self._capture.stdout is not None
         for line in self._capture.stdout:
             self._events.append(json.loads(line))
+
+
+def by_order(said: Mapping[str, Any], given: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """What was predicted for the order that a client was given; for ours where it heard of none."""
+    predictions: list[dict[str, Any]]
+    for groups, predictions in said["by_order"]:
+        if all(_came(group, given) for group in groups):
+            return predictions
+    raise ValueError(f"{given}: not one of the orders that were foreseen")
+
+
+def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    if (one["outcome"], one["family"]) != (other["outcome"], other["family"]):
+        return False
+    times = [one["connect_ms"] or one["failed_ms"], other["connect_ms"] or other["failed_ms"]]
+    return None in times or abs(times[0] - times[1]) < FELT_MS
+
+
+def _came(group: Sequence[str], given: Mapping[str, Sequence[str]]) -> bool:
+    """Whether these addresses were heard of in this order, if at all."""
+    heard = given.get("AAAA" if ":" in group[0] else "A", ())
+    return [each for each in heard if each in group] in ([], list(group))
 
 
 def _told(
@@ -276,7 +319,8 @@ def _told(
     """What the packets of one run say; ``carried`` are those that say how it was served."""
     asked_ms = min(event[0] for event in events if event[1] == "query")
     syns = tuple((event[2], event[0] - asked_ms) for event in events if event[1] == "syn")
+    given = {event[3]: tuple(event[4]) for event in events if event[1] == "answer"}
     if failed or not carried:
-        return Measured("failed", None, None, ended_ms - asked_ms, syns)
+        return Measured("failed", None, None, ended_ms - asked_ms, syns, given)
     at, _, peer, *_ = min(carried)
-    return Measured("connected", family(peer), peer, at - asked_ms, syns)
+    return Measured("connected", family(peer), peer, at - asked_ms, syns, given)

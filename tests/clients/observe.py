@@ -7,9 +7,12 @@ import dataclasses
 import json
 import socket
 import sys
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
 
 from ipv6check.eyeballs.clients import load
-from ipv6check.eyeballs.predict import predict_all
+from ipv6check.eyeballs.predict import Survey, predict_all
 from ipv6check.model import Failure
 from ipv6check.net.local import LocalNet
 from ipv6check.net.resolver import Server
@@ -38,9 +41,28 @@ async def main(name: str, servers: list[Server]) -> None:
     said = {
         "order": surveyed.order,
         "getaddrinfo": _getaddrinfo(name),
-        "predictions": [dataclasses.asdict(each) for each in predict_all(load(), surveyed)],
+        "predictions": _predicted(surveyed),
+        "by_order": list(_by_order(surveyed)),
     }
     print(json.dumps(said))
+
+
+def _predicted(surveyed: Survey) -> list[dict[str, Any]]:
+    return [dataclasses.asdict(each) for each in predict_all(load(), surveyed)]
+
+
+def _by_order(
+    surveyed: Survey,
+) -> Iterator[tuple[tuple[tuple[str, ...], ...], list[dict[str, Any]]]]:
+    """For each way in which equal addresses may come, what is predicted were it the only one."""
+    turned = [[group[n:] + group[:n] for n in range(len(group))] for group in surveyed.equal]
+    for groups in product(*turned):
+        order = list(surveyed.order)
+        for group in groups:
+            places = sorted(map(order.index, group))
+            for place, address in zip(places, group, strict=True):
+                order[place] = address
+        yield groups, _predicted(dataclasses.replace(surveyed, order=tuple(order), equal=()))
 
 
 def _getaddrinfo(name: str) -> list[str] | None:
