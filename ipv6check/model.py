@@ -614,7 +614,8 @@ class TargetReport:
     where the target was named, None on a command line. ``requires`` is what the service requires
     of the vantage: any, ipv6 or dual-stack; ``optional`` are the checks whose unknown leaves the
     verdict alone. ``observed`` is every attempt at it, the first one first, where the run keeps
-    them, and ``text`` what the user wrote, which ``target`` shows harmlessly.
+    them, and ``text`` what the user wrote, which ``target`` shows harmlessly. ``looked_at``: by
+    name, what was judged; ``not_looked_at``: what the user named and nobody judged, a clause each.
     """
 
     target: str
@@ -631,6 +632,8 @@ class TargetReport:
     optional: frozenset[str] = frozenset()
     text: str = ""
     observed: tuple[Observed, ...] = field(default=(), compare=False)
+    looked_at: tuple[str, ...] = ()
+    not_looked_at: tuple[str, ...] = ()
 
 
 class Gate(StrEnum):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Protocol
 
-from ipv6check import causes, external, measured, retries, turns
+from ipv6check import causes, external, looked, measured, retries, turns
 from ipv6check.judge import Judge, lacking, unmet
 from ipv6check.model import (
     Cause,
@@ -225,6 +225,8 @@ class Run:
             place=target.place,
             requires=assigned.requires,
             optional=settings.optional,
+            looked_at=looked.looked_at(target, assigned.plan, results),
+            not_looked_at=tuple(map(printable, looked.not_looked_at(target))),
             text=target.text if self._keep else "",
             observed=tuple(each.observed for each in attempts) if self._keep else (),
         )

@@ -75,6 +75,8 @@ def target_object(report: TargetReport) -> dict[str, object]:
         "verdict": report.verdict,
         **_agreed_on_target(report),
         "duration_ms": _rounded(report.duration_ms, 1),
+        "looked_at": report.looked_at,
+        "not_looked_at": report.not_looked_at,
         "results": [result_object(result) for result in report.results],
     }
 

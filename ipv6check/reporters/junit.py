@@ -53,6 +53,10 @@ def target(report: TargetReport, run: RunInfo, _style: Style) -> str:
     name = " ".join(filter(None, (report.service, report.target)))
     told = {"target": report.target, "verdict": report.verdict, "gating": report.gating}
     told |= {"service": report.service, "owner": report.owner}
+    told |= {
+        "looked_at": ", ".join(report.looked_at),
+        "not_looked_at": "; ".join(report.not_looked_at),
+    }
     properties = {key: value for key, value in told.items() if value}
     tests = _distinct(map(_test, report.results))
     return _suite(name, run, report.duration_ms, properties, tests)

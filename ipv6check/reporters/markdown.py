@@ -22,6 +22,7 @@ from ipv6check.wording import count
 
 # A comment holds 65,536 characters, which are bytes at worst; each part has its share of them.
 FINDINGS_ROOM, EXCUSED_ROOM, MENDS_ROOM, UNMEASURED_ROOM = 28_000, 12_000, 14_000, 5_000
+UNSEEN_ROOM = 2_000
 MOST_NOTES = 10
 MOST_ROWS = 500  # of a kind: more than there is room for
 LONGEST = 300
@@ -55,6 +56,8 @@ class _Markdown:
         self._mends = {status: _Rows() for status in _MARKS}
         self._excused = _Rows()
         self._unmeasured = _Rows()
+        self._unseen = _Rows()
+        self._looked: dict[str, None] = {}
 
     def head(self, _run: RunInfo) -> str:
         """Nothing: the headline is known last."""
@@ -62,6 +65,9 @@ class _Markdown:
 
     def target(self, report: TargetReport, _run: RunInfo, _style: Style) -> str:
         """Nothing yet: a worse one may come."""
+        self._looked |= dict.fromkeys(report.looked_at)
+        if report.not_looked_at:
+            self._unseen.add(_code(report.target), _code("; ".join(report.not_looked_at)))
         for result in report.results:
             names = (_code(report.target), _code(result.check))
             message = _code(result.message)
@@ -93,6 +99,9 @@ class _Markdown:
         parts += _details("What to do", ("target", "check", "what to do"), mends, MENDS_ROOM)
         unknown = [self._unmeasured]
         parts += _details("Not measured", ("target", "check", "why"), unknown, UNMEASURED_ROOM)
+        parts += _details("Not looked at", ("target", "what"), [self._unseen], UNSEEN_ROOM)
+        if self._looked:
+            parts.append(f"<sub>looked at: {_code(', '.join(self._looked))}</sub>")
         parts.append(f"<sub>ipv6check {run.version}, {run.started_at}</sub>")
         return "\n\n".join(parts) + "\n"
 

@@ -105,8 +105,9 @@ def target(report: TargetReport, _run: RunInfo, style: Style) -> str:
     brief = style.many and report.verdict is Verdict.READY and not style.verbose
     if not brief:
         lines += _block(_rows(report, style), style)
-        if not style.many:
-            lines += _advice(report, style)
+    lines += _looked(report, style)
+    if not brief and not style.many:
+        lines += _advice(report, style)
     return _paint(lines, style)
 
 
@@ -313,6 +314,17 @@ def _below(row: _Row, indent: int, style: Style) -> list[Text]:
     if row.facts:
         lines += _beside(Text(" " * indent), row.facts, Text(), style, "dim")
     return lines
+
+
+def _looked(report: TargetReport, style: Style) -> list[Text]:
+    """What was looked at, for who sees one target; what was not, for everybody."""
+    at = f"looked at: {', '.join(report.looked_at)}" if report.looked_at else ""
+    told = [at] if at and (style.verbose or not (style.many or style.quiet)) else []
+    told += [f"not looked at: {each}" for each in report.not_looked_at]
+    indent = Text(" " * (_mark_width(style) + 2))
+    return [
+        line for each in told for line in _beside(indent, _clean(each, style), Text(), style, "dim")
+    ]
 
 
 def _advice(report: TargetReport, style: Style) -> list[Text]:

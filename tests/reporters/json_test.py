@@ -89,6 +89,8 @@ def test_the_document_says_what_the_report_holds() -> None:
                 "ports": [443],
                 "verdict": "not-ready",
                 "duration_ms": 800.1,
+                "looked_at": [],
+                "not_looked_at": [],
                 "results": [
                     {
                         "check": "tcp",
