@@ -5,6 +5,7 @@
     python -m tests.bench bulk [--names 2000] [--rounds 3]
     python -m tests.bench firewall [--rounds 3]
     python -m tests.bench fallback
+    python -m tests.bench loss [--names 2000] [--command ipv6check]
 
 `startup` compares CPU time with `import typer`. `single` compares the wall time of one healthy
 target with what its longest chain of network waits takes. `bulk` compares a list of the lab's names
@@ -13,6 +14,7 @@ for TLS: a handshake with each IPv6 address that accepts, which is ours alone to
 `firewall` answers all default packets about 10,000 rules, beside the same about one rule.
 `fallback` predicts all clients on the two ports of a target: CPU; then races against dead IPv6,
 alone and among 200 other targets at a time: what each takes over its 250 ms, by packets.
+`loss` asks for names that are all well over a path that loses packets, of either direction.
 """
 
 from __future__ import annotations
@@ -50,9 +52,12 @@ FPING_INTERVALS_MS = ("1", "0")
 def main() -> None:
     """Run the benchmark that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("bench", choices=("startup", "single", "bulk", "firewall", "fallback"))
+    parser.add_argument(
+        "bench", choices=("startup", "single", "bulk", "firewall", "fallback", "loss")
+    )
     parser.add_argument("--names", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--command", default=COMMAND)
     chosen = parser.parse_args()
     if chosen.bench == "startup":
         startup()
@@ -62,6 +67,8 @@ def main() -> None:
         firewall(chosen.rounds)
     elif chosen.bench == "fallback":
         fallback()
+    elif chosen.bench == "loss":
+        loss(chosen.names, chosen.command)
     else:
         bulk(chosen.names, chosen.rounds)
 
@@ -122,6 +129,35 @@ def fallback(rounds: int = 50) -> None:
                 f"{len(over_ms)} races {where}: median {middle:.2f} ms (at most 2), "
                 f"worst {worst:.2f} ms (at most 10) over"
             )
+
+
+def loss(names: int, command: str) -> None:
+    """What share of healthy names is not ready, where 0, 1, 3 and 5 % of the packets are lost."""
+    healthy = [i for i in range(names * 20 // 17 + 20) if plan.bulk_kind(i) == "healthy"][:names]
+    with Lab(bulk=healthy[-1] + 1) as lab, tempfile.TemporaryDirectory() as scratch:
+        listed = Path(scratch, "names")
+        listed.write_text("".join(f"{plan.bulk_host(i)}\n" for i in healthy))
+        asked = [command, "-i", str(listed), "-p", "443", "--format", "jsonl"]
+        for dns in (False, True):
+            for percent in (0, 1, 3, 5):
+                lab.lose(percent, dns=dns)
+                run = lab.run("dual", asked, timeout=600)
+                reports = [json.loads(line) for line in run.stdout.splitlines()]
+                ill = [each for each in reports if each["verdict"] != "ready"]
+                told = Counter(_told(each) for report in ill for each in report["results"])
+                told.pop("", None)
+                share = 100 * len(ill) / len(reports)
+                print(
+                    f"{percent} % loss, DNS {'too' if dns else 'spared'}: {len(ill)} of "
+                    f"{len(reports)} names not ready ({share:.2f} %) {dict(told.most_common(8))}",
+                    flush=True,
+                )
+
+
+def _told(result: dict[str, str]) -> str:
+    """Which finding of which check, where it is not well."""
+    ill = result["status"] in {"fail", "warn", "unknown", "error"}
+    return f"{result['check']} {result['status']} {result['finding']}" if ill else ""
 
 
 def _raced_over_ms(lab: Lab, work: Path, *, others: bool) -> list[float]:

@@ -86,12 +86,26 @@ class Lab:
         """The command that runs `argv` in a client, here and now."""
         if client not in self._anchors:
             raise LabError(f"no client {client!r}; there are {', '.join(plan.CLIENTS)}")
-        user = () if os.geteuid() == 0 else ("--user", "--preserve-credentials")
-        outer = ("nsenter", f"--target={self.pid}", *user, "--mount", "--pid")
+        outer = self._enter()
         inner = ("nsenter", f"--target={self._anchors[client]}", "--mount", "--net")
         # Ctrl-C is the command's: an nsenter that died of it would lose the exit code.
         ignore, restore = ("env", "--ignore-signal=INT"), ("env", "--default-signal=INT")
         return [*ignore, *outer, *inner, f"--wdns={Path.cwd()}", *restore, *argv]
+
+    def lose(self, percent: float, *, dns: bool = True) -> None:
+        """Let the router lose so many packets of every hundred, by chance; ``dns``: of DNS too."""
+        spared = "" if dns else "udp dport 53 accept\n  udp sport 53 accept\n  "
+        hook = "type filter hook forward priority -10\n  "
+        rule = f"numgen random mod 1000 < {round(percent * 10)} drop\n"
+        chain = f"chain forward {{\n  {hook}{spared}{rule if percent else ''} }}\n"
+        text = f"table inet loss\ndelete table inet loss\ntable inet loss {{\n {chain}}}\n"
+        router = ("nsenter", "--net=/run/netns/router", "nft", "-f", "-")
+        subprocess.run([*self._enter(), *router], input=text, text=True, check=True)
+
+    def _enter(self) -> tuple[str, ...]:
+        """The command that enters the namespaces of process 1."""
+        user = () if os.geteuid() == 0 else ("--user", "--preserve-credentials")
+        return ("nsenter", f"--target={self.pid}", *user, "--mount", "--pid")
 
     def popen(
         self,
