@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from ipv6check.model import TRANSIENT_KINDS, Failure, Result, Status
+from ipv6check.model import TRANSIENT_KINDS, Echo, Failure, Result, Status
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
@@ -46,21 +46,29 @@ def all_pauses_s(retries: int) -> float:
 def worth_another(results: Results, facts: Mapping[str, Any]) -> bool:
     """Whether what is not well may be well a moment later."""
     return any(result.status in _NOT_WELL for result in results) and any(
-        failure.kind in TRANSIENT_KINDS for failure in failures(facts.values())
+        _may_pass(each) for each in _everything(facts.values())
     )
 
 
-def failures(facts: Iterable[Any]) -> Iterator[Failure]:
-    """Every Failure in these facts, at any depth."""
+def _may_pass(fact: Any) -> bool:
+    """Whether this is a failure that passes, or a packet was lost."""
+    if isinstance(fact, Failure):
+        return fact.kind in TRANSIENT_KINDS
+    if isinstance(fact, Echo):
+        return fact.received < fact.sent
+    return bool(getattr(fact, "retransmissions", 0))
+
+
+def _everything(facts: Iterable[Any]) -> Iterator[Any]:
+    """These facts, and what they hold at any depth."""
     for fact in facts:
-        if isinstance(fact, Failure):
-            yield fact
-        elif isinstance(fact, Mapping):
-            yield from failures(fact.values())
+        yield fact
+        if isinstance(fact, Mapping):
+            yield from _everything(fact.values())
         elif isinstance(fact, tuple):
-            yield from failures(fact)
+            yield from _everything(fact)
         elif is_dataclass(fact):
-            yield from failures(getattr(fact, each.name) for each in fields(fact))
+            yield from _everything(getattr(fact, each.name) for each in fields(fact))
 
 
 def best(attempts: Sequence[Results]) -> Results:

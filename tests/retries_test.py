@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -129,6 +130,21 @@ def test_an_error_of_ours_is_not_retried() -> None:
     facts = {"connections": Failure(Kind.TIMEOUT, "")}
     assert not retries.worth_another(results("tcp", PASS, SKIP, ERROR), facts)
     assert all(retries.worth_another(results("tcp", each), facts) for each in (FAIL, WARN, UNKNOWN))
+
+
+@pytest.mark.parametrize(
+    ("fact", "worth"),
+    [
+        (replace(attempt("2001:470::1"), retransmissions=1), True),
+        (attempt("2001:470::1"), False),
+        (echo("2001:470::1", sent=3, received=1), True),
+        (echo("2001:470::1", sent=3, received=0), True),
+        (echo("2001:470::1", sent=3, received=3), False),
+    ],
+)
+def test_a_lost_packet_is_transient(fact: Any, worth: bool) -> None:  # noqa: FBT001
+    """A SYN that was sent again or an echo that did not come back may be luck."""
+    assert retries.worth_another(results("ping", WARN), {"pings": (fact,)}) is worth
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -299,6 +315,15 @@ def command(*arguments: str) -> tuple[str, ...]:
     return (COMMAND, *arguments, "-f", "json", "--no-controls", "--timeout", "1", "--retries", "3")
 
 
+def wait_for_a_syn(port: int) -> None:
+    """Until a connection to this port is under way, by the kernel's table (proc(5))."""
+    syn_sent = re.compile(rf": \S+ \w+:{port:04X} 02 ")
+    until = time.monotonic() + 20
+    while not syn_sent.search(Path("/proc/net/tcp6").read_text("ascii")):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
 def test_a_server_that_is_busy_at_first() -> None:
     """Its queue is full, so that the kernel drops every SYN; then it takes what waits."""
     with contextlib.ExitStack() as open_:
@@ -310,7 +335,8 @@ def test_a_server_that_is_busy_at_first() -> None:
         port = server.getsockname()[1]
         asked = command(f"[::1]:{port}", "--only", "tcp")
         run = open_.enter_context(subprocess.Popen(asked, stdout=subprocess.PIPE, text=True))
-        time.sleep(2.5)  # the first attempt has a second, and a busy machine starts it late
+        wait_for_a_syn(port)
+        time.sleep(1.5)  # the first attempt has a second
         server.settimeout(10)
         taken = [open_.enter_context(server.accept()[0]) for _ in range(2)]
         out, _ = run.communicate(timeout=30)

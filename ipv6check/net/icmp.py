@@ -21,7 +21,9 @@ from ipv6check.model import Echo, Failure, Kind
 from ipv6check.net import clock, errors
 
 # An address that answers is not asked again; a lost request is not yet a lost host.
-TRIES = 3
+TRIES = 4
+# A router that refused is asked again so much later.
+AGAIN_S = 0.2
 INTERVAL_S = 0.02
 PAYLOAD = b"ipv6check echo request, RFC 4443"
 
@@ -41,14 +43,28 @@ _IPV4_WORDS = 4
 
 @dataclass(slots=True)
 class _Series:
-    """The echo requests of one ping, and the packed address that may answer them."""
+    """The echo requests of one ping, ``count`` at a time, and the address that may answer them."""
 
+    address: str
     packed: bytes
+    count: int
     done: asyncio.Future[None]
     sent_ns: dict[int, int] = field(default_factory=dict)
-    rtts_ms: list[float] = field(default_factory=list)
+    rtts_ms: dict[int, float] = field(default_factory=dict)
     failure: Failure | None = None
     unsent: int = 0
+    timers: list[asyncio.TimerHandle] = field(default_factory=list)
+
+    @property
+    def received(self) -> int:
+        """How many came back of those that were sent together, at best."""
+        sent = list(self.sent_ns)
+        together = [sent[n : n + self.count] for n in range(0, len(sent), self.count)]
+        return max((sum(n in self.rtts_ms for n in some) for some in together), default=0)
+
+    @property
+    def most_lost(self) -> bool:
+        return 2 * self.received < self.count
 
     def settle(self) -> None:
         if not self.done.done():
@@ -78,65 +94,61 @@ class EchoSocket:
     async def ping(self, address: str, count: int, timeout_s: float) -> Echo:
         """Send ``count`` echo requests, and wait ``timeout_s`` for the last.
 
-        A single request that is lost is sent again, TRIES times in all.
+        Where most of them are lost they are all sent again, TRIES times in all: the best counts.
         """
         loop = asyncio.get_running_loop()
         packed = socket.inet_pton(self._family, address)
-        series = _Series(packed, loop.create_future(), unsent=count)
-        if count > 1:
-            turns = [turn * INTERVAL_S for turn in range(1, count)]
-            last = turns[-1] + timeout_s
-            timers = [loop.call_later(turn, self._send, address, series) for turn in turns]
-        else:
-            last = timeout_s
-            timers = [
-                loop.call_later(timeout_s * turn / TRIES, self._send_again, address, series)
-                for turn in range(1, TRIES)
-            ]
-        timers.append(loop.call_later(last, series.settle))
-        self._send(address, series)
+        series = _Series(address, packed, count, loop.create_future(), unsent=count)
+        turns = [turn * INTERVAL_S for turn in range(count)]
+        again = [turns[-1] + timeout_s * turn / TRIES for turn in range(1, TRIES)]
+        series.timers += [loop.call_later(turn, self._send, series) for turn in turns[1:]]
+        series.timers += [loop.call_later(turn, self._send_again, series) for turn in again]
+        series.timers.append(loop.call_later(turns[-1] + timeout_s, series.settle))
+        self._send(series)
         try:
             await series.done
         finally:
-            for timer in timers:
+            for timer in series.timers:
                 timer.cancel()
             for sequence in series.sent_ns:
                 self._pending.pop(sequence, None)
-        rtt_ms = min(series.rtts_ms, default=None)
+        rtt_ms = min(series.rtts_ms.values(), default=None)
         failure = None if series.rtts_ms else (series.failure or _silence(timeout_s))
-        return Echo(address, len(series.sent_ns), len(series.rtts_ms), rtt_ms, failure)
+        return Echo(address, count, series.received, rtt_ms, failure)
 
     def close(self) -> None:
         """Stop reading and close the socket."""
         asyncio.get_running_loop().remove_reader(self._sock.fileno())
         self._icmp.close()
 
-    def _send(self, address: str, series: _Series) -> None:
+    def _send(self, series: _Series) -> None:
         series.unsent -= 1
         self._sequence = sequence = (self._sequence + 1) & 0xFFFF
         self._pending[sequence] = series
         # The kernel tells an ICMP error to whoever sends next, whichever address it is about.
-        code = self._try_to_send(address, series, sequence)
+        code = self._try_to_send(series, sequence)
         while code not in _SENT_OR_LOST and self._hear_errors():
-            code = self._try_to_send(address, series, sequence)
+            code = self._try_to_send(series, sequence)
         if code not in _SENT_OR_LOST:
             # One that was heard before it could be told here.
-            code = self._try_to_send(address, series, sequence)
+            code = self._try_to_send(series, sequence)
         if code not in _SENT_OR_LOST:
             self._fail(sequence, errors.local_failure(code))
 
-    def _try_to_send(self, address: str, series: _Series, sequence: int) -> int:
+    def _try_to_send(self, series: _Series, sequence: int) -> int:
         """The errno of the send, 0 where it went well."""
         series.sent_ns[sequence] = clock.now_ns()
         try:
-            self._icmp.send(ICMPRequest(address, self._id, sequence, payload=PAYLOAD))
+            self._icmp.send(ICMPRequest(series.address, self._id, sequence, payload=PAYLOAD))
         except ICMPLibError as error:
             return _errno(error)
         return 0
 
-    def _send_again(self, address: str, series: _Series) -> None:
-        series.unsent += 1
-        self._send(address, series)
+    def _send_again(self, series: _Series) -> None:
+        if not series.unsent and series.most_lost:
+            series.unsent = series.count
+            for _ in range(series.count):
+                self._send(series)
 
     def _readable(self) -> None:
         self._hear_errors()
@@ -170,7 +182,7 @@ class EchoSocket:
         # RFC 4443 section 4.2: a reply comes from the address that was asked.
         if series is not None and series.packed == _packed(self._family, sender):
             del self._pending[sequence]
-            series.rtts_ms.append(clock.elapsed_ms(series.sent_ns[sequence], arrived_ns))
+            series.rtts_ms[sequence] = clock.elapsed_ms(series.sent_ns[sequence], arrived_ns)
             self._settle(series)
 
     def _receive_error(self, error: errors.IcmpError) -> None:
@@ -187,10 +199,30 @@ class EchoSocket:
             self._settle(series)
 
     def _settle(self, series: _Series) -> None:
-        """The ping is over when every request was sent, and answered or refused."""
-        waiting = any(self._pending.get(sequence) is series for sequence in series.sent_ns)
-        if series.unsent <= 0 and not waiting:
+        """The ping is over when all are back, or when every request was answered or refused.
+
+        A router's refusal may be a moment's: it is believed the second time.
+        """
+        if series.unsent:
+            return
+        if series.received == series.count:
             series.settle()
+        elif not any(self._pending.get(sequence) is series for sequence in series.sent_ns):
+            if self._may_pass(series):
+                again = asyncio.get_running_loop().call_later(AGAIN_S, self._send_again, series)
+                series.timers.append(again)
+            else:
+                series.settle()
+
+    def _may_pass(self, series: _Series) -> bool:
+        """Whether all were refused for the first time, and not by this host."""
+        once = len(series.sent_ns) == series.count
+        return (
+            once
+            and series.most_lost
+            and series.failure is not None
+            and not series.failure.of_vantage
+        )
 
 
 def _packed(family: socket.AddressFamily, sender: str) -> bytes:

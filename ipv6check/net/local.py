@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -280,7 +280,8 @@ class LocalNet:
         known = self._attempts.lately((address, port))
         if known is None or self._raced.first((address, port), _now()):
             began_s = _now()
-            attempt = await tcp.connect(address, port, self._timeout_s, once=True)
+            with self._racing(address, port, lives=known is not None and known.connected):
+                attempt = await tcp.connect(address, port, self._timeout_s, once=True)
             return self._heard(attempt, began_s)
         await asyncio.sleep(known.elapsed_ms / 1000)
         return known
@@ -297,12 +298,23 @@ class LocalNet:
         key = (address, port, server_name, alpn)
         known = self._handshakes.lately(key)
         if known is None or self._raced.first((address, port), _now()):
-            return await self._handshake(*key, self._timeout_s, connected, once=True)
+            with self._racing(address, port, lives=known is not None and known.connected):
+                return await self._handshake(*key, self._timeout_s, connected, once=True)
         await asyncio.sleep(known.tcp.elapsed_ms / 1000)
         if known.tcp.connected:
             connected(known.tcp)
             await asyncio.sleep(known.elapsed_ms / 1000)
         return known
+
+    @contextmanager
+    def _racing(self, address: str, port: int, *, lives: bool) -> Iterator[None]:
+        """One that is given up though it lives has perhaps lost a packet: so does not count."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            if lives:
+                self._raced.forget((address, port))
+            raise
 
     def _is_quiet(self) -> bool:
         """Whether this is the loop of what keeps time."""

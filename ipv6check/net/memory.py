@@ -123,6 +123,10 @@ class Turns(Generic[Key]):
             self._done.popitem(last=False)
         return True
 
+    def forget(self, key: Key) -> None:
+        """What came of it tells nothing: whoever asks next does it again."""
+        self._done.pop(key, None)
+
 
 def _settle(future: asyncio.Future[Fact], value: Fact) -> None:
     if not future.done():
