@@ -27,10 +27,8 @@ from ipv6check.target import Target
 HTTPS_PORT = 443
 # The least that is recommended between two attempts (RFC 8305 section 5).
 CONNECTION_ATTEMPT_DELAY_LEAST_MS = 100.0
-# One lost packet decides a race: so often it is run until none was lost.
+# A packet is lost now and then: so often a race is run until none was.
 RACES = 3
-# What an attempt may take in a race, over twice what it took in the survey.
-GRACE_MS = 20.0
 # Stands for the source of IPv4 packets, of which RFC 6724 asks no more than that there is one.
 _ANY_IPV4 = "192.0.2.1"
 
@@ -51,7 +49,7 @@ async def race(
     offered = {attempt.port for attempt in connections.attempts if attempt.connected}
     ports = [port for port in connections.ports if port in offered]
     course = Course(policy_of(settings), addresses, connections, target, settings, net)
-    races = [partial(course.steady_race, port) for port in ports]
+    races = [partial(course.race, port) for port in ports]
     return dict(zip(ports, await politely(races), strict=True))
 
 
@@ -65,28 +63,6 @@ class Course:
     target: Target
     settings: Settings
     net: Net
-
-    async def steady_race(self, port: int) -> Outcome:
-        """Race until no packet seems to be lost, which would not happen to the next client."""
-        for _ in range(RACES - 1):
-            outcome = await self.race(port)
-            if not self._lost_a_packet(outcome):
-                return outcome
-        return await self.race(port)
-
-    def _lost_a_packet(self, outcome: Outcome) -> bool:
-        """Whether an attempt went on for longer than it takes, by the survey."""
-        takes_ms = {
-            each.address: each.elapsed_ms
-            for each in self.connections.attempts
-            if each.port == outcome.port and each.connected
-        }
-        return any(
-            (each.tls_started_ms or each.ended_ms) - each.started_ms
-            > 2 * takes_ms[each.address] + GRACE_MS
-            for each in outcome.entrants
-            if each.address in takes_ms
-        )
 
     async def race(self, port: int, tell: Callable[[Entrant], None] = lambda _: None) -> Outcome:
         """Race on one port."""
@@ -102,8 +78,9 @@ class Course:
         connect = partial(self.net.connect, once=True)
         run = partial(run_race, self.policy, dns, rank, port, connect, tell, secure)
         outcome = await self.net.undisturbed(run, lasts=self._lasts(port))
-        if self._lost_a_packet(outcome):
-            outcome = await self.net.undisturbed(run, lasts=True)
+        for _ in range(1, RACES):
+            if self._lost_a_packet(outcome):
+                outcome = await self.net.undisturbed(run, lasts=True)
         return replace(outcome, services=found, equal=equal)
 
     def _lasts(self, port: int) -> bool:
@@ -117,7 +94,7 @@ class Course:
     def _lost_a_packet(self, outcome: Outcome) -> bool:
         """Whether IPv4 won while an address was waited for that had answered long before that.
 
-        A packet is lost now and then, and one alone is no news: the race is run again, once.
+        One lost packet is no news: the race is run again.
         """
         if outcome.winner is None or ":" in outcome.winner:
             return False

@@ -136,14 +136,15 @@ class Forgetful(FakeNet):
     [
         (0, 1.0, V6, 1),
         (1, 1.0, V6, 2),  # one packet was lost
-        (9, 1.0, V4, 2),  # it is silent now: two races are enough
+        (2, 1.0, V6, 3),
+        (9, 1.0, V4, 3),  # it is silent now: three races are enough
         (1, 149.0, V4, 1),  # a slow address is slow, and nothing was lost
     ],
 )
 def test_a_lost_packet_is_no_lost_race(
     silent: int, took_ms: float, winner: str, races: int
 ) -> None:
-    """Where IPv6 is silent that has just answered, the race is run again, once."""
+    """Where IPv6 is silent that has just answered, the race is run again, twice at most."""
     net = Forgetful(silent)
     seen = Connections((443,), named=True, attempts=(attempt(V6, elapsed_ms=took_ms), attempt(V4)))
     settings = replace(SETTINGS, connection_attempt_delay_ms=150.0)
@@ -261,35 +262,6 @@ def test_nobody_asks_for_a_literal() -> None:
     net = FakeNet(*mail.attempts)
     observed(race(published(V6, V4), mail, parse(f"imaps://{NAME}"), V3, net))
     assert net.calls == [("tls", V6, 993)]
-
-
-class Lossy(FakeNet):
-    """IPv6 loses the SYN of so many races: it connects in a second."""
-
-    lost = 0
-
-    async def connect(self, address: str, port: int, *, once: bool = False) -> Attempt:
-        """As planned, or a second late."""
-        made = await super().connect(address, port, once=once)
-        if ":" not in address or not self.lost:
-            return made
-        self.lost -= 1
-        await asyncio.sleep(1.0)
-        return replace(made, elapsed_ms=1000.0 + made.elapsed_ms, retransmissions=1)
-
-
-@pytest.mark.parametrize(
-    ("lost", "winner", "races"), [(0, V6, 1), (1, V6, 2), (2, V6, 3), (3, V4, 3)]
-)
-def test_a_lost_packet_decides_no_race(lost: int, winner: str, races: int) -> None:
-    """It is run again; what loses every time is no accident."""
-    attempts = (attempt(V6), attempt(V4))
-    net = Lossy(*attempts)
-    net.lost = lost
-    seen = Connections((443,), named=False, attempts=attempts)
-    outcomes = observed(race(published(V6, V4), seen, TARGET, SETTINGS, net))
-    assert outcomes[443].winner == winner
-    assert net.calls.count(("connect", V6, 443)) == races
 
 
 def test_a_refusal_is_no_lost_packet() -> None:
