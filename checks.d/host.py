@@ -192,6 +192,33 @@ FINDINGS = (
         },
     ),
     Explained(
+        "no-aaaa",
+        "fail",
+        "resolv.conf has the option no-aaaa: getaddrinfo never asks for AAAA, and no program that "
+        "uses it gets an IPv6 address of a name.",
+        "Take the option out, and RES_OPTIONS likewise.",
+        {"Linux": "grep -n no-aaaa /etc/resolv.conf; echo $RES_OPTIONS"},
+    ),
+    Explained(
+        "one-family",
+        "warn",
+        "For a name that has addresses of both families, getaddrinfo gives those of one, or takes "
+        "longer than anybody waits. So it is for programs of this host.",
+        "Look whether the resolver answers for AAAA as for A.",
+        {
+            "dig": "dig A a.root-servers.net\ndig AAAA a.root-servers.net",
+            "Linux": "time getent ahosts a.root-servers.net",
+        },
+    ),
+    Explained(
+        "loses-second",
+        "warn",
+        "Of A and AAAA asked at once from one port, as getaddrinfo does, one gets no answer. Each "
+        "lookup waits 5 s for it. Some NATs and firewalls lose the second packet of a new flow.",
+        "Let programs ask one after the other, from another port each; mend the NAT in the end.",
+        {"Linux": "options single-request-reopen    # in /etc/resolv.conf"},
+    ),
+    Explained(
         "resolvers-ipv4-only",
         "warn",
         "Every name server is asked over IPv4. Without IPv4 this host could resolve no name.",
@@ -261,7 +288,8 @@ def host(host: Host | None, target: Target, settings: Settings) -> Finding | lis
         *_switched_off(state),
         _route(state),
         *_resolvers(host),
-        _order(host),
+        *_losses(host),
+        *_orders(host),
         *small,
         _settings(state),
     ]
@@ -475,6 +503,8 @@ def _resolvers(host: Host) -> list[Finding]:
     inside = all(ip_address(address).is_loopback for address in well)
     if inside or any(":" in address for address in well):
         message = f"{names} on this host" if inside else names
+        unasked = ", ".join(host.stub.unasked)
+        message += f"; nobody asks {unasked}: three at most are asked" if unasked else ""
         return [ok(message, subject="resolvers", evidence=_answers(servers), id="resolvers")]
     message = f"every name server is asked over IPv4: {names}"
     hint = "add one by its IPv6 address: without IPv4 this host could resolve no name"
@@ -516,6 +546,44 @@ def _answers(servers: Sequence[NameServer]) -> dict[str, object]:
             for each in servers
         ]
     }
+
+
+def _losses(host: Host) -> list[Finding]:
+    return [
+        warn(
+            f"{each.address} loses the second of two questions at once: every lookup waits 5 s",
+            hint="options single-request-reopen in resolv.conf; a NAT on the way is to blame",
+            subject=each.address,
+            cause="network",
+            evidence=_answers(host.name_servers),
+            id="loses-second",
+        )
+        for each in host.name_servers
+        if each.loses_second
+    ]
+
+
+def _orders(host: Host) -> list[Finding]:
+    """What getaddrinfo does with a name that has both families."""
+    evidence = {"addresses": host.preference}
+    if host.stub.no_aaaa:
+        message = "options no-aaaa in resolv.conf: programs get no IPv6 address of any name"
+        hint = "take it out of resolv.conf, or of RES_OPTIONS"
+        return [fail(message, hint=hint, subject="order", evidence=evidence, id="no-aaaa")]
+    if host.missing:
+        hint = "does the resolver answer AAAA as it answers A? dig AAAA a.root-servers.net"
+        what = "one-family"
+        return [
+            warn(
+                host.missing,
+                hint=hint,
+                subject="order",
+                cause="network",
+                evidence=evidence,
+                id=what,
+            )
+        ]
+    return [_order(host)]
 
 
 def _order(host: Host) -> Finding:

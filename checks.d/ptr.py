@@ -8,7 +8,19 @@ https://www.rfc-editor.org/rfc/rfc1912#section-2.1
 
 from __future__ import annotations
 
-from ipv6check import Explained, Finding, Pointer, Pointers, check, count, ok, skip, warn
+from ipv6check import (
+    VANTAGE_KINDS,
+    Explained,
+    Finding,
+    Pointer,
+    Pointers,
+    check,
+    count,
+    ok,
+    skip,
+    unknown,
+    warn,
+)
 
 FINDINGS = (
     Explained(
@@ -47,6 +59,20 @@ FINDINGS = (
         "Repair the name servers of the reverse zone, or have its delegation taken away.",
         {"dig": "dig -x 2001:db8::1 +trace     # who fails to answer?"},
     ),
+    Explained(
+        "not-asked",
+        "unknown",
+        "This network's resolver fails, at the PTR record or at the AAAA of its names, as it does "
+        "at those of other names. That says nothing of the address.",
+        "Ask another resolver, by --nameserver ADDRESS, or from another network.",
+    ),
+    Explained(
+        "too-many",
+        "unknown",
+        "The address has so many PTR names that not all were looked at, and none of those that "
+        "were leads back. Whoever asks may look at fewer still.",
+        "Leave one PTR record, for the name that the host calls itself.",
+    ),
     Explained("loopback", "skip", "Nobody publishes a name for a loopback address (RFC 6303)."),
     Explained(
         "no-address", "skip", "The name has no IPv6 address to look up: see aaaa.", see="aaaa"
@@ -75,10 +101,26 @@ def ptr(pointers: Pointers) -> Finding | list[Finding]:
 def _judge(pointer: Pointer, twins: tuple[Pointer, ...]) -> Finding:
     evidence = {"ipv6": _evidence(pointer), "ipv4": [_evidence(twin) for twin in twins]}
     subject = pointer.address
+    if pointer.failure is not None and pointer.failure.kind in VANTAGE_KINDS:
+        message = f"PTR of {subject}: {pointer.failure.detail}"
+        hint = "ask another resolver (--nameserver ADDRESS), or from another network"
+        return unknown(message, hint=hint, subject=subject, evidence=evidence, id="not-asked")
     if pointer.failure is not None:
         message = f"PTR of {subject} cannot be resolved: {pointer.failure.detail}"
         hint = "mend the name servers of the reverse zone under ip6.arpa"
         return warn(message, hint=hint, subject=subject, evidence=evidence, id="unresolvable")
+    if pointer.unseen:
+        looked = len(pointer.names)
+        message = f"{subject} has {looked + pointer.unseen} PTR names; none of {looked} looked at "
+        message += "leads back to it"
+        hint = "leave one PTR record, for the name that the host calls itself"
+        return unknown(
+            message, hint=hint, subject=subject, cause="dns", evidence=evidence, id="too-many"
+        )
+    if len(pointer.names) > 1:
+        message = f"none of the {len(pointer.names)} PTR names of {subject} leads back to it"
+        hint = f"publish AAAA {subject} for {pointer.names[0]}, or correct the PTR record"
+        return warn(message, hint=hint, subject=subject, evidence=evidence, id="unconfirmed")
     if pointer.names:
         message = f"PTR of {subject} is {pointer.names[0]}, which does not lead back to it"
         hint = f"publish AAAA {subject} for {pointer.names[0]}, or correct the PTR record"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         UNTRIED,
     )
     from ipv6check.model import (
+        VANTAGE_KINDS,
         Answer,
         Attempt,
         Cause,
@@ -93,6 +94,7 @@ _HOMES = {
         "Route",
         "Settings",
         "Status",
+        "VANTAGE_KINDS",
         "fail",
         "ok",
         "skip",
@@ -125,6 +127,7 @@ __all__ = [
     "NO_ROUTE_FROM_HERE",
     "NO_TIME",
     "UNTRIED",
+    "VANTAGE_KINDS",
     "Addresses",
     "Answer",
     "Attempt",

@@ -147,12 +147,22 @@ _OWN_ANSWERS = frozenset({Kind.REFUSED, Kind.RESET})
 
 
 @dataclass(frozen=True, slots=True)
+class ExtendedError:
+    """Why a name server says so, in its own words (RFC 8914)."""
+
+    code: int
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """The network said no: data, not an exception.
 
     ``source`` is the address that said so, where one did (the router that sent an ICMP error);
     ``near`` tells that it is the vantage's own or its first router's, who is no part of a target.
     ``cause`` tells what was missing where time was over (kind deadline).
+    ``extended`` is what a name server gave as its reasons; ``dnssec``: validation is what fails, by
+    those, or because the question is answered where validation is switched off.
     """
 
     kind: Kind
@@ -161,6 +171,8 @@ class Failure:
     source: str | None = None
     near: bool = False
     cause: Cause | None = None
+    extended: tuple[ExtendedError, ...] = ()
+    dnssec: bool = False
 
     @property
     def of_vantage(self) -> bool:
@@ -177,6 +189,9 @@ class Answer:
 
     ``rcode`` is NOERROR or NXDOMAIN, anything else is a Failure. ``chain`` holds the CNAME targets
     in order, ``records`` the rdata in presentation form, ``ttl`` the least TTL on the way, seconds.
+    ``authoritative``: by a server of the zone, which asks no other; ``unfinished``: and its chain
+    leaves what that server knows. ``behind``: an alias stands behind what it leads to, where glibc
+    does not look. ``extended`` is what the server has to say of its answer.
     """
 
     name: str
@@ -188,6 +203,10 @@ class Answer:
     elapsed_ms: float
     nameserver: str
     tcp: bool = False
+    authoritative: bool = False
+    unfinished: bool = False
+    behind: bool = False
+    extended: tuple[ExtendedError, ...] = ()
 
     @property
     def canonical(self) -> str:
@@ -380,10 +399,42 @@ class HostState:
 
 @dataclass(frozen=True, slots=True)
 class NameServer:
-    """One name server that this host is configured with, and why it gave no answer, if so."""
+    """One name server that this host is configured with, and why it gave no answer, if so.
+
+    ``loses_second``: of two questions at once from one port it answers the first alone.
+    """
 
     address: str
     failure: Failure | None = None
+    loses_second: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """In which order getaddrinfo gives addresses of both families.
+
+    ``missing``: why it is that of loopback, where a name on the Internet has not both.
+    """
+
+    addresses: tuple[str, ...] = ()
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """How programs of the vantage are told to resolve names (resolv.conf(5)).
+
+    ``search`` completes names of fewer than ``ndots`` dots. ``unasked`` are the name servers after
+    the third, which nobody asks. ``use_vc``: over TCP alone; ``no_aaaa``: getaddrinfo never asks
+    for AAAA; ``single_request``: it asks for A and AAAA one after the other.
+    """
+
+    search: tuple[str, ...] = ()
+    ndots: int = 1
+    unasked: tuple[str, ...] = ()
+    use_vc: bool = False
+    no_aaaa: bool = False
+    single_request: bool = False
 
 
 @dataclass(frozen=True, slots=True)

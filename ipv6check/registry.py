@@ -28,7 +28,7 @@ SPECIAL_IPV6 = (
     SpecialPurpose("::1/128", "the loopback address", "RFC 4291", internal=True),
     SpecialPurpose("::ffff:0:0/96", "IPv4-mapped", "RFC 4291"),
     SpecialPurpose("::/96", "IPv4-compatible, deprecated", "RFC 4291"),
-    SpecialPurpose("64:ff9b::/96", "DNS64-synthesised", "RFC 6052"),
+    SpecialPurpose("64:ff9b::/96", "the prefix of every NAT64", "RFC 6052"),
     SpecialPurpose("64:ff9b:1::/48", "local-use NAT64", "RFC 8215"),
     SpecialPurpose("100::/64", "discard-only", "RFC 6666"),
     SpecialPurpose("100:0:0:1::/64", "dummy prefix", "RFC 9780"),

@@ -63,6 +63,8 @@ _BRACKETED = re.compile(r"\[([^][]*)\](?::(.*))?", re.DOTALL)
 _NETWORK = re.compile(r"[0-9a-f:.]+/[0-9]+", re.IGNORECASE | re.ASCII)
 _PORT = re.compile("[0-9]{1,5}")
 _OUTSIDE_A_LABEL = re.compile("[^a-z0-9_-]")
+_LINK_LOCAL = re.compile("fe[89ab][0-9a-f]:", re.IGNORECASE)
+_ZONE = re.compile("[a-zA-Z0-9_.:@-]{1,15}")  # the name or the number of an interface
 _NUMBER = re.compile("[0-9]+|0x[0-9a-f]*")
 _NOT_ASCII = re.compile("[^\x00-\x7f]+")
 _JOINERS = str.maketrans("", "", "\u200c\u200d")  # RFC 5892 appendix A: letters of some names
@@ -200,15 +202,24 @@ def endpoint(host: str, port: int) -> str:
 def address_and_port(text: str, default: int) -> tuple[str, int]:
     """The address and the port of ``address``, ``[address]``, ``[address]:port``, ``ipv4:port``.
 
+    A link-local address may have its zone (``fe80::1%eth0``), as resolv.conf(5) writes it.
+
     Raises:
         TargetError: it is none of these.
     """
     if text.count(":") > 1 and not text.startswith("["):
-        return address(text), default
+        return _zoned(text), default
     host, port = _authority(text)
     if text.startswith("["):
-        host = ipv6_address(host)
-    return address(host), default if port is None else port_number(port)
+        ipv6_address(host.partition("%")[0])
+    return _zoned(host), default if port is None else port_number(port)
+
+
+def _zoned(text: str) -> str:
+    """The address, and the zone of a link-local one: none other needs it (RFC 4007 section 11)."""
+    plain, percent, zone = text.partition("%")
+    scoped = percent and _ZONE.fullmatch(zone) and _LINK_LOCAL.match(plain)
+    return f"{address(plain)}%{zone}" if scoped else address(text)
 
 
 def without_user(text: str) -> str:
@@ -330,9 +341,14 @@ def _label(label: str, name: str) -> str:
 
 
 def _a_label(label: str, name: str) -> str:
-    """RFC 5891 section 4 for a U-label; section 5.4 for what claims to be an A-label."""
+    """RFC 5891 section 4 for a U-label; what claims to be an A-label is looked up as it is.
+
+    The DNS has names that IDNA 2008 would not register, emoji among them, and clients open them.
+    """
     import idna  # noqa: PLC0415 - as above
 
+    if label.startswith("xn--") and label.isascii():
+        return label
     try:
         return idna.alabel(idna.ulabel(label)).decode()
     except UnicodeError as error:

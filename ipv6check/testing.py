@@ -38,8 +38,10 @@ from ipv6check.model import (
     Kind,
     Listener,
     NameServer,
+    Preference,
     RuleTexts,
     Settings,
+    Stub,
     TargetReport,
     Vantage,
 )
@@ -144,14 +146,18 @@ class FakeNet(Net):
         *observed: Answer | Attempt | Handshake | Echo,
         failures: Mapping[Question, Failure | Kind] | None = None,
         resolver_answers: bool = True,
+        aaaa_withheld: Failure | None = None,
+        aaaa_made_up: Sequence[str] | None = (),
         pref64: Sequence[str] = (),
+        stub: Stub = Stub(),  # noqa: B008 - frozen
+        hosts: Mapping[str, Sequence[str]] | None = None,
         controls_answer: bool = True,
         control_opens: Mapping[tuple[int, int], bool] | None = None,
         own: Sequence[str] = (),
         listeners: Sequence[Listener] | Failure = (),
         host: HostState | Failure | None = None,
         name_servers: Sequence[NameServer] = (),
-        preference: Sequence[str] = ("::1", "127.0.0.1"),
+        preference: Sequence[str] | Preference = ("::1", "127.0.0.1"),
         rules: RuleTexts | Failure = RuleTexts(),  # noqa: B008 - frozen
         vantage: Vantage | None = None,
         real_time: bool = False,
@@ -165,7 +171,11 @@ class FakeNet(Net):
                 fails. A Failure of a ping says that this host may not ping; an address that does
                 not answer is an ``echo`` with a failure.
             resolver_answers: whether the resolver answers anything at all.
+            aaaa_withheld: how AAAA of every name fails there.
+            aaaa_made_up: the AAAA of a name that has A alone, None where nobody knows that name.
             pref64: the NAT64 prefixes of the network.
+            stub: how its programs resolve names.
+            hosts: what /etc/hosts has there.
             controls_answer: whether addresses known to be up answer.
             control_opens: ``(port, version)``, and whether a control of that port answers on it.
             own: the addresses of the vantage itself, besides loopback's.
@@ -187,14 +197,20 @@ class FakeNet(Net):
         for question, failure in (failures or {}).items():
             self._plan[question] = _failure(failure) if isinstance(failure, Kind) else failure
         self._resolver_answers = resolver_answers
+        self._aaaa_withheld = aaaa_withheld
+        self._aaaa_made_up = None if aaaa_made_up is None else tuple(aaaa_made_up)
         self._pref64 = tuple(pref64)
+        self._stub = stub
+        self._hosts = hosts or {}
         self._controls_answer = controls_answer
         self._control_opens = dict(control_opens or {})
         self._own = frozenset(own)
         self._listeners = listeners if isinstance(listeners, Failure) else tuple(listeners)
         self._host = host or HostState((), None, None)
         self._name_servers = tuple(name_servers)
-        self._preference = tuple(preference)
+        self._preference = (
+            preference if isinstance(preference, Preference) else Preference(tuple(preference))
+        )
         self._rules = rules
         self._vantage = vantage or Vantage(source_ipv6="2001:db8:ffff::1")
         self._real_time = real_time
@@ -254,6 +270,24 @@ class FakeNet(Net):
         self.calls.append(("resolver_answers",))
         return self._resolver_answers
 
+    async def aaaa_withheld(self) -> Failure | None:
+        """As planned."""
+        self.calls.append(("aaaa_withheld",))
+        return self._aaaa_withheld
+
+    async def aaaa_made_up(self) -> tuple[str, ...] | None:
+        """As planned."""
+        self.calls.append(("aaaa_made_up",))
+        return self._aaaa_made_up
+
+    def stub(self) -> Stub:
+        """As planned. Not one of ``calls``: nobody else takes notice."""
+        return self._stub
+
+    def hosts_entry(self, name: str) -> tuple[str, ...]:
+        """As planned. Not one of ``calls``."""
+        return tuple(self._hosts.get(name, ()))
+
     async def pref64(self) -> tuple[str, ...]:
         """As planned."""
         self.calls.append(("pref64",))
@@ -304,7 +338,7 @@ class FakeNet(Net):
         self.calls.append(("name_servers",))
         return self._name_servers
 
-    async def preference(self) -> tuple[str, ...]:
+    async def preference(self) -> Preference:
         """As planned."""
         self.calls.append(("preference",))
         return self._preference

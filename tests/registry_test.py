@@ -86,7 +86,7 @@ def test_reachable_inside_of_protocol_assignments(prefix: str) -> None:
         ("2001:2f::1", "ORCHIDv2"),
         ("100::1", "discard-only"),
         ("100:0:0:1::1", "dummy prefix"),
-        ("64:ff9b::c000:201", "DNS64-synthesised"),
+        ("64:ff9b::c000:201", "the prefix of every NAT64"),
         ("64:ff9b:1:ffff::1", "local-use NAT64"),
         ("5f00::1", "segment routing SIDs"),
         ("4000::1", "outside global unicast 2000::/3"),

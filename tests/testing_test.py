@@ -19,7 +19,7 @@ from ipv6check import (
     Settings,
     plugin,
 )
-from ipv6check.model import Status, Vantage, Verdict, ok
+from ipv6check.model import Preference, Status, Vantage, Verdict, ok
 from ipv6check.plugin import PluginError
 from ipv6check.target import TargetError, parse
 from ipv6check.testing import (
@@ -278,13 +278,18 @@ def test_what_a_host_says_of_itself_is_planned() -> None:
     assert [plain.is_own(address) for address in ("::1", "127.0.0.1", V6)] == [True, True, False]
     assert (ask(plain, "listeners"), ask(plain, "name_servers")) == ((), ())
     assert ask(plain, "host") == HostState((), None, None)
-    assert ask(plain, "preference") == ("::1", "127.0.0.1")
+    assert ask(plain, "preference") == Preference(("::1", "127.0.0.1"))
     net = FakeNet(
         own=[V6], listeners=[listener], host=state, name_servers=[server], preference=order
     )
     assert net.is_own(V6)
     methods = ("listeners", "host", "name_servers", "preference")
-    assert [ask(net, method) for method in methods] == [(listener,), state, (server,), order]
+    assert [ask(net, method) for method in methods] == [
+        (listener,),
+        state,
+        (server,),
+        Preference(order),
+    ]
     assert net.calls == [(method,) for method in methods]
     failure = Failure(Kind.PERMISSION, "why")
     assert ask(FakeNet(listeners=failure), "listeners") == failure

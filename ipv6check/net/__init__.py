@@ -14,7 +14,9 @@ from ipv6check.model import (
     HostState,
     Listener,
     NameServer,
+    Preference,
     RuleTexts,
+    Stub,
     Vantage,
 )
 
@@ -33,7 +35,30 @@ class Net(Protocol):
         ...
 
     async def resolver_answers(self) -> bool:
-        """Whether the resolver answers anything at all. Asked at most once a run."""
+        """Whether the resolver answers anything at all, by now."""
+        ...
+
+    async def aaaa_withheld(self) -> Failure | None:
+        """What the resolver does to every AAAA: how that of a name known to have one fails.
+
+        None where it is answered, or where A of that name fails, too. To be asked only where a
+        name's own AAAA failed; the question is sent at most once a run, unless it fails.
+        """
+        ...
+
+    async def aaaa_made_up(self) -> tuple[str, ...] | None:
+        """The AAAA that the resolver has for a name known to have A alone: a DNS64 makes them up.
+
+        None where it does not know that name. To be asked only where AAAA look made up.
+        """
+        ...
+
+    def stub(self) -> Stub:
+        """How programs of the vantage resolve names; nothing where the user named a server."""
+        ...
+
+    def hosts_entry(self, name: str) -> tuple[str, ...]:
+        """The addresses that programs of the vantage have for this name without asking anybody."""
         ...
 
     async def pref64(self) -> tuple[str, ...]:
@@ -110,7 +135,7 @@ class Net(Protocol):
         """Every name server that the vantage is configured with, asked one question each."""
         ...
 
-    async def preference(self) -> tuple[str, ...]:
+    async def preference(self) -> Preference:
         """In which order getaddrinfo gives the addresses of a name that has both families.
 
         Those of a name on the Internet (RFC 6724 sorts by source address, too) where the resolver

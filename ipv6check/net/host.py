@@ -94,15 +94,13 @@ def leased() -> tuple[str, ...]:
 def order(host: str | None) -> tuple[str, ...]:
     """The addresses of a name, None for loopback, as getaddrinfo sorts them.
 
-    Empty where it knows none, or knows those of one family alone. Blocks for as long as the
-    system's resolver takes.
+    Empty where it knows none. Blocks for as long as the system's resolver takes.
     """
     try:
         found = socket.getaddrinfo(host, 9, type=socket.SOCK_DGRAM)
     except OSError:
         return ()
-    addresses = tuple(dict.fromkeys(str(each[4][0]) for each in found))
-    return addresses if len({":" in address for address in addresses}) > 1 else ()
+    return tuple(dict.fromkeys(str(each[4][0]) for each in found))
 
 
 def _interface(link: Any, addresses: Mapping[int, list[InterfaceAddress]]) -> Interface:

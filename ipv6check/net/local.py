@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -22,15 +21,19 @@ from ipv6check.model import (
     Kind,
     Listener,
     NameServer,
+    Preference,
     RuleTexts,
+    Stub,
     Vantage,
 )
-from ipv6check.net import host, icmp, listening, nat64, rules, tcp, tls
+from ipv6check.net import host, icmp, listening, rules, tcp, tls
+from ipv6check.net.datagrams import Server
 from ipv6check.net.errors import local_failure
 from ipv6check.net.limits import Gate, Places
 from ipv6check.net.memory import Memory, Turns
+from ipv6check.net.names import Names
 from ipv6check.net.quiet import QuietLoop
-from ipv6check.net.resolver import Resolver, Server, system_servers, upstream_servers
+from ipv6check.net.resolver import Resolver
 from ipv6check.net.uplink import ANYTHING, ECHO, ROUTE_PROBE, Uplink
 from ipv6check.turns import patience_s
 
@@ -61,7 +64,7 @@ class LocalNet:
     ) -> None:
         self._timeout_s = timeout_s
         self._pings = pings
-        self._resolver = Resolver(nameservers or system_servers(), timeout_s)
+        self._names = Names(nameservers, timeout_s)
         self._places = Places(SOCKETS, PER_ADDRESS)
         self._races = Gate(RACES)
         self._raced = Turns[Endpoint]()
@@ -75,23 +78,31 @@ class LocalNet:
 
     async def resolve(self, name: str, rdtype: str) -> Answer | Failure:
         """Ask the configured name servers one question."""
-        if rdtype == "AAAA":
-            # Whoever asks for AAAA will want to know which of them are the network's own.
-            self._ask_once(self._discover_pref64)
-        return await self._resolver.ask(name, rdtype)
+        return await self._names.ask(name, rdtype)
 
     async def resolver_answers(self) -> bool:
-        """Whether a name server answers for the root, which every resolver knows.
+        """Whether a name server answers for the root by now."""
+        return await self._names.answers()
 
-        A resolver without an uplink says SERVFAIL to that, too; one that refuses it is well.
-        """
-        return bool(await asyncio.shield(self._ask_once(self._ask_root)))
+    async def aaaa_withheld(self) -> Failure | None:
+        """How AAAA of a name that has one fails, None where it is answered."""
+        return await self._names.withheld()
+
+    async def aaaa_made_up(self) -> tuple[str, ...] | None:
+        """The AAAA of a name that has A alone, None where the resolver does not know it."""
+        return await self._names.made_up()
 
     async def pref64(self) -> tuple[str, ...]:
-        """The NAT64 prefixes that this network's DNS64 adds (RFC 7050 section 3)."""
-        found = await asyncio.shield(self._ask_once(self._discover_pref64))
-        assert isinstance(found, tuple)
-        return found
+        """The NAT64 prefixes that this network's DNS64 adds."""
+        return await self._names.pref64()
+
+    def stub(self) -> Stub:
+        """What resolv.conf has besides name servers."""
+        return self._names.stub
+
+    def hosts_entry(self, name: str) -> tuple[str, ...]:
+        """What /etc/hosts has."""
+        return self._names.hosts_entry(name)
 
     async def connect(self, address: str, port: int, *, once: bool = False) -> Attempt:
         """Make one TCP handshake with this address, and close it."""
@@ -156,16 +167,11 @@ class LocalNet:
 
     async def name_servers(self) -> tuple[NameServer, ...]:
         """Every name server of resolv.conf, asked for the root."""
-        asked = (self._ask_server(server) for server in upstream_servers())
-        return tuple(await asyncio.gather(*asked))
+        return await self._names.name_servers()
 
-    async def preference(self) -> tuple[str, ...]:
+    async def preference(self) -> Preference:
         """The addresses of a name that has both families, as getaddrinfo sorts them."""
-        if await self.resolver_answers():
-            found = await self._sorted(host.BOTH_FAMILIES)
-            if found:
-                return found
-        return await self._sorted(None)
+        return await self._names.preference()
 
     async def undisturbed(
         self, work: Callable[[], Coroutine[None, None, Value]], *, lasts: bool = True
@@ -193,7 +199,7 @@ class LocalNet:
         self._uplink.close()
         for task in self._once.values():
             task.cancel()
-        self._resolver.close()
+        self._names.close()
         for echo_socket in self._echo.values():
             if isinstance(echo_socket, icmp.EchoSocket):
                 echo_socket.close()
@@ -343,42 +349,6 @@ class LocalNet:
     async def _read_rules(self) -> RuleTexts | Failure:
         return await asyncio.to_thread(rules.live_rules)
 
-    async def _ask_server(self, server: Server) -> NameServer:
-        """One question about the root. Who refuses it has answered; who fails at it serves none."""
-        resolver = Resolver([server], self._timeout_s)
-        try:
-            answer = await resolver.ask("", "NS")
-        finally:
-            resolver.close()
-        if isinstance(answer, Answer) or answer.kind is Kind.DNS_REFUSED:
-            return NameServer(server[0])
-        return NameServer(server[0], answer)
-
-    async def _sorted(self, name: str | None) -> tuple[str, ...]:
-        """Ask getaddrinfo, in a thread that nobody has to wait for: it takes its time."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[tuple[str, ...]] = loop.create_future()
-
-        def ask() -> None:
-            found = host.order(name)
-            # Nobody waits any more, and the loop may be closed.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(_settle, done, found)
-
-        threading.Thread(target=ask, name="getaddrinfo", daemon=True).start()
-        try:
-            return await asyncio.wait_for(done, self._timeout_s)
-        except TimeoutError:
-            return ()
-
-    async def _ask_root(self) -> bool:
-        answer = await self._resolver.ask("", "NS")
-        return isinstance(answer, Answer) or answer.kind is Kind.DNS_REFUSED
-
-    async def _discover_pref64(self) -> tuple[str, ...]:
-        answer = await self._resolver.ask(nat64.WELL_KNOWN_NAME, "AAAA")
-        return nat64.prefixes(answer.records) if isinstance(answer, Answer) else ()
-
     async def _answers(self, address: str, port: int, timeout_s: float) -> bool:
         """Whether it answers: the port, an echo, or anything (a handshake, a reset, a message)."""
         if port != ANYTHING:
@@ -452,11 +422,6 @@ def _echo_certain(echo: Echo) -> bool | None:
     if _from_here(echo.failure):
         return None
     return None if 0 < echo.received < echo.sent else echo.received > 0
-
-
-def _settle(done: asyncio.Future[tuple[str, ...]], found: tuple[str, ...]) -> None:
-    if not done.done():
-        done.set_result(found)
 
 
 def _open_echo(family: socket.AddressFamily) -> icmp.EchoSocket | Failure:

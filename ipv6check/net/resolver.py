@@ -1,395 +1,359 @@
-"""A stub resolver that hides nothing: one question, one server, one answer with its own time.
+"""A stub resolver that hides nothing: one question, its servers in turn, one answer with its time.
 
-Many questions share one UDP socket for each name server. dnspython builds and reads the messages.
+A question is asked again until its time is over. A server that says no is not asked again; silence,
+an ICMP error or a kernel that does not send may pass in a moment, and end nothing by themselves.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
-import socket
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import replace
 
 import dns.exception
-import dns.flags
-import dns.message
 import dns.name
-import dns.rcode
-import dns.rdataclass
 import dns.rdatatype
 
 from ipv6check.model import Answer, Failure, Kind
-from ipv6check.net import clock
+from ipv6check.net import messages, streams
+from ipv6check.net.datagrams import Question, Reply, Server, place
+from ipv6check.net.servers import Servers
 
-Server = tuple[str, int]
-
-RESOLV_CONF = "/etc/resolv.conf"
-# systemd-resolved.service(8): its listeners, and the servers that it got from elsewhere.
-RESOLVED_CONF = "/run/systemd/resolve/resolv.conf"
-_STUBS = frozenset({"127.0.0.53", "127.0.0.54"})
-
-SENDS = 3
+# Where one packet of five is lost, one question of 15,000 is left without an answer.
+SENDS = 6
 IN_FLIGHT = 100
-# DNS flag day 2020: a size that no path fragments.
-PAYLOAD = 1232
-_MAX_DATAGRAM = 4096
-_HEADER_SIZE = 12
-_TRUNCATED = 0x02
-_RECEIVE_BUFFER = 1 << 20
-
-_IN = dns.rdataclass.IN
-_ANSWERS = (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
-_FAILURES = {dns.rcode.SERVFAIL: Kind.SERVFAIL, dns.rcode.REFUSED: Kind.DNS_REFUSED}
-
-
-@dataclass(slots=True)
-class _Question:
-    text: str
-    name: dns.name.Name
-    rdtype: dns.rdatatype.RdataType
-    wire: bytes
-    replies: deque[_Reply] = field(default_factory=deque)
-    sends: list[tuple[_Channel, int]] = field(default_factory=list)
-    malformed: bool = False
-    wake: asyncio.Future[None] | None = None
-
-    def hear(self, reply: _Reply) -> None:
-        """Note a reply, and wake whoever waits for one."""
-        self.replies.append(reply)
-        self.settle()
-
-    def settle(self) -> None:
-        """End the wait, with a reply or without."""
-        if self.wake is not None and not self.wake.done():
-            self.wake.set_result(None)
-
-    async def next_reply(self, until: float) -> _Reply | None:
-        """The next reply to any send, None when the loop's clock is past ``until``."""
-        if not self.replies:
-            loop = asyncio.get_running_loop()
-            self.wake = loop.create_future()
-            timer = loop.call_at(until, self.settle)
-            try:
-                await self.wake
-            finally:
-                timer.cancel()
-        return self.replies.popleft() if self.replies else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """What came back from one server: a message, a Failure, or neither where it was truncated."""
-
-    server: Server
-    elapsed_ms: float
-    message: dns.message.Message | None = None
-    failure: Failure | None = None
-
-
-class _Channel:
-    """One connected UDP socket to one name server: the kernel drops what others send."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self._pending: dict[int, tuple[_Question, int]] = {}
-        family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
-        self._sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        try:
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-            clock.want_timestamps(self._sock)
-            self._sock.connect(_sockaddr(server))
-        except OSError:
-            self._sock.close()
-            raise
-        asyncio.get_running_loop().add_reader(self._sock.fileno(), self._readable)
-
-    def send(self, question: _Question) -> None:
-        """Send the question under an id of its own, so that the answer tells which send it met."""
-        number = random.getrandbits(16)
-        while number in self._pending:
-            number = random.getrandbits(16)
-        self._pending[number] = (question, clock.now_ns())
-        question.sends.append((self, number))
-        self._sock.send(number.to_bytes(2, "big") + question.wire[2:])
-
-    def forget(self, number: int, question: _Question) -> None:
-        """Drop the answer to this send, should it still come; the id may be another's by now."""
-        if number in self._pending and self._pending[number][0] is question:
-            del self._pending[number]
-
-    def close(self) -> None:
-        """Stop reading and close the socket."""
-        asyncio.get_running_loop().remove_reader(self._sock.fileno())
-        self._sock.close()
-
-    def _readable(self) -> None:
-        while True:
-            try:
-                data, ancillary, _flags, _address = self._sock.recvmsg(
-                    _MAX_DATAGRAM, clock.ANCILLARY_SIZE
-                )
-            except BlockingIOError:
-                return
-            except OSError as error:
-                self._unreachable(error)
-                return
-            self._receive(data, clock.arrival_ns(ancillary))
-
-    def _receive(self, data: bytes, arrived_ns: int) -> None:
-        number = int.from_bytes(data[:2], "big")
-        pending = self._pending.get(number)
-        if pending is None or len(data) < _HEADER_SIZE:
-            return
-        question, sent_ns = pending
-        truncated = data[2] & _TRUNCATED
-        message = None if truncated else _read(data, question)
-        if message is None and not truncated:
-            question.malformed = True
-            return
-        del self._pending[number]
-        elapsed = clock.elapsed_ms(sent_ns, arrived_ns)
-        question.hear(_Reply(self.server, elapsed, message))
-
-    def _unreachable(self, error: OSError) -> None:
-        """The name server's host, or a router, refused a datagram: it says not which."""
-        failure = Failure(Kind.RESOLVER_UNREACHABLE, f"{_text(self.server)}: {error.strerror}")
-        for question, _sent in self._pending.values():
-            question.hear(_Reply(self.server, 0.0, failure=failure))
-        self._pending.clear()
-
-
-def _sockaddr(server: Server) -> tuple[object, ...]:
-    """With the interface of a link-local server (``fe80::1%eth0``), as routers announce them."""
-    numeric = socket.AI_NUMERICHOST
-    found = socket.getaddrinfo(*server, type=socket.SOCK_DGRAM, flags=numeric)
-    return found[0][4]
-
-
-@lru_cache
-def _root_query(rdtype: str) -> bytes:
-    query = dns.message.make_query(".", rdtype, use_edns=0, payload=PAYLOAD)
-    return query.to_wire()
-
-
-def _query(name: dns.name.Name, rdtype: str) -> bytes:
-    """The query for a name: the one for the root, with the name in the root's place.
-
-    dnspython compresses even a lone name, which takes a millisecond for the 34 labels of ip6.arpa.
-    """
-    root = _root_query(rdtype)
-    return root[:_HEADER_SIZE] + name.to_digestable() + root[_HEADER_SIZE + 1 :]
-
-
-def _read(data: bytes, question: _Question) -> dns.message.Message | None:
-    """The message, None unless it is a well-formed response to this very question."""
-    try:
-        message = dns.message.from_wire(data)
-    except (dns.exception.DNSException, ValueError):
-        return None
-    return message if _responds(message, question) else None
-
-
-def _responds(message: dns.message.Message, question: _Question) -> bool:
-    if not message.flags & dns.flags.QR or not isinstance(message, dns.message.QueryMessage):
-        return False
-    if len(message.question) != 1:
-        # A server that cannot read the question may leave it out (RFC 1035 section 4.1.1).
-        return not message.question and message.rcode() not in _ANSWERS
-    asked = message.question[0]
-    return (asked.name, asked.rdtype, asked.rdclass) == (question.name, question.rdtype, _IN)
-
-
-def _text(server: Server) -> str:
-    return server[0] if server[1] == 53 else f"{server[0]} port {server[1]}"
+# Resolvers take few connections at a time (Unbound 10, dnsmasq 20).
+STREAMS = 8
+# By timeouts: after so long without a word from any server a question is given little time.
+_PATIENCE = 3
 
 
 class Resolver:
-    """Asks the name servers in turn, over UDP, and over TCP what was truncated."""
+    """Asks the name servers in turn, over UDP, and over TCP what was truncated.
 
-    def __init__(self, servers: Sequence[Server], timeout_s: float) -> None:
-        self._servers = tuple(servers)
+    ``use_vc``: over TCP alone, as resolv.conf(5) may say.
+    """
+
+    def __init__(
+        self, servers: Sequence[Server], timeout_s: float, *, use_vc: bool = False
+    ) -> None:
+        self.servers = Servers(servers, timeout_s, use_vc=use_vc)
         self._timeout_s = timeout_s
-        self._channels: dict[Server, _Channel] = {}
         self._places = asyncio.Semaphore(IN_FLIGHT)
+        self._streams = asyncio.Semaphore(STREAMS)
+        self._silent_since: float | None = None
+        self._pulse: asyncio.Task[Answer | Failure] | None = None
 
     async def ask(self, name: str, rdtype: str) -> Answer | Failure:
         """Ask one question; SERVFAIL, REFUSED and silence move on to the next name server."""
         try:
             asked = dns.name.from_text(name)
-            wire = _query(asked, rdtype)
+            wire = messages.query(asked, rdtype)
         except (dns.exception.DNSException, UnicodeError) as error:
             return Failure(Kind.DNS_ERROR, f"{name} cannot be asked for: {error}")
-        question = _Question(name, asked, dns.rdatatype.RdataType[rdtype], wire)
-        async with self._places:
-            return await self._ask(question)
+        question = Question(name, asked, dns.rdatatype.RdataType[rdtype], wire)
+        over_tcp = self.servers.streams.issuperset(self.servers.addresses)
+        async with self._streams if over_tcp else self._places:
+            asking = _Asking(self, question, self._limit_s())
+            said = await asking.answer()
+            if isinstance(said, Failure) and said.kind is Kind.SERVFAIL and not said.dnssec:
+                said = await self._unchecked(question, said, asking.left_s)
+        self._note(said)
+        return said
 
     def close(self) -> None:
         """Close every socket."""
-        for channel in self._channels.values():
-            channel.close()
-        self._channels.clear()
+        if self._pulse is not None:
+            self._pulse.cancel()
+        self.servers.close()
 
-    async def _ask(self, question: _Question) -> Answer | Failure:
-        loop = asyncio.get_running_loop()
-        failures: dict[Server, Failure] = {}
-        began = loop.time()
-        deadline = began + self._timeout_s
-        waiting = deque(self._servers)
-        turns = max(SENDS, len(self._servers))
+    def feel_pulse(self) -> None:
+        """Ask for the root, which every resolver knows: does it answer anything at all?"""
+        if self._pulse is None or self._pulse.done():
+            wire = messages.query(dns.name.root, "NS")
+            question = Question(".", dns.name.root, dns.rdatatype.NS, wire)
+            asking = _Asking(self, question, self._timeout_s / 2, pulse=True)
+            self._pulse = asyncio.get_running_loop().create_task(asking.answer())
+
+    def _limit_s(self) -> float:
+        """The time of one question: little where no server has said anything for long."""
+        since = self._silent_since
+        patient = since is None or _now() - since < _PATIENCE * self._timeout_s
+        return self._timeout_s if patient else self._timeout_s / SENDS
+
+    def _note(self, said: Answer | Failure) -> None:
+        if isinstance(said, Answer) or said.kind is not Kind.RESOLVER_UNREACHABLE:
+            self._silent_since = None
+        elif self._silent_since is None:
+            self._silent_since = _now()
+
+    async def _unchecked(
+        self, question: Question, said: Failure, left_s: float
+    ) -> Answer | Failure:
+        """SERVFAIL that CD turns into an answer is a failed validation (RFC 4035 section 4.9.3).
+
+        Unless it was a moment's trouble: then the question itself is answered by now.
+        """
+        if left_s <= 0:
+            return said
+        unchecked = question.again(messages.without_checking(question.wire))
+        if isinstance(await _Asking(self, unchecked, left_s / 2).answer(), Failure):
+            return said
+        again = await _Asking(self, question.again(question.wire), left_s / 2).answer()
+        if isinstance(again, Answer):
+            return again
+        if again.kind is not Kind.SERVFAIL:
+            return said
+        detail = f"{said.detail}, and an answer where DNSSEC is not checked: validation fails"
+        return replace(said, detail=detail, dnssec=True)
+
+
+class _Asking:
+    """One question under way, from the first send to the end of its time."""
+
+    def __init__(
+        self, resolver: Resolver, question: Question, limit_s: float, *, pulse: bool = False
+    ) -> None:
+        self._resolver = resolver
+        self._servers = resolver.servers
+        self._addresses = resolver.servers.addresses
+        self._question = question
+        self._pulse = pulse
+        self._limit_s = limit_s
+        self._began = _now()
+        self._deadline = self._began + limit_s
+        # Whose no is final, and who may be away for a moment only.
+        self._failures: dict[Server, Failure] = {}
+        self._away: dict[Server, Failure] = {}
+        self._sends: Counter[Server] = Counter()
+        self._plain: set[Server] = set()
+        self._streams: dict[Server, asyncio.Task[None]] = {}
+
+    @property
+    def left_s(self) -> float:
+        """What is left of its time."""
+        return max(self._deadline - _now(), 0.0)
+
+    async def answer(self) -> Answer | Failure:
+        """The first answer of any server, else why there is none."""
+        slot_s = self._limit_s / max(SENDS, len(self._addresses))
+        waiting = deque(self._addresses)
         try:
-            while waiting and turns:
+            while waiting and (_now() < self._deadline or self._is_held()):
                 server = waiting.popleft()
-                if server in failures:
+                if server in self._failures:
                     continue
-                now = loop.time()
-                until = now + (deadline - now) / turns
-                answer = await self._turn(question, server, failures, until, deadline)
+                self._look_further()
+                answer = await self._turn(server, min(_now() + slot_s, self._deadline))
                 if answer is not None:
                     return answer
                 waiting.append(server)
-                turns -= 1
         finally:
-            for channel, number in question.sends:
-                channel.forget(number, question)
-        return self._verdict(question, failures, (loop.time() - began) * 1000)
+            self._question.forget()
+            for stream in self._streams.values():
+                stream.cancel()
+        return self._verdict()
 
-    def _verdict(
-        self, question: _Question, failures: dict[Server, Failure], elapsed_ms: float
-    ) -> Failure:
-        if failures:
-            first = next(iter(failures.values()))
-            return Failure(first.kind, first.detail, elapsed_ms, first.source)
-        servers = ", ".join(map(_text, self._servers))
-        if not servers:
-            return Failure(Kind.RESOLVER_UNREACHABLE, "no name server is configured")
-        if question.malformed:
-            return Failure(Kind.BAD_ANSWER, f"{servers} sent no readable answer", elapsed_ms)
-        detail = f"no answer from {servers} in {self._timeout_s:g} s"
-        return Failure(Kind.TIMEOUT, detail, elapsed_ms)
+    # --- time --------------------------------------------------------------------------------
 
-    async def _turn(
-        self,
-        question: _Question,
-        server: Server,
-        failures: dict[Server, Failure],
-        until: float,
-        deadline: float,
-    ) -> Answer | None:
-        """Send to one server and wait for it; a late answer to an earlier send counts too.
+    def _is_held(self) -> bool:
+        """Whether to wait on, as the resolver was here and says nothing to anybody any more."""
+        if self._pulse or self._others_heard():
+            return False
+        self._deadline = max(self._deadline, self._servers.held_until)
+        return _now() < self._deadline
+
+    def _others_heard(self) -> bool:
+        """Whether the resolver was there at the end, to whatever question it gave an answer."""
+        return self._servers.heard_since(self._deadline - self._limit_s / 2)
+
+    def _look_further(self) -> None:
+        """After half of the time without a word: ask for something else, and in another way."""
+        half = self._began + self._limit_s / 2
+        if self._pulse or _now() < half:
+            return
+        if not self._servers.heard_since(half):
+            self._resolver.feel_pulse()
+        for server in self._addresses:
+            self._try_tcp(server)
+
+    def _try_tcp(self, server: Server) -> None:
+        """UDP may be shut for a server that has never answered."""
+        known = self._servers.has_answered(server) or server in self._servers.streams
+        if not known and server not in self._streams and server not in self._failures:
+            self._streams[server] = asyncio.get_running_loop().create_task(self._stream(server))
+
+    async def _stream(self, server: Server) -> None:
+        reply = await self._ask_tcp(server, self.left_s, "silent over UDP, and ")
+        if reply.message is not None:
+            self._servers.prefer_tcp(server)
+            self._question.hear(reply)
+
+    # --- one turn of one server --------------------------------------------------------------
+
+    async def _turn(self, server: Server, until: float) -> Answer | None:
+        """Ask one server and wait for it; a late answer to an earlier send counts too.
 
         Whoever says no is noted in ``failures``, and only a no of this server ends the wait.
         """
-        loop = asyncio.get_running_loop()
-        try:
-            self._channel(server).send(question)
-        except OSError as error:
-            unreachable = f"{_text(server)}: {error.strerror}"
-            failures[server] = Failure(Kind.RESOLVER_UNREACHABLE, unreachable)
-        while server not in failures:
-            reply = await question.next_reply(until)
+        if server in self._servers.streams:
+            answer = await self._take(await self._ask_stream(server))
+            if answer is not None or server not in self._away:
+                return answer
+        elif self._send(server):
+            answer = await self._listen(server, until, patient=False)
+            if answer is not None or server not in self._away:
+                return answer
+        well = set(self._addresses) - self._failures.keys() - self._away.keys()
+        if well or server in self._failures:
+            return None
+        return await self._listen(server, until, patient=True)
+
+    async def _listen(self, server: Server, until: float, *, patient: bool) -> Answer | None:
+        """Wait for an answer, until this server says no, or (unless patient) is found away."""
+        while server not in self._failures:
+            reply = await self._question.next_reply(until)
             if reply is None:
                 return None
-            if reply.failure is not None:
-                outcome: Answer | Failure = reply.failure
-            elif reply.message is not None:
-                elapsed_ms = reply.elapsed_ms
-                outcome = _answer(question, reply.message, reply.server, elapsed_ms, tcp=False)
-            elif reply.server in failures:
-                continue
-            else:
-                others = len(self._servers) - len(failures)
-                share_s = (deadline - loop.time()) / others
-                outcome = await self._ask_tcp(question, reply.server, share_s)
-            if isinstance(outcome, Answer):
-                return outcome
-            failures.setdefault(reply.server, outcome)
+            answer = await self._take(reply)
+            if answer is not None:
+                return answer
+            if not patient and reply.soft and reply.server == server:
+                return None
         return None
 
-    def _channel(self, server: Server) -> _Channel:
-        channel = self._channels.get(server)
-        if channel is None:
-            channel = self._channels[server] = _Channel(server)
-        return channel
+    def _send(self, server: Server) -> bool:
+        """Send; False where this host's kernel does not, final for who has never answered."""
+        self._sends[server] += 1
+        edns = self._servers.takes_edns(server)
+        if server in self._plain:
+            edns = False
+        if edns is None:
+            # Some drop what has EDNS. While nobody knows, every second send does without.
+            edns = self._sends[server] % 2 == 1
+        try:
+            self._servers.send(server, self._question, edns=edns)
+        except OSError as error:
+            detail = f"{place(server)}: {error.strerror}"
+            failure = Failure(Kind.RESOLVER_UNREACHABLE, detail)
+            (self._away if self._servers.has_answered(server) else self._failures)[server] = failure
+            return False
+        return True
 
-    async def _ask_tcp(
-        self, question: _Question, server: Server, timeout_s: float
-    ) -> Answer | Failure:
-        """Ask again over TCP what UDP truncated (RFC 7766 section 5)."""
-        import dns.asyncquery  # noqa: PLC0415 - slow to import, seldom needed
+    async def _take(self, reply: Reply) -> Answer | None:
+        """What a reply comes to: an answer, or a no that is noted."""
+        server = reply.server
+        if reply.soft and reply.failure is not None:
+            self._away[server] = reply.failure
+            self._try_tcp(server)
+            return None
+        self._away.pop(server, None)
+        if server in self._failures:
+            return None
+        if reply.truncated:
+            others = len(self._addresses) - len(self._failures)
+            reply = await self._ask_tcp(server, self.left_s / others, "truncated over UDP, and ")
+        said = self._meaning(reply)
+        if isinstance(said, Answer):
+            return said
+        if said is not None:
+            self._failures[server] = said
+        return None
 
-        query = dns.message.make_query(question.name, question.rdtype, use_edns=0)
+    def _meaning(self, reply: Reply) -> Answer | Failure | None:
+        """What the reply says, None where the question goes out again without EDNS."""
+        server = reply.server
+        if reply.message is None:
+            assert reply.failure is not None
+            return reply.failure
+        refused = reply.message.rcode() in messages.NO_EDNS
+        if refused and reply.edns and server not in self._plain:
+            # RFC 6891 section 6.2.2: who does not know it says so, or says what is near to that.
+            self._plain.add(server)
+            return None if self._resend(server) else self._said(reply)
+        if not refused:
+            self._servers.learn_edns(server, edns=reply.edns)
+            if server in self._plain:
+                self._servers.forbid_edns(server)
+        return self._said(reply)
+
+    def _resend(self, server: Server) -> bool:
+        """At once, without EDNS; over TCP the next turn does."""
+        return server in self._servers.streams or self._send(server)
+
+    def _said(self, reply: Reply) -> Answer | Failure:
+        assert reply.message is not None
+        question = self._question
+        return messages.meaning(
+            reply.message,
+            question.text,
+            question.rdtype,
+            place(reply.server),
+            reply.elapsed_ms,
+            tcp=reply.tcp,
+        )
+
+    # --- over TCP ----------------------------------------------------------------------------
+
+    async def _ask_stream(self, server: Server) -> Reply:
+        """Ask a server that is asked over TCP alone; one that takes no connection may be away."""
+        others = len(self._addresses) - len(self._failures)
+        reply = await self._ask_tcp(server, self.left_s / others, "")
+        failure = reply.failure
+        if failure is None or self._servers.heard_since(self._began):
+            return reply
+        gone = replace(failure, kind=Kind.RESOLVER_UNREACHABLE)
+        return replace(reply, failure=gone, soft=failure.kind is not Kind.TIMEOUT)
+
+    async def _ask_tcp(self, server: Server, timeout_s: float, why: str) -> Reply:
+        """Ask over TCP (RFC 7766). ``why``: what led to that, for the words of a failure."""
+        edns = self._servers.takes_edns(server) is not False and server not in self._plain
+        question = self._question
+        wire = question.wire if edns else messages.without_edns(question.wire)
         started = time.perf_counter()
         try:
-            message = await dns.asyncquery.tcp(
-                query, server[0], timeout=max(timeout_s, 0.0), port=server[1]
-            )
-        except (OSError, EOFError, ValueError, dns.exception.DNSException) as error:
+            data = await streams.exchange(server, wire, timeout_s)
+        except (OSError, EOFError) as error:
             elapsed = (time.perf_counter() - started) * 1000
-            silent = isinstance(error, dns.exception.Timeout)
-            detail = f"truncated over UDP, and {_text(server)} gave no answer over TCP"
+            silent = isinstance(error, TimeoutError)
+            detail = f"{why}{place(server)} gave no answer over TCP"
             detail += " in time" if silent else f": {error}"
-            return Failure(Kind.TIMEOUT if silent else Kind.BAD_ANSWER, detail, elapsed)
+            kind = Kind.TIMEOUT if silent else Kind.BAD_ANSWER
+            return Reply(server, elapsed, failure=Failure(kind, detail, elapsed), tcp=True)
         elapsed = (time.perf_counter() - started) * 1000
-        return _answer(question, message, server, elapsed, tcp=True)
+        self._servers.heard(server, tcp=True)
+        message = messages.read(data, question.name, question.rdtype)
+        if message is None:
+            detail = f"{why}{place(server)} sent no readable answer over TCP"
+            failure = Failure(Kind.BAD_ANSWER, detail, elapsed)
+            return Reply(server, elapsed, failure=failure, tcp=True)
+        return Reply(server, elapsed, message, edns=edns, tcp=True)
+
+    # --- in the end --------------------------------------------------------------------------
+
+    def _verdict(self) -> Failure:
+        """Why there is no answer: a server's own word goes before silence, and silence of all."""
+        elapsed_ms = (_now() - self._began) * 1000
+        told = [each for each in self._failures.values() if not _is_unreachable(each)]
+        gone = {**self._failures, **self._away}
+        if told or len(gone) == len(self._addresses) > 0:
+            return replace((told or [*gone.values()])[0], elapsed_ms=elapsed_ms)
+        servers = ", ".join(map(place, self._addresses))
+        if not servers:
+            return Failure(Kind.RESOLVER_UNREACHABLE, "no name server is configured")
+        if self._question.malformed:
+            return Failure(Kind.BAD_ANSWER, f"{servers} sent no readable answer", elapsed_ms)
+        detail = f"no answer from {servers} in {elapsed_ms / 1000:.3g} s"
+        if self._others_heard():
+            return Failure(Kind.TIMEOUT, detail, elapsed_ms)
+        return Failure(Kind.RESOLVER_UNREACHABLE, f"{detail}, to any question", elapsed_ms)
 
 
-def _answer(
-    question: _Question,
-    message: dns.message.Message,
-    server: Server,
-    elapsed_ms: float,
-    *,
-    tcp: bool,
-) -> Answer | Failure:
-    name = question.text
-    rcode = message.rcode()
-    if rcode not in _ANSWERS:
-        kind = _FAILURES.get(rcode, Kind.DNS_ERROR)
-        detail = f"{dns.rcode.to_text(rcode)} from {_text(server)}"
-        return Failure(kind, detail, elapsed_ms, server[0])
-    assert isinstance(message, dns.message.QueryMessage)
-    try:
-        chaining = message.resolve_chaining()
-    except dns.message.ChainTooLong as error:
-        detail = f"the CNAME chain of {name} does not end: {error}"
-        return Failure(Kind.CNAME_LOOP, detail, elapsed_ms, server[0])
-    except dns.exception.DNSException as error:
-        detail = f"{_text(server)} contradicts itself: {error}"
-        return Failure(Kind.BAD_ANSWER, detail, elapsed_ms, server[0])
-    chain = tuple(link[0].target.to_text(omit_final_dot=True) for link in chaining.cnames)
-    rrset = chaining.answer
-    records = () if rrset is None else tuple(rdata.to_text() for rdata in rrset)
-    return Answer(
-        name=name,
-        rdtype=question.rdtype.name,
-        rcode=dns.rcode.to_text(rcode),
-        records=records,
-        chain=chain,
-        ttl=min(chaining.minimum_ttl, 0x7FFFFFFF),
-        elapsed_ms=elapsed_ms,
-        nameserver=_text(server),
-        tcp=tcp,
-    )
+def _is_unreachable(failure: Failure) -> bool:
+    return failure.kind is Kind.RESOLVER_UNREACHABLE
 
 
-def system_servers(path: str = "") -> list[Server]:
-    """The name servers that this host is configured with, in order (resolv.conf(5))."""
-    import dns.resolver  # noqa: PLC0415 - slow to import, needed once
-
-    try:
-        configured = dns.resolver.Resolver(path or RESOLV_CONF)
-    except dns.resolver.NoResolverConfiguration:
-        return []
-    return [(str(server), configured.port) for server in configured.nameservers]
-
-
-def upstream_servers() -> list[Server]:
-    """The same, but what systemd-resolved asks where its stub is all that is configured."""
-    configured = system_servers()
-    if any(server not in _STUBS for server, _ in configured):
-        return configured
-    return system_servers(RESOLVED_CONF) or configured
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -8,14 +8,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ipv6check.model import Address, Answer, Failure, Kind, Settings
+from ipv6check.nat64 import embedding
 from ipv6check.net import Net
 from ipv6check.registry import SpecialPurpose, unusable_ipv6, usable_ipv4
 from ipv6check.target import Target
 
 LOCALHOST = {"AAAA": "::1", "A": "127.0.0.1"}
+DNS64 = "DNS64-synthesised"
 _NO_WORD = frozenset(
     {Kind.TIMEOUT, Kind.RESOLVER_UNREACHABLE, Kind.BAD_ANSWER, Kind.SERVFAIL, Kind.DNS_ERROR}
 )
+_SILENT = frozenset({Kind.TIMEOUT, Kind.RESOLVER_UNREACHABLE})
+# RFC 8914: forged answer, blocked, censored, filtered.
+_BLOCKED = frozenset({4, 15, 16, 17})
+_UNSPECIFIED = frozenset({"::", "0.0.0.0"})  # noqa: S104 - nothing is bound to it
+
+Both = tuple[Answer | Failure, Answer | Failure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +38,14 @@ class Unusable:
 class Addresses:
     """What the name resolves to.
 
-    ``origin``: dns, literal, localhost or resolve (the ``--resolve`` option). ``a`` and ``aaaa``
-    are the resolver's answers, None where it was not asked. ``ipv4`` and ``ipv6`` are the addresses
-    to try, in numeric order; ``unusable`` holds the rest of the AAAA.
+    ``origin``: dns, literal, localhost, resolve (the ``--resolve`` option) or hosts (this host's
+    /etc/hosts has it, and the DNS has not). ``a`` and ``aaaa`` are the resolver's answers, None
+    where it was not asked. ``ipv4`` and ``ipv6`` are the addresses to try, in numeric order;
+    ``unusable`` holds the rest of the AAAA.
+
+    ``written`` is the target's own name where the search list of resolv.conf completed it to
+    ``name``; ``completed`` another name that programs of this host find by it. ``embedding``: the
+    prefix under which every AAAA is an A, where nobody can tell whether a DNS64 made them up.
     """
 
     name: str
@@ -42,6 +55,9 @@ class Addresses:
     ipv4: tuple[Address, ...]
     ipv6: tuple[Address, ...]
     unusable: tuple[Unusable, ...] = ()
+    written: str = ""
+    completed: str = ""
+    embedding: str = ""
 
 
 async def addresses(target: Target, settings: Settings, net: Net) -> Addresses | Failure:
@@ -51,61 +67,199 @@ async def addresses(target: Target, settings: Settings, net: Net) -> Addresses |
         # Who writes it means this host; a name that leads to it is a mistake.
         return Addresses(host, "literal", None, None, (), (host,))
     if target.literal:
-        return _addresses(host, "literal", (host,), (), settings)
+        return _sorted_out(host, "literal", (host,), (), internal=settings.internal)
     given = settings.resolve.get(host)
     if given is not None:
-        ipv6 = [address for address in given if ":" in address]
-        ipv4 = [address for address in given if ":" not in address]
-        return _addresses(host, "resolve", ipv6, ipv4, settings)
+        return _sorted_out(host, "resolve", *_families(given), internal=settings.internal)
     if host == "localhost" or host.endswith(".localhost"):
         # RFC 6761 section 6.3: never asked of the DNS, and its user means this host.
         return Addresses(host, "localhost", None, None, (LOCALHOST["A"],), (LOCALHOST["AAAA"],))
-    return await _resolve(host, settings, net)
+    return await _resolve(target, settings, net)
 
 
-async def _resolve(host: str, settings: Settings, net: Net) -> Addresses | Failure:
-    # Back to back, AAAA first (RFC 8305 section 3).
+# --- which name ------------------------------------------------------------------------------
+
+
+async def _resolve(target: Target, settings: Settings, net: Net) -> Addresses | Failure:
+    """What the DNS has, else what programs of this host would find by other ways.
+
+    glibc completes a name of few dots before it asks for it as it is. Here only a lone label is
+    completed first: what has a dot is what it says to everybody else, where it exists.
+    """
+    host, stub = target.host, net.stub()
+    # With a final dot it is whole (RFC 1034 section 3.1).
+    whole = f"{host}." in target.text.lower()
+    names = [] if whole else [f"{host}.{suffix}" for suffix in stub.search]
+    alone = "." not in host
+    if alone and (found := await _first(names, settings, net)) is not None:
+        return found if isinstance(found, Failure) else replace(found, written=host)
+    asked = await _published(host, settings, net)
+    if isinstance(asked, Failure) or not _is_nothing(asked):
+        return asked
+    if entry := net.hosts_entry(host):
+        # Loopback and private addresses are what stands there.
+        known = _sorted_out(host, "hosts", *_families(entry), internal=True)
+        return replace(known, a=asked.a, aaaa=asked.aaaa)
+    found = None if alone else await _first(names, settings, net)
+    if found is None or isinstance(found, Failure):
+        return asked
+    if host.count(".") < stub.ndots:
+        return replace(found, written=host)
+    return replace(asked, completed=found.name)
+
+
+async def _first(names: Iterable[str], settings: Settings, net: Net) -> Addresses | Failure | None:
+    """The first of these names that has an address, None where none has."""
+    for name in names:
+        found = await _published(name, settings, net)
+        if isinstance(found, Failure) or _has_records(found.aaaa) or _has_records(found.a):
+            return found
+    return None
+
+
+def _is_nothing(found: Addresses) -> bool:
+    """Whether the DNS says that there is no such name, or nothing of it."""
+    answered = isinstance(found.aaaa, Answer) and isinstance(found.a, Answer)
+    return answered and not _has_records(found.aaaa) and not _has_records(found.a)
+
+
+def _has_records(answer: Answer | Failure | None) -> bool:
+    return isinstance(answer, Answer) and bool(answer.records)
+
+
+def _families(given: Iterable[str]) -> tuple[list[str], list[str]]:
+    known = list(given)
+    return [each for each in known if ":" in each], [each for each in known if ":" not in each]
+
+
+# --- what is published, and what the resolver made of it -------------------------------------
+
+
+async def _published(host: str, settings: Settings, net: Net) -> Addresses | Failure:
+    aaaa, a = await _ask_both(host, net)
+    blind = await _blind(host, aaaa, a, net)
+    if blind is not None:
+        return blind
+    ipv6 = aaaa.records if isinstance(aaaa, Answer) else ()
+    ipv4 = a.records if isinstance(a, Answer) else ()
+    prefixes = await net.pref64() if ipv6 else ()
+    suspect = _suspect(ipv6, ipv4, prefixes)
+    told = await net.aaaa_made_up() if suspect else ()
+    if suspect and told and all(_is_under(address, suspect) for address in told):
+        prefixes, suspect = (*prefixes, suspect), ""
+    found = _sorted_out(host, "dns", ipv6, ipv4, prefixes, internal=settings.internal)
+    return replace(found, a=a, aaaa=aaaa, embedding=suspect if told is None else "")
+
+
+async def _ask_both(host: str, net: Net) -> Both:
+    """Back to back, AAAA first (RFC 8305 section 3); silence for one is asked about once more."""
     asking_a = asyncio.ensure_future(net.resolve(host, "A"))
     try:
         aaaa = await net.resolve(host, "AAAA")
         a = await asking_a
     finally:
         asking_a.cancel()
-    blind = await _blind(aaaa, a, net)
-    if blind is not None:
-        return blind
-    ipv6 = aaaa.records if isinstance(aaaa, Answer) else ()
-    ipv4 = a.records if isinstance(a, Answer) else ()
-    synthesised = await net.pref64() if ipv6 else ()
-    found = _addresses(host, "dns", ipv6, ipv4, settings, synthesised)
-    return replace(found, a=a, aaaa=aaaa)
+    if isinstance(a, Answer) and _is_silent(aaaa):
+        aaaa = await net.resolve(host, "AAAA")
+    elif isinstance(aaaa, Answer) and _is_silent(a):
+        a = await net.resolve(host, "A")
+    return aaaa, a
 
 
-async def _blind(aaaa: Answer | Failure, a: Answer | Failure, net: Net) -> Failure | None:
-    """Why this host cannot tell: no resolver serves it. Silence for one name is the name's."""
-    if isinstance(aaaa, Answer) or isinstance(a, Answer):
-        return None
-    if aaaa.kind is a.kind is Kind.DNS_REFUSED:
-        return Failure(Kind.RESOLVER_UNREACHABLE, f"the resolver refuses this host: {aaaa.detail}")
-    if not {aaaa.kind, a.kind} <= _NO_WORD:
-        return None
-    if Kind.RESOLVER_UNREACHABLE in {aaaa.kind, a.kind} or not await net.resolver_answers():
-        return Failure(Kind.RESOLVER_UNREACHABLE, f"the resolver is out of reach: {aaaa.detail}")
+def _is_silent(answer: Answer | Failure) -> bool:
+    """Whether it may be that a packet was lost, or the resolver away for a moment."""
+    return isinstance(answer, Failure) and answer.kind in _SILENT
+
+
+async def _blind(
+    host: str, aaaa: Answer | Failure, a: Answer | Failure, net: Net
+) -> Failure | None:
+    """Why this host cannot tell: no resolver serves it, or what it says is not the name's.
+
+    Silence or an error for one name is that name's.
+    """
+    for each in (aaaa, a):
+        if isinstance(each, Failure) and each.kind is Kind.RESOLVER_UNREACHABLE:
+            return _vantage(f"is out of reach: {each.detail}")
+    blocked = _blocked(host, aaaa, a)
+    if blocked:
+        return _vantage(blocked)
+    if isinstance(aaaa, Failure) and isinstance(a, Failure):
+        return await _unserved(aaaa, a, net)
+    if isinstance(a, Answer) and {*a.records} - _UNSPECIFIED and _lacks(aaaa):
+        withheld = await net.aaaa_withheld()
+        if withheld is not None:
+            return _vantage(f"gives no AAAA of any name: {withheld.detail}")
     return None
 
 
-def _addresses(
+def _vantage(what: str) -> Failure:
+    return Failure(Kind.RESOLVER_UNREACHABLE, f"this network's resolver {what}")
+
+
+def _lacks(aaaa: Answer | Failure) -> bool:
+    """Whether AAAA is what a resolver that wants none could have made of it."""
+    if isinstance(aaaa, Failure):
+        return True
+    return not ({*aaaa.records} - _UNSPECIFIED or aaaa.unfinished)
+
+
+async def _unserved(aaaa: Failure, a: Failure, net: Net) -> Failure | None:
+    if aaaa.kind is a.kind is Kind.DNS_REFUSED:
+        return _vantage(f"does not serve this host: {aaaa.detail}")
+    if {aaaa.kind, a.kind} <= _NO_WORD and not await net.resolver_answers():
+        return _vantage(f"does not serve this host: {aaaa.detail}")
+    return None
+
+
+def _blocked(host: str, aaaa: Answer | Failure, a: Answer | Failure) -> str:
+    """What a resolver does that blocks names: it says so (RFC 8914), or answers ``::``."""
+    for each in (aaaa, a):
+        words = [error.text for error in each.extended if error.code in _BLOCKED]
+        if any(error.code in _BLOCKED for error in each.extended) and not _is_own(each):
+            why = f' ("{words[0]}")' if words[0] else ""
+            return f"blocks {'AAAA of ' if each is aaaa and _has_records(a) else ''}{host}{why}"
+    answered = [each for each in (aaaa, a) if _has_records(each)]
+    told = [record for each in answered if isinstance(each, Answer) for record in each.records]
+    if told and {*told} <= _UNSPECIFIED and not any(map(_is_own, answered)):
+        return f"blocks {host}: it answers {' and '.join(sorted({*told}, reverse=True))}"
+    return ""
+
+
+def _is_own(answer: Answer | Failure) -> bool:
+    return isinstance(answer, Answer) and answer.authoritative
+
+
+# --- which of them packets may go to ---------------------------------------------------------
+
+
+def _suspect(ipv6: Iterable[str], ipv4: Iterable[str], prefixes: tuple[str, ...]) -> str:
+    """The prefix under which every AAAA embeds an A, though this network announces it not."""
+    published = [each for each in ipv6 if not _is_under_any(each, prefixes)]
+    prefix = embedding(published, list(ipv4)) if published else None
+    return prefix or ""
+
+
+def _is_under(address: str, prefix: str) -> bool:
+    return ipaddress.IPv6Address(address) in ipaddress.IPv6Network(prefix)
+
+
+def _is_under_any(address: str, prefixes: tuple[str, ...]) -> bool:
+    return any(_is_under(address, prefix) for prefix in prefixes)
+
+
+def _sorted_out(
     host: str,
     origin: str,
     ipv6: Iterable[str],
     ipv4: Iterable[str],
-    settings: Settings,
-    pref64: tuple[str, ...] = (),
+    prefixes: tuple[str, ...] = (),
+    *,
+    internal: bool,
 ) -> Addresses:
     """Sort out what packets may go to, in an order that does not change from answer to answer."""
     published = sorted(set(ipv6), key=_number)
-    reasons = [(address, _why_unusable(address, settings, pref64)) for address in published]
-    internal = settings.internal
+    reasons = [(each, _why_unusable(each, prefixes, internal=internal)) for each in published]
     return Addresses(
         host,
         origin,
@@ -126,9 +280,9 @@ def _number(address: str) -> int:
 
 
 def _why_unusable(
-    address: str, settings: Settings, pref64: tuple[str, ...]
+    address: str, prefixes: tuple[str, ...], *, internal: bool
 ) -> SpecialPurpose | None:
-    for prefix in pref64:
-        if ipaddress.IPv6Address(address) in ipaddress.IPv6Network(prefix):
-            return SpecialPurpose(prefix, "DNS64-synthesised", "RFC 7050")
-    return unusable_ipv6(address, internal=settings.internal)
+    for prefix in prefixes:
+        if _is_under(address, prefix):
+            return SpecialPurpose(prefix, DNS64, "RFC 7050")
+    return unusable_ipv6(address, internal=internal)

@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from ipv6check.model import Failure, HostState, NameServer
+from ipv6check.model import Failure, HostState, NameServer, Stub
 from ipv6check.net import Net
 from ipv6check.probes.here import Here
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The kernel's state, the answers of the resolvers, and getaddrinfo's order of addresses."""
+    """The kernel's state, the answers of the resolvers, and getaddrinfo's order of addresses.
+
+    ``missing``: why that order is loopback's. ``stub``: how names are resolved besides.
+    """
 
     state: HostState
     name_servers: tuple[NameServer, ...]
     preference: tuple[str, ...]
+    missing: str = ""
+    stub: Stub = Stub()  # noqa: RUF009 - frozen
 
 
 async def host(here: Here, net: Net) -> Host | Failure | None:
@@ -26,4 +31,6 @@ async def host(here: Here, net: Net) -> Host | Failure | None:
     state, name_servers, preference = await asyncio.gather(
         net.host(), net.name_servers(), net.preference()
     )
-    return state if isinstance(state, Failure) else Host(state, name_servers, preference)
+    if isinstance(state, Failure):
+        return state
+    return Host(state, name_servers, preference.addresses, preference.missing, net.stub())

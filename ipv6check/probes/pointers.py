@@ -6,21 +6,31 @@ import asyncio
 import ipaddress
 from dataclasses import dataclass
 
-from ipv6check.model import Address, Answer, Failure
+from ipv6check.model import VANTAGE_KINDS, Address, Answer, Failure, Kind
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
 
-MAX_NAMES = 10
+# A server of many sites may have a name for each.
+MAX_NAMES = 100
+# So many of them are asked at a time, until one leads back.
+_AT_A_TIME = 10
+_NO_WORD = frozenset({Kind.TIMEOUT, Kind.BAD_ANSWER, Kind.SERVFAIL, Kind.DNS_ERROR})
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """The PTR names of one address; ``confirmed`` are those that resolve back to it (FCrDNS)."""
+    """The PTR names of one address; ``confirmed`` are those that resolve back to it (FCrDNS).
+
+    The target's own name is looked at first, and the rest only until one is confirmed. ``unseen``:
+    how many names there are beyond those. ``failure``: why the names, or where they lead to, are
+    not known; of a kind of the vantage's where that is to blame.
+    """
 
     address: Address
     names: tuple[str, ...] = ()
     confirmed: tuple[str, ...] = ()
     failure: Failure | None = None
+    unseen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +64,63 @@ async def _all(which: tuple[str, ...], addresses: Addresses, net: Net) -> tuple[
 async def _pointer(address: str, addresses: Addresses, net: Net) -> Pointer:
     answer = await net.resolve(ipaddress.ip_address(address).reverse_pointer, "PTR")
     if isinstance(answer, Failure):
-        return Pointer(address, failure=answer)
-    names = tuple(record.removesuffix(".") for record in answer.records[:MAX_NAMES])
-    confirmed = [name for name in names if await _resolves_to(name, address, addresses, net)]
-    return Pointer(address, names, tuple(confirmed))
+        return Pointer(address, failure=await _blamed(answer, net))
+    found = [record.removesuffix(".") for record in answer.records]
+    # Resolvers rotate what is equal: without an order every run would look at other names.
+    found.sort(key=lambda name: (name.lower() != addresses.name, name))
+    names = tuple(found[:MAX_NAMES])
+    confirmed, failures = await _confirmed(names, address, addresses, net)
+    unseen = 0 if confirmed else len(found) - len(names)
+    failure = None if confirmed or not names else await _clouded(address, failures, net)
+    return Pointer(address, names, confirmed, failure, unseen)
 
 
-async def _resolves_to(name: str, address: str, addresses: Addresses, net: Net) -> bool:
+async def _confirmed(
+    names: tuple[str, ...], address: str, addresses: Addresses, net: Net
+) -> tuple[tuple[str, ...], list[Failure]]:
+    """Those of the first names with one among them that lead back, and what failed before that."""
+    failures: list[Failure] = []
+    for start in range(0, len(names), _AT_A_TIME):
+        some = names[start : start + _AT_A_TIME]
+        answers = await asyncio.gather(*(_forward(name, address, addresses, net) for name in some))
+        pairs = zip(some, answers, strict=True)
+        back = tuple(
+            name for name, said in pairs if isinstance(said, Answer) and address in said.records
+        )
+        if back:
+            return back, []
+        failures += [said for said in answers if isinstance(said, Failure)]
+    return (), failures
+
+
+async def _forward(name: str, address: str, addresses: Addresses, net: Net) -> Answer | Failure:
     rdtype = "AAAA" if ":" in address else "A"
     known = addresses.aaaa if rdtype == "AAAA" else addresses.a
     if isinstance(known, Answer) and name.lower() == addresses.name:
-        return address in known.records
-    answer = await net.resolve(name, rdtype)
-    return isinstance(answer, Answer) and address in answer.records
+        return known
+    return await net.resolve(name, rdtype)
+
+
+async def _blamed(failure: Failure, net: Net) -> Failure:
+    """The failure, of the vantage's kind where the resolver fails at everything.
+
+    REFUSED is its own word: that of a name's server does not come through a resolver.
+    """
+    alone = failure.kind in _NO_WORD and not await net.resolver_answers()
+    if not alone and failure.kind is not Kind.DNS_REFUSED:
+        return failure
+    detail = f"this network's resolver does not serve this host: {failure.detail}"
+    return Failure(Kind.RESOLVER_UNREACHABLE, detail, failure.elapsed_ms, failure.source)
+
+
+async def _clouded(address: str, failures: list[Failure], net: Net) -> Failure | None:
+    """Why it is not known that no name leads back: the resolver, who answers no AAAA perhaps."""
+    blamed = [await _blamed(failure, net) for failure in failures[:1]]
+    ours = [each for each in (*blamed, *failures) if each.kind in VANTAGE_KINDS]
+    if ours:
+        return ours[0]
+    withheld = await net.aaaa_withheld() if ":" in address else None
+    if withheld is None:
+        return None
+    detail = f"this network's resolver gives no AAAA of any name: {withheld.detail}"
+    return Failure(Kind.RESOLVER_UNREACHABLE, detail)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from ipv6check import Failure, Kind
-from ipv6check.testing import answer
+from ipv6check import Failure, Finding, Kind, Unusable
+from ipv6check.probes.addresses import DNS64
+from ipv6check.registry import SpecialPurpose
+from ipv6check.testing import SETTINGS, answer
 from tests.checks.facts import NAME, V4, V6, V6B, addresses, judged, kept, whole
+
+
+def found_in(facts: object, **settings: object) -> list[Finding]:
+    """What aaaa finds in these addresses."""
+    return judged("aaaa", addresses=facts, settings=replace(SETTINGS, **settings))  # type: ignore[arg-type]
+
 
 SERVFAIL = Failure(Kind.SERVFAIL, "SERVFAIL from 192.0.2.53", 12.0)
 EDGE = "edge.cdn.example"
@@ -25,7 +35,7 @@ EDGE = "edge.cdn.example"
 )
 def test_usable_addresses_pass(facts: object, says: str) -> None:
     """Where there are addresses and all of them are usable, it says how many and how quickly."""
-    found = judged("aaaa", addresses=facts)
+    found = found_in(facts)
     assert kept(found) == [("pass", None)]
     assert found[0].message.startswith(says)
     assert "ipv6" in found[0].evidence
@@ -110,7 +120,7 @@ def test_usable_addresses_pass(facts: object, says: str) -> None:
 )
 def test_no_address_fails(aaaa: object, a: object, says: str, hint: str) -> None:
     """Each way of having no AAAA is told apart, with both answers as evidence."""
-    found = judged("aaaa", addresses=addresses(aaaa, a, ipv6=(), ipv4=()))  # type: ignore[arg-type]
+    found = found_in(addresses(aaaa, a, ipv6=(), ipv4=()))  # type: ignore[arg-type]
     assert kept(found) == [("fail", None)]
     assert whole(found)
     assert says in found[0].message
@@ -123,12 +133,12 @@ def test_the_end_of_a_chain_is_the_subject() -> None:
     facts = addresses(
         answer(NAME, "AAAA", chain=[EDGE]), answer(NAME, "A", V4, chain=[EDGE]), ipv6=()
     )
-    assert judged("aaaa", addresses=facts)[0].subject == EDGE
+    assert found_in(facts)[0].subject == EDGE
 
 
 def test_resolve_without_ipv6_fails() -> None:
     """An origin given by hand needs an IPv6 address as well."""
-    found = judged("aaaa", addresses=addresses(origin="resolve", ipv6=()))
+    found = found_in(addresses(origin="resolve", ipv6=()))
     assert kept(found) == [("fail", None)]
     assert "--resolve gives shop.example no IPv6 address" in found[0].message
 
@@ -146,7 +156,7 @@ def test_resolve_without_ipv6_fails() -> None:
 def test_an_unusable_address_fails(address: str, says: str) -> None:
     """An address that the Internet cannot reach is named, with its range; good ones do not help."""
     for good in ((), (V6,)):
-        found = judged("aaaa", addresses=addresses(ipv6=good, unusable=(address,)))
+        found = found_in(addresses(ipv6=good, unusable=(address,)))
         assert kept(found) == [("fail", None)]
         assert whole(found)
         assert found[0].subject == address
@@ -157,21 +167,30 @@ def test_an_unusable_address_fails(address: str, says: str) -> None:
 
 def test_each_unusable_address_is_a_finding() -> None:
     """Two bad addresses are two findings."""
-    found = judged("aaaa", addresses=addresses(unusable=("2001:db8::1", "fe80::1")))
+    found = found_in(addresses(unusable=("2001:db8::1", "fe80::1")))
     assert [finding.subject for finding in found] == ["2001:db8::1", "fe80::1"]
 
 
 def test_an_address_of_the_network_s_dns64_is_no_address() -> None:
     """What the resolver made up is not published: the hint says so."""
-    found = judged("aaaa", addresses=addresses(ipv6=(), unusable=("64:ff9b::c000:201",)))
+    facts = addresses(ipv6=(), unusable=("2001:db8::c000:201",))
+    made_up = Unusable("2001:db8::c000:201", SpecialPurpose("2001:db8::/96", DNS64, "RFC 7050"))
+    found = found_in(replace(facts, unusable=(made_up,)))
     assert kept(found) == [("fail", None)]
-    assert "DNS64 made it up" in found[0].hint
+    assert (found[0].id, "DNS64 made it up" in found[0].hint) == ("dns64", True)
+
+
+def test_a_zone_may_publish_the_prefix_of_nat64_itself() -> None:
+    """Without a DNS64 here nobody made it up: who published it is to withdraw it."""
+    found = found_in(addresses(ipv6=(), unusable=("64:ff9b::c000:201",)))
+    assert (kept(found), found[0].id) == ([("fail", None)], "not-global")
+    assert found[0].hint.startswith("withdraw it")
 
 
 def test_a_literal_can_be_unusable() -> None:
     """An address given as the target is judged alike."""
     facts = addresses(origin="literal", ipv6=(), ipv4=(), unusable=("fe80::1",))
-    assert kept(judged("aaaa", addresses=facts)) == [("fail", None)]
+    assert kept(found_in(facts)) == [("fail", None)]
 
 
 @pytest.mark.parametrize(
@@ -184,7 +203,7 @@ def test_an_aaaa_later_than_clients_wait_is_a_warning(
     """RFC 8305 section 3: more than 50 ms after A."""
     aaaa = answer(NAME, "AAAA", V6, elapsed_ms=aaaa_ms)
     a = answer(NAME, "A", V4, elapsed_ms=a_ms)
-    found = judged("aaaa", addresses=addresses(aaaa, a))
+    found = found_in(addresses(aaaa, a))
     assert kept(found) == [(status, None)]
     assert whole(found)
     if status == "warn":
@@ -195,12 +214,12 @@ def test_a_late_aaaa_without_ipv4_is_no_matter() -> None:
     """Where there is no A, nobody begins with IPv4."""
     aaaa = answer(NAME, "AAAA", V6, elapsed_ms=900)
     facts = addresses(aaaa, answer(NAME, "A"), ipv4=())
-    assert kept(judged("aaaa", addresses=facts)) == [("pass", None)]
+    assert kept(found_in(facts)) == [("pass", None)]
 
 
 def test_an_a_that_fails_is_a_warning() -> None:
     """Clients that wait for both answers are held up by the one that does not come."""
-    found = judged("aaaa", addresses=addresses(a=SERVFAIL, ipv4=()))
+    found = found_in(addresses(a=SERVFAIL, ipv4=()))
     assert kept(found) == [("warn", None)]
     assert whole(found)
     assert "A cannot be resolved (SERVFAIL from 192.0.2.53)" in found[0].message
@@ -211,10 +230,10 @@ def test_unusable_and_late_are_both_told() -> None:
     """A warning beside a failure is not lost."""
     aaaa = answer(NAME, "AAAA", V6, "fe80::1", elapsed_ms=500)
     facts = addresses(aaaa, answer(NAME, "A", V4), unusable=("fe80::1",))
-    assert kept(judged("aaaa", addresses=facts)) == [("fail", None), ("warn", None)]
+    assert kept(found_in(facts)) == [("fail", None), ("warn", None)]
 
 
 def test_a_resolver_out_of_reach_is_unknown() -> None:
     """Law 1: our own resolver says nothing of the target."""
-    found = judged("aaaa", addresses=Failure(Kind.RESOLVER_UNREACHABLE, "out of reach"))
+    found = found_in(Failure(Kind.RESOLVER_UNREACHABLE, "out of reach"))
     assert kept(found) == [("unknown", "vantage")]

@@ -17,6 +17,7 @@ from ipv6check import (
     NameServer,
     Route,
 )
+from ipv6check.model import Stub
 from ipv6check.testing import SETTINGS
 from tests.checks.facts import judged, whole
 
@@ -61,9 +62,11 @@ def host(
     preference: tuple[str, ...] = BOTH,
     *,
     internal: bool = False,
+    missing: str = "",
+    stub: Stub = Stub(),  # noqa: B008 - frozen
 ) -> dict[str, Finding]:
     """What the check says, by subject; what has none is the rest."""
-    facts = Host(kernel or state(), name_servers, preference)
+    facts = Host(kernel or state(), name_servers, preference, missing, stub)
     settings = replace(SETTINGS, internal=internal)
     found = judged("host", host=facts, target="localhost", settings=settings)
     assert whole(found)
@@ -75,6 +78,32 @@ def host(
 def statuses(found: dict[str, Finding]) -> dict[str, str]:
     """The status of each subject that is not well."""
     return {name: each.status.value for name, each in found.items() if each.status != "pass"}
+
+
+def test_no_aaaa_is_a_failure() -> None:
+    """Glibc's option keeps IPv6 from every program, whatever the network has."""
+    found = host(stub=Stub(no_aaaa=True))
+    assert (statuses(found), found["order"].id) == ({"order": "fail"}, "no-aaaa")
+
+
+def test_one_family_of_a_name_that_has_both_is_a_warning() -> None:
+    """What getaddrinfo says of loopback does not stand in for it unsaid."""
+    found = host(missing="getaddrinfo has 198.41.0.4 for a.root-servers.net, and nothing more")
+    assert (statuses(found), found["order"].id) == ({"order": "warn"}, "one-family")
+
+
+def test_a_path_that_loses_the_second_question_is_a_warning() -> None:
+    """Every lookup of this host waits for it."""
+    found = host(name_servers=(replace(SERVER6, loses_second=True), SERVER4))
+    assert list(statuses(found).values()) == ["warn"]
+    assert any("single-request-reopen" in each.hint for each in found.values())
+
+
+def test_a_name_server_that_nobody_asks_is_told() -> None:
+    """Three at most: the fourth is no fault, whether it answers or not."""
+    found = host(stub=Stub(unasked=("192.0.2.9",)))
+    assert statuses(found) == {}
+    assert "nobody asks 192.0.2.9" in found["resolvers"].message
 
 
 def test_a_healthy_host() -> None:

@@ -62,10 +62,26 @@ def test_no_name_where_ipv4_has_one_is_told() -> None:
 
 def test_a_name_that_does_not_lead_back_is_a_warning() -> None:
     """Both records are named, since either may be the wrong one."""
-    found = ptr(Pointer(V6, ("b.example", "c.example")))
+    found = ptr(Pointer(V6, ("b.example",)))
     assert kept(found) == [("warn", None)]
     assert found[0].message == f"PTR of {V6} is b.example, which does not lead back to it"
     assert f"publish AAAA {V6} for b.example" in found[0].hint
+    (several,) = ptr(Pointer(V6, ("b.example", "c.example")))
+    assert several.message == f"none of the 2 PTR names of {V6} leads back to it"
+
+
+def test_what_was_not_looked_at_is_not_known() -> None:
+    """Of more names than anybody asks for the rest may lead back."""
+    (found,) = ptr(Pointer(V6, ("b.example", "c.example"), unseen=200))
+    assert (found.status, found.id, found.cause) == ("unknown", "too-many", "dns")
+    assert "has 202 PTR names; none of 2 looked at" in found.message
+
+
+def test_a_resolver_that_fails_is_unknown() -> None:
+    """Law 1: a literal target is not-ready in mail and strict for no fault of our resolver."""
+    gone = Failure(Kind.RESOLVER_UNREACHABLE, "this network's resolver is out of reach")
+    (found,) = ptr(Pointer(V6, failure=gone))
+    assert (found.status, found.id, found.cause) == ("unknown", "not-asked", "vantage")
 
 
 def test_a_reverse_zone_that_fails_is_a_warning() -> None:

@@ -24,11 +24,12 @@ RESET = b""
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question, how it came, and how many came before it."""
+    """A question, how it came, how many came before it, and the port that it came from."""
 
     message: dns.message.Message
     tcp: bool = False
     number: int = 0
+    port: int = 0
 
     @property
     def name(self) -> dns.name.Name:
@@ -114,9 +115,9 @@ class DnsServer:
         await self._open.aclose()
         await asyncio.sleep(0)
 
-    def answer(self, wire: bytes, *, tcp: bool) -> list[tuple[float, bytes]]:
+    def answer(self, wire: bytes, *, tcp: bool, port: int = 0) -> list[tuple[float, bytes]]:
         """What the handler says to this query."""
-        query = Query(dns.message.from_wire(wire), tcp, len(self.asked))
+        query = Query(dns.message.from_wire(wire), tcp, len(self.asked), port)
         self.asked.append((query.name.to_text(omit_final_dot=True), query.rdtype, tcp))
         self.queries.append(wire)
         said = self._handler(query)
@@ -153,7 +154,7 @@ class _Udp(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         loop = asyncio.get_running_loop()
-        for delay_s, wire in self._server.answer(data, tcp=False):
+        for delay_s, wire in self._server.answer(data, tcp=False, port=addr[1]):
             if delay_s:
                 loop.call_later(delay_s, self._send, wire, addr)
             else:

@@ -6,14 +6,17 @@ import asyncio
 import json
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ipv6check import turns
-from ipv6check.model import Answer, Attempt, Failure, HostState, Kind, NameServer
-from ipv6check.net import host, listening, local, tcp
+from ipv6check.model import Answer, Attempt, Failure, HostState, Kind, NameServer, Preference
+from ipv6check.net import host, listening, local, resolvconf, tcp
 from ipv6check.net.local import LocalNet
+from ipv6check.net.names import Names
+from ipv6check.net.pairs import loses_second
 from tests.lab import Lab, plan
 from tests.net.dns_server import DnsServer, Query, Replies, address_of, reply
 
@@ -280,12 +283,14 @@ def test_no_controls_ask_nobody() -> None:
     asyncio.run(main())
 
 
-def test_no_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host without a name server is a vantage that cannot tell."""
-    monkeypatch.setattr(local, "system_servers", list)
+def test_no_name_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host whose name server is not there is a vantage that cannot tell."""
+    conf = tmp_path / "resolv.conf"
+    conf.write_text("nameserver ::1%nowhere\n")
+    monkeypatch.setattr(resolvconf, "RESOLV_CONF", str(conf))
 
     async def main() -> Answer | Failure:
-        net = LocalNet()
+        net = LocalNet(timeout_s=0.3)
         said = await net.resolve("www.example", "AAAA")
         assert not await net.resolver_answers()
         net.close()
@@ -327,11 +332,11 @@ def test_name_servers(monkeypatch: pytest.MonkeyPatch, rcode: str, kind: Kind | 
 
     async def main() -> tuple[NameServer, ...]:
         async with DnsServer(lambda query: reply(query, rcode=rcode)) as server:
-            monkeypatch.setattr(local, "upstream_servers", lambda: [server.address] * 2)
+            monkeypatch.setattr(resolvconf, "upstream_servers", lambda: [server.address] * 2)
             net = LocalNet(nameservers=[("127.0.0.1", 9)], timeout_s=1)
             found = await net.name_servers()
             net.close()
-            assert len(server.asked) == 2
+            assert (".", "NS", False) in server.asked
             return found
 
     found = asyncio.run(main())
@@ -339,27 +344,48 @@ def test_name_servers(monkeypatch: pytest.MonkeyPatch, rcode: str, kind: Kind | 
     assert [each.failure and each.failure.kind for each in found] == [kind] * 2
 
 
+@pytest.mark.parametrize("loses", [True, False])
+def test_two_questions_at_once(loses: bool) -> None:  # noqa: FBT001
+    """A path that loses the second of a port is found out; a lost AAAA is not that."""
+
+    async def main() -> bool:
+        seen: set[int] = set()
+
+        def handler(query: Query) -> Replies:
+            if loses and query.port in seen:
+                return None
+            seen.add(query.port)
+            return None if query.rdtype == "AAAA" and not loses else reply(query)
+
+        async with DnsServer(handler) as server:
+            return await loses_second(server.address, "a.root-servers.net", 0.1)
+
+    assert asyncio.run(main()) == loses
+
+
 LOOPBACK = ("::1", "127.0.0.1")
 INTERNET = ("2001:db8::1", "192.0.2.1")
 
 
 @pytest.mark.parametrize(
-    ("answers", "known", "found"),
+    ("answers", "known", "found", "missing"),
     [
-        (True, INTERNET, INTERNET),
-        (True, (), LOOPBACK),
-        (True, None, LOOPBACK),
-        (False, INTERNET, LOOPBACK),
+        (True, INTERNET, INTERNET, ""),
+        (True, (), LOOPBACK, ""),
+        (True, INTERNET[1:], LOOPBACK, "has 192.0.2.1 for a.root-servers.net, and nothing of"),
+        (True, None, LOOPBACK, "has no answer for a.root-servers.net in 0.2 s"),
+        (False, INTERNET, LOOPBACK, ""),
     ],
-    ids=["well", "unknown-name", "getaddrinfo-hangs", "no-resolver"],
+    ids=["well", "unknown-name", "one-family", "getaddrinfo-hangs", "no-resolver"],
 )
 def test_preference(
     monkeypatch: pytest.MonkeyPatch,
     answers: bool,  # noqa: FBT001
     known: tuple[str, ...] | None,
     found: tuple[str, ...],
+    missing: str,
 ) -> None:
-    """Loopback's order stands in for the Internet's; a getaddrinfo that hangs holds nobody up."""
+    """Loopback's order stands in for the Internet's, and says why; nobody waits for getaddrinfo."""
     let_go = threading.Event()
 
     def order(name: str | None) -> tuple[str, ...]:
@@ -367,13 +393,13 @@ def test_preference(
             return LOOPBACK
         return known if known is not None else (("late",) if let_go.wait(10) else ())
 
-    async def root(_: LocalNet) -> bool:
+    async def root(_: Names) -> bool:
         return answers
 
     monkeypatch.setattr(host, "order", order)
-    monkeypatch.setattr(LocalNet, "resolver_answers", root)
+    monkeypatch.setattr(Names, "answers", root)
 
-    async def main() -> tuple[str, ...]:
+    async def main() -> Preference:
         net = LocalNet(nameservers=[("127.0.0.1", 9)], timeout_s=0.2)
         said = await net.preference()
         let_go.set()
@@ -381,4 +407,7 @@ def test_preference(
         net.close()
         return said
 
-    assert asyncio.run(main()) == found
+    said = asyncio.run(main())
+    assert said.addresses == found
+    assert bool(missing) == bool(said.missing)
+    assert missing in said.missing

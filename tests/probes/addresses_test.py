@@ -60,7 +60,7 @@ def test_without_aaaa_nobody_asks_for_nat64() -> None:
         ("2001:20::1", "ORCHIDv2"),
         ("100::1", "discard-only"),
         ("fec0::1", "site-local, deprecated"),
-        ("64:ff9b::c612:101", "DNS64-synthesised"),
+        ("64:ff9b::c612:101", "the prefix of every NAT64"),
         ("4000::1", "outside global unicast 2000::/3"),
     ],
 )

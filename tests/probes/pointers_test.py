@@ -31,7 +31,7 @@ def test_confirmed() -> None:
         failures={("none.example", "AAAA"): Kind.TIMEOUT},
     )
     (seen,) = observed(pointers(published(V6, V4), net)).ipv6
-    names = ("good.example", "bad.example", "none.example")
+    names = ("bad.example", "good.example", "none.example")
     assert Pointer(V6, names, ("good.example",)) == seen
 
 
@@ -65,9 +65,35 @@ def test_failure() -> None:
 def test_many_names_are_bounded() -> None:
     """An address with hundreds of names does not make us ask for hundreds."""
     names = [f"n{number}.example" for number in range(300)]
-    net = FakeNet(ptr(V6, *names), *(answer(name, "AAAA", V6) for name in names))
+    net = FakeNet(ptr(V6, *names), *(answer(name, "AAAA", V6B) for name in names))
     (seen,) = observed(pointers(published(V6), net)).ipv6
-    assert MAX_NAMES == len(seen.names) == len(net.calls) - 1
+    asked = [call for call in net.calls if call[0] == "resolve"]
+    assert MAX_NAMES == len(seen.names) == len(asked) - 1
+    assert (seen.confirmed, seen.unseen) == ((), 300 - MAX_NAMES)
+
+
+def test_the_targets_own_name_comes_first() -> None:
+    """Of many names in any order the one that matters is looked at, and the rest let be."""
+    names = [f"a{number}.example" for number in range(200)]
+    net = FakeNet(ptr(V6, *names, "www.example"), *(answer(name, "AAAA") for name in names))
+    found = replace(published(V6), aaaa=answer("www.example", "AAAA", V6))
+    (seen,) = observed(pointers(found, net)).ipv6
+    assert (seen.confirmed, seen.unseen) == (("www.example",), 0)
+    assert len(net.calls) < 12
+
+
+def test_a_resolver_that_fails_says_nothing_of_the_address() -> None:
+    """Refused, failing at everything, or without any AAAA: it is the vantage's (law 1)."""
+    for kind, answers in ((Kind.DNS_REFUSED, True), (Kind.SERVFAIL, False), (Kind.TIMEOUT, False)):
+        net = FakeNet(failures={reverse_name(V6): kind}, resolver_answers=answers)
+        (seen,) = observed(pointers(published(V6), net)).ipv6
+        assert seen.failure is not None
+        assert seen.failure.kind is Kind.RESOLVER_UNREACHABLE
+    withheld = Failure(Kind.RESOLVER_UNREACHABLE, "no AAAA of a.root-servers.net either")
+    net = FakeNet(ptr(V6, "a.example"), answer("a.example", "AAAA"), aaaa_withheld=withheld)
+    (seen,) = observed(pointers(published(V6), net)).ipv6
+    assert seen.failure is not None
+    assert seen.failure.detail.startswith("this network's resolver gives no AAAA")
 
 
 def test_a_name_that_ends_in_an_escaped_dot() -> None:

@@ -1,10 +1,11 @@
-"""NAT64 prefixes: what a DNS64 adds is not the target's own (RFC 6052, RFC 7050)."""
+"""NAT64 prefixes: what a DNS64 adds is not the target's own (RFC 6052, RFC 7050). Pure."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+WELL_KNOWN_PREFIX = "64:ff9b::/96"
 WELL_KNOWN_NAME = "ipv4only.arpa"
 _WELL_KNOWN_ADDRESSES = frozenset({bytes((192, 0, 0, 170)), bytes((192, 0, 0, 171))})
 # RFC 6052 section 2.2: where the four octets stand, octet 8 left out; the longest prefix first.
@@ -24,9 +25,17 @@ def prefixes(addresses: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _prefix(address: str) -> str | None:
+def embedding(aaaa: Collection[str], a: Collection[str]) -> str | None:
+    """The one prefix under which every AAAA is one of the A, and every A one of them."""
+    ipv4 = frozenset(ipaddress.IPv4Address(each).packed for each in a)
+    found = {_prefix(address, ipv4) for address in aaaa}
+    return found.pop() if len(found) == 1 and len(set(aaaa)) == len(ipv4) else None
+
+
+def _prefix(address: str, embedded: Collection[bytes] = _WELL_KNOWN_ADDRESSES) -> str | None:
     packed = ipaddress.IPv6Address(address).packed
     for length, octets in _EMBEDDED.items():
-        if bytes(packed[octet] for octet in octets) in _WELL_KNOWN_ADDRESSES:
+        suffix = packed[max(octets) + 1 :]
+        if bytes(packed[octet] for octet in octets) in embedded and not any(suffix):
             return str(ipaddress.IPv6Network((packed, length), strict=False))
     return None

@@ -1,0 +1,104 @@
+"""The name servers of a resolver, and what a run has learned of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from math import inf
+
+from ipv6check.net import messages
+from ipv6check.net.datagrams import Channel, Question, Server
+
+# How often EDNS is met with silence, and its absence with an answer, before it is left out.
+_ENOUGH = 3
+# How long a resolver that has gone is waited for, by timeouts.
+_HOLD = 2
+
+
+class Servers:
+    """Sockets to the name servers, by which they answer, and when anything was last heard."""
+
+    def __init__(self, addresses: Sequence[Server], timeout_s: float, *, use_vc: bool) -> None:
+        self.addresses = tuple(addresses)
+        self.streams = set(addresses) if use_vc else set()
+        self.channels: dict[Server, Channel] = {}
+        self._hold_s = _HOLD * timeout_s
+        self._heard_at = -inf
+        self._over_udp: set[Server] = set()
+        self._with_edns: set[Server] = set()
+        self._without: Counter[Server] = Counter()
+
+    def heard(self, server: Server, *, tcp: bool = False) -> None:
+        """Something came back from this server."""
+        self._heard_at = _now()
+        if not tcp:
+            self._over_udp.add(server)
+
+    def heard_since(self, when: float) -> bool:
+        """Whether any server has said anything since, to whatever question."""
+        return self._heard_at >= when
+
+    @property
+    def silent_s(self) -> float:
+        """Since when nothing was heard, infinite where nothing ever was."""
+        return _now() - self._heard_at
+
+    @property
+    def held_until(self) -> float:
+        """Until when to wait for a resolver that was here, and says nothing any more."""
+        return self._heard_at + self._hold_s
+
+    def has_answered(self, server: Server) -> bool:
+        """Whether it has ever answered over UDP."""
+        return server in self._over_udp
+
+    def prefer_tcp(self, server: Server) -> None:
+        """It has answered over TCP; where it never has over UDP, that is shut."""
+        if server not in self._over_udp:
+            self.streams.add(server)
+
+    def learn_edns(self, server: Server, *, edns: bool) -> None:
+        """It has answered a question that had EDNS, or one that had not."""
+        if edns:
+            self._with_edns.add(server)
+        else:
+            self._without[server] += 1
+
+    def forbid_edns(self, server: Server) -> None:
+        """It refuses what has EDNS."""
+        self._without[server] = _ENOUGH
+
+    def takes_edns(self, server: Server) -> bool | None:
+        """Whether EDNS is answered, None while nobody knows."""
+        if server in self._with_edns:
+            return True
+        return False if self._without[server] >= _ENOUGH else None
+
+    def send(self, server: Server, question: Question, *, edns: bool) -> None:
+        """Send a question over UDP.
+
+        Raises OSError where this host's kernel does not send. The next one gets another socket: it
+        may be that the address has gone which was the source of this.
+        """
+        wire = question.wire if edns else messages.without_edns(question.wire)
+        try:
+            channel = self.channels.get(server)
+            if channel is None:
+                channel = self.channels[server] = Channel(server, self.heard)
+            channel.send(question, wire, edns=edns)
+        except OSError:
+            broken = self.channels.pop(server, None)
+            if broken is not None:
+                broken.close()
+            raise
+
+    def close(self) -> None:
+        """Close every socket."""
+        for channel in self.channels.values():
+            channel.close()
+        self.channels.clear()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
