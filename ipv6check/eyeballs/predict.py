@@ -26,7 +26,7 @@ from ipv6check.eyeballs.core import (
     Resolved,
     WaitUntil,
 )
-from ipv6check.eyeballs.order import family, is_mapped
+from ipv6check.eyeballs.order import arrange, family, is_mapped
 from ipv6check.eyeballs.policy import Policy
 from ipv6check.model import Address
 
@@ -182,7 +182,10 @@ def predict(client: Client, survey: Survey) -> Prediction:
 
 def predict_all(clients: Iterable[Client], survey: Survey) -> tuple[Prediction, ...]:
     """What each of them would feel."""
-    possible = [_Possible(number, each, _calm(each)) for number, each in _orders(survey)]
+    possible = [
+        _Possible(number, each, _calm(each), _by_type(each.order))
+        for number, each in _orders(survey)
+    ]
     return tuple(_predicted(client, possible) for client in clients)
 
 
@@ -192,17 +195,18 @@ class _Possible(NamedTuple):
     number: int
     survey: Survey
     calm: _Calm | None
+    by_type: Mapping[bool, Group]
 
 
 def _predicted(client: Client, possible: list[_Possible]) -> Prediction:
-    known: list[tuple[Group, list[_End]]] = []
-    endings = []
-    for number, survey, calm in possible:
-        ends = next((ends for order, ends in known if _same_tries(ends, order, survey.order)), None)
-        if ends is None:
-            ends = _foresee(client.policy, survey, calm)
-            known.append((survey.order, ends))
-        endings.append(_ending(number, client.policy, ends))
+    runs: list[_Tried] = []
+    for number, survey, calm, by_type in possible:
+        same = next((each for each in runs if each.covers(by_type)), None)
+        if same is None:
+            runs.append(_tried(number, by_type, _foresee(client.policy, survey, calm)))
+        else:
+            same.number += number
+    endings = [_ending(each.number, client.policy, each.ends) for each in runs]
     about, told = (client.name, client.client, client.version), _distinct(endings)
     first = endings[0]
     if len(told) == 1:
@@ -229,18 +233,34 @@ def _predicted(client: Client, possible: list[_Possible]) -> Prediction:
     )
 
 
-def _same_tries(ends: list[_End], order: Group, other: Group) -> bool:
-    """Whether the other order is the same up to the last address that was tried, by record type.
+@dataclass(slots=True)
+class _Tried:
+    """The ends of a client in so many orders of the addresses, which are alike as far as it tried.
 
     A rotation moves addresses among those of their type, and what was not tried made no difference.
     """
+
+    number: int
+    ends: list[_End]
+    first: dict[bool, Group]
+
+    def covers(self, by_type: Mapping[bool, Group]) -> bool:
+        """Whether the client would try the same addresses in this order."""
+        return all(by_type[aaaa][: len(tried)] == tried for aaaa, tried in self.first.items())
+
+
+def _tried(number: int, by_type: Mapping[bool, Group], ends: list[_End]) -> _Tried:
     tried = {address for end in ends for address in end.tried}
-    for aaaa in (True, False):
-        mine, others = ([each for each in o if (":" in each) is aaaa] for o in (order, other))
-        last = max((n for n, each in enumerate(mine, 1) if each in tried), default=0)
-        if mine[:last] != others[:last]:
-            return False
-    return True
+    first = {}
+    for aaaa, order in by_type.items():
+        last = max((n for n, each in enumerate(order, 1) if each in tried), default=0)
+        first[aaaa] = order[:last]
+    return _Tried(number, ends, first)
+
+
+def _by_type(order: Group) -> dict[bool, Group]:
+    """The addresses of AAAA, by True, and those of A, each in their order."""
+    return {aaaa: tuple(each for each in order if (":" in each) is aaaa) for aaaa in (True, False)}
 
 
 def _distinct(endings: list[Ending]) -> list[Ending]:
@@ -412,9 +432,12 @@ class _End(NamedTuple):
 
 def _foresee(policy: Policy, survey: Survey, calm: _Calm | None) -> list[_End]:
     """The end in the world as surveyed, then those in worlds that cannot be told from it."""
-    if calm is not None and (end := _at_once(policy, calm)) is not None:
-        return [end]
+    end = None if calm is None else _at_once(policy, calm)
     world = _World(survey)
+    if end is None:
+        end = _one_by_one(policy, world)
+    if end is not None:
+        return [end]
     ends = [_Run(each, world).end() for each in policy.extremes()]
     ends += [_Run(policy, each).end() for each in _neighbours(survey, ends[0].near)]
     if any(end.unseen for end in ends):
@@ -491,6 +514,60 @@ def _at_once(policy: Policy, calm: _Calm) -> _End | None:
     return _End(connected=True, address=first, at_ms=end_ms, tried=(first,)) if in_time else None
 
 
+def _one_by_one(policy: Policy, world: _World) -> _End | None:
+    """The end of a client that waits for both answers, then tries one address after the other.
+
+    That needs no run, either, as long as nothing comes close to a timeout.
+    """
+    answers = [world.survey.dns.get(each) for each in ("AAAA", "A")]
+    heard = [each for each in answers if each is not None and each.addresses]
+    if not _is_plain(policy) or len(heard) < 2:
+        return None
+    now_ms = max(each.after_ms for each in heard)
+    if now_ms + BOUNDARY_MS >= policy.dns_timeout_ms:
+        return None
+    rank = {each: n for n, each in enumerate(world.survey.order)}
+    order = arrange(policy, [address for each in heard for address in each.addresses], rank)
+    for number, address in enumerate(order, 1):
+        seen = world.survey.seen.get(address)
+        unlimited = policy.last_unlimited and number == len(order)
+        limit_ms = inf if unlimited else policy.attempt_timeout_ms
+        outcome, after_ms = world.handshake(policy, address)
+        if seen is None or abs(after_ms - limit_ms) <= BOUNDARY_MS:
+            return None
+        now_ms += min(after_ms, limit_ms)
+        if outcome == "connected" and after_ms < limit_ms:
+            connected, at_ms = _secured(policy, seen, now_ms)
+            return _End(connected, address, at_ms, tuple(order[:number]))
+    if not order or now_ms == inf:
+        return None
+    return _End(connected=False, address=None, at_ms=now_ms, tried=tuple(order))
+
+
+def _is_plain(policy: Policy) -> bool:
+    """Whether a client by this policy has one attempt at a time, and no limit but an attempt's."""
+    return (
+        policy.connection_attempt_delay_ms == inf
+        and policy.fallback_delay_ms is None
+        and policy.connect_timeout_ms == inf
+        and policy.resolution_delay_ms == inf
+        and policy.a_delay_ms == inf
+        and policy.https_delay_ms is None
+        and policy.queries == "parallel"
+        and (policy.share, policy.retry, policy.after_failure) == ("none", "none", "next")
+        and policy.success == "tcp"
+        and not policy.own_ms
+        and not policy.poll_ms
+    )
+
+
+def _secured(policy: Policy, seen: Seen | None, now_ms: float) -> tuple[bool, float]:
+    """What TLS makes of a connection that TCP has won: nobody goes back to the others."""
+    if seen is None or policy.success == "tls" or seen.tls in {None, "ok"}:
+        return True, now_ms
+    return False, now_ms + (seen.tls_ms if seen.tls == "failed" else policy.tls_timeout_ms)
+
+
 class _Run:
     """One client in one world, to the end."""
 
@@ -563,16 +640,8 @@ class _Run:
         address, connected, at_ms = None, False, now_ms
         if winner is not None:
             address = self._addresses[winner]
-            connected, at_ms = self._secured(seen.get(address), now_ms)
+            connected, at_ms = _secured(self._policy, seen.get(address), now_ms)
         return _End(connected, address, at_ms, tuple(self._addresses), self._near(now_ms), unseen)
-
-    def _secured(self, seen: Seen | None, now_ms: float) -> tuple[bool, float]:
-        """What TLS makes of a connection that TCP has won: nobody goes back to the others."""
-        if seen is None or self._policy.success == "tls" or seen.tls in {None, "ok"}:
-            return True, now_ms
-        return False, now_ms + (
-            seen.tls_ms if seen.tls == "failed" else self._policy.tls_timeout_ms
-        )
 
     def _near(self, ended_ms: float) -> frozenset[str]:
         """What happened close to a time at which the client would do something.

@@ -13,7 +13,7 @@ from ipv6check.eyeballs import predict as predict_module
 from ipv6check.eyeballs.clients import Client, load
 from ipv6check.eyeballs.core import Resolved
 from ipv6check.eyeballs.policy import HAPPY_V3, RFC8305, Policy
-from ipv6check.eyeballs.predict import Prediction, Seen, Survey, Tcp, predict, predict_all
+from ipv6check.eyeballs.predict import Prediction, Seen, Survey, Tcp, Tls, predict, predict_all
 
 SIX = ("2001:470::1", "2001:470::2", "2001:470::3")
 FOUR = ("192.0.33.1", "192.0.33.2")
@@ -355,6 +355,46 @@ def test_what_needs_no_run_ends_as_the_run_does(seed: int, monkeypatch: pytest.M
         assert ours.latest_ms <= theirs.latest_ms + 1e-6
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_one_by_one_ends_as_the_run_does(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tries one address after the other needs no run either, whatever they do."""
+    chance = random.Random(seed)
+    tls: list[Tls | None] = [None, None, "ok", "failed", "silent"]
+    seen = {
+        each: Seen(
+            chance.choice(["connected", "failed", "silent"]),
+            chance.choice([chance.uniform(0.1, 40), chance.uniform(200, 300), 5000.0]),
+            chance.choice(tls),
+            20.0,
+        )
+        for each in chance.sample((*SIX, *FOUR), 5)
+    }
+    order = sorted(seen, key=lambda each: ":" not in each)
+    dns = {
+        "AAAA": Resolved(tuple(each for each in order if ":" in each), chance.uniform(0, 30)),
+        "A": Resolved(tuple(each for each in order if ":" not in each), chance.uniform(0, 30)),
+    }
+    world = Survey(dns, tuple(order), seen, SYN_TIMEOUT_MS)
+    monkeypatch.setattr(predict_module, "_calm", lambda _: None)
+    own = [
+        _own(f"{n}", Policy(attempt_timeout_ms=n, last_unlimited=bool(n % 2))) for n in (250, 4999)
+    ]
+    clients = [*CLIENTS.values(), *own]
+    taken = [
+        predict_module._one_by_one(each.policy, predict_module._World(world)) for each in clients
+    ]
+    short = predict_all(clients, world)
+    monkeypatch.setattr(predict_module, "_one_by_one", lambda *_: None)
+    whole = predict_all(clients, world)
+    assert sum(each is not None for each in taken) >= 8
+    for ours, theirs in zip(short, whole, strict=True):
+        assert (ours.outcome, ours.address) == (theirs.outcome, theirs.address)
+        assert ours.connect_ms == pytest.approx(theirs.connect_ms)
+        assert ours.failed_ms == pytest.approx(theirs.failed_ms)
+        assert theirs.earliest_ms <= ours.earliest_ms + 1e-6
+        assert ours.latest_ms <= theirs.latest_ms + 1e-6
+
+
 # --- the resolver's luck ---------------------------------------------------------------------
 
 
@@ -462,7 +502,7 @@ def test_what_was_not_tried_makes_no_difference(seed: int, monkeypatch: pytest.M
     kinds = [DEAD, NO, HERE, HERE, slow(245.0), slow(400.0)]
     world = rotating(rng.choices(kinds, k=3), rng.choices(kinds, k=2))
     taken = predict_all(CLIENTS.values(), world)
-    monkeypatch.setattr(predict_module, "_same_tries", lambda *_: False)
+    monkeypatch.setattr(predict_module._Tried, "covers", lambda *_: False)
     assert predict_all(CLIENTS.values(), world) == taken
 
 
