@@ -24,7 +24,10 @@ def of_services(
             ports=service.ports or settings.ports,
         )
         assigned[service.name] = replace(
-            _assignment(own, found), owner=service.owner, requires=service.vantage
+            _assignment(own, found),
+            owner=service.owner,
+            requires=service.vantage,
+            no_ipv6=service.no_ipv6,
         )
     return assigned
 
@@ -72,6 +75,7 @@ def of_recording(
             _reassigned(info, _regraded(info, options, given), options, found),
             owner=info.owner,
             requires=info.requires,
+            no_ipv6=info.no_ipv6,
         )
         for name, info in services.items()
     }
@@ -123,4 +127,4 @@ def recordable(assigned: Assignment) -> ServiceInfo:
     rules = getattr(settings.rules, "source", None)
     bare = replace(settings, rules=None, clients_dirs=())
     checks = frozenset(check.id for check in assigned.plan.checks)
-    return ServiceInfo(bare, assigned.owner, assigned.requires, rules, checks)
+    return ServiceInfo(bare, assigned.owner, assigned.requires, rules, checks, assigned.no_ipv6)

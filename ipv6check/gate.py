@@ -14,6 +14,7 @@ from typing import Protocol
 
 from ipv6check.model import (
     Gate,
+    NoIPv6,
     Note,
     Result,
     Status,
@@ -81,6 +82,8 @@ class Gatekeeper:
     _excused: int = 0
     # What services require of the vantage, and the name of the first one that does.
     _required: dict[str, str] = field(default_factory=dict)
+    # By service: that it has no IPv6 on purpose, past the day of the next look.
+    _overdue: dict[str, NoIPv6] = field(default_factory=dict)
     # The numbers of the waivers by what they are for: most name one target, and many may there be.
     _by_name: dict[str, list[int]] = field(default_factory=dict)
     _by_glob: list[tuple[int, re.Pattern[str]]] = field(default_factory=list)
@@ -96,6 +99,8 @@ class Gatekeeper:
 
     def applied(self, report: TargetReport) -> TargetReport:
         """The report with what is agreed on its results, and what is left of its verdict."""
+        if report.purpose is not None:
+            return self._agreed(report, report.purpose)
         told = report if self.baseline is None else self.baseline.known(report)
         results = self._waive(told) if self.waivers else told.results
         counting = [each for each in results if not each.excused]
@@ -108,15 +113,27 @@ class Gatekeeper:
             self._required.setdefault(report.requires, report.service)
         return replace(told, results=tuple(results), gating=gating)
 
+    def _agreed(self, report: TargetReport, purpose: NoIPv6) -> TargetReport:
+        """A target that has no IPv6 on purpose stops nobody; once it is overdue, it warns."""
+        if (self.today - purpose.review).days <= 0:
+            return replace(report, gating=Verdict.READY)
+        self._failed |= self.fail_on == "warn"
+        self._overdue.setdefault(report.service, purpose)
+        return replace(report, gating=Verdict.DEGRADED)
+
     def concluded(self, summary: Summary, vantage: Vantage) -> Summary:
         """The summary with the gate's word on the whole run."""
         missing = [*self._missing(vantage)]
-        nothing = summary.verdict is Verdict.UNKNOWN and not summary.verdicts
+        nothing = not summary.verdicts and not summary.on_purpose
         # What was not even begun is not for --on-unknown to let pass.
         partial = summary.interrupted or summary.bad_lines > 0
         blind = partial or self._blind or missing or (nothing and self.on_unknown == "fail")
         gate = Gate.FAILED if self._failed else Gate.UNKNOWN if blind else Gate.PASSED
-        notes = (*missing, *self._waiver_notes(whole=self.whole and not summary.interrupted))
+        notes = (
+            *missing,
+            *self._overdue_notes(),
+            *self._waiver_notes(whole=self.whole and not summary.interrupted),
+        )
         return replace(summary, gate=gate, excused=self._excused, notes=notes)
 
     def _counts_as_blind(self, requires: str) -> bool:
@@ -131,6 +148,11 @@ class Gatekeeper:
             if lacks:
                 names = " and ".join(lacks)
                 yield Note(f"service {service} has to be checked from a host with {names}")
+
+    def _overdue_notes(self) -> Iterable[Note]:
+        for service, purpose in self._overdue.items():
+            told = f'service {service} has no IPv6 on purpose ("{purpose.reason}")'
+            yield Note(f"{told}, which was to be looked at again on {purpose.review}")
 
     # --- waivers -----------------------------------------------------------------------------
 

@@ -12,15 +12,20 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ipv6check.model import Place, Profile, Status, Waiver
+from ipv6check.model import NoIPv6, Place, Profile, Status, Waiver
 from ipv6check.profiles import PROFILES
 from ipv6check.target import Target, TargetError, harmless, parse, port_number, quoted
 from ipv6check.tomlfile import ConfigError, TomlFile, expected, kind, meant, scalar
 from ipv6check.tomllines import Keys
 
-SERVICE_KEYS = ("targets", "ports", "profile", "owner", "severity", "vantage")
+SERVICE_KEYS = (
+    *("targets", "ports", "profile", "owner", "severity", "vantage"),
+    *("ipv6", "reason", "review"),
+)
 WAIVER_KEYS = ("check", "target", "subject", "reason", "owner", "expires")
 SEVERITIES = ("fail", "warn", "off")
+# Of which there is one word by now: that there is none, on purpose.
+IPV6 = ("none",)
 VANTAGES = ("any", "ipv6", "dual-stack")
 MAX_TEXT = 500
 NAME = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
@@ -34,7 +39,8 @@ class Service:
 
     ``profile`` and ``ports`` are None and empty where those of ``[check]`` hold. ``severity``: by
     check, what becomes of its findings: fail, warn or off. ``vantage``: what the host that checks
-    must have for the verdict to count: any, ipv6 or dual-stack.
+    must have for the verdict to count: any, ipv6 or dual-stack. ``no_ipv6``: that it has none on
+    purpose.
     """
 
     name: str
@@ -46,6 +52,7 @@ class Service:
     vantage: str = "any"
     place: Place | None = None
     severity_places: Mapping[str, Place] = field(default_factory=dict)
+    no_ipv6: NoIPv6 | None = None
 
     def judged_by(self, usual: Profile) -> Profile:
         """Its own profile or the usual one, with its severities."""
@@ -99,7 +106,21 @@ def _service(file: TomlFile, name: str, given: object) -> Service:
         table.choice("vantage", VANTAGES) or "any",
         Place(file.name, file.line(*table.keys)),
         {check: Place(file.name, file.line(*table.keys, "severity", check)) for check in severity},
+        _no_ipv6(table),
     )
+
+
+def _no_ipv6(table: _Table) -> NoIPv6 | None:
+    """That there is no IPv6 on purpose: never without a reason, and a day to look again."""
+    if not table.choice("ipv6", IPV6):
+        for key in ("reason", "review"):
+            if key in table.values:
+                raise table.wrong(key, 'stands beside ipv6 = "none" alone')
+        return None
+    for key in ("reason", "review"):
+        if key not in table.values:
+            raise table.wrong("ipv6", f'"none" wants a {key} beside it')
+    return NoIPv6(table.text("reason", needed=True), _day(table, "review"))
 
 
 def _targets(table: _Table, service: str) -> Iterator[Target]:
@@ -149,21 +170,21 @@ def _waiver(file: TomlFile, number: int, given: object) -> Waiver:
         table.text("target", needed=True),
         table.text("reason", needed=True),
         table.text("owner", needed=True),
-        _day(table),
+        _day(table, "expires"),
         table.text("subject"),
         Place(file.name, file.line("waiver", number)),
     )
 
 
-def _day(table: _Table) -> dt.date:
-    value = table.values["expires"]
+def _day(table: _Table, key: str) -> dt.date:
+    value = table.values[key]
     if type(value) is dt.date:
         return value
     if isinstance(value, str) and re.fullmatch(DAY, value):
         with suppress(ValueError):
             return dt.date.fromisoformat(value)
     shown = quoted(value) if isinstance(value, str) else f"a {kind(value)}"
-    raise table.wrong("expires", f"{shown} is not a day, such as 2027-01-31")
+    raise table.wrong(key, f"{shown} is not a day, such as 2027-01-31")
 
 
 class _Table:

@@ -607,6 +607,14 @@ class Waived:
 
 
 @dataclass(frozen=True, slots=True)
+class NoIPv6:
+    """That a service has no IPv6 on purpose: why, and on which day somebody looks again."""
+
+    reason: str
+    review: dt.date
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A line on the run itself, such as a waiver that is about to expire. It fails nothing."""
 
@@ -667,6 +675,8 @@ class TargetReport:
     verdict alone. ``observed`` is every attempt at it, the first one first, where the run keeps
     them, and ``text`` what the user wrote, which ``target`` shows harmlessly. ``looked_at``: by
     name, what was judged; ``not_looked_at``: what the user named and nobody judged, a clause each.
+    ``purpose``: that it has no IPv6 on purpose, None where it is to have it, or where anything else
+    is to be said of it. Such a target stands apart from all others, whatever its verdict.
     """
 
     target: str
@@ -685,6 +695,7 @@ class TargetReport:
     observed: tuple[Observed, ...] = field(default=(), compare=False)
     looked_at: tuple[str, ...] = ()
     not_looked_at: tuple[str, ...] = ()
+    purpose: NoIPv6 | None = None
 
 
 class Gate(StrEnum):
@@ -708,6 +719,7 @@ class ServiceInfo:
     requires: str = "any"
     rules: RuleFiles | None = None
     checks: frozenset[str] = frozenset()
+    no_ipv6: NoIPv6 | None = None
 
 
 class RecordingError(BadInputError):
@@ -753,7 +765,8 @@ class Summary:
     """What is known of a run after its last target.
 
     ``gate`` is what the exit code says; ``excused`` counts the findings that it leaves out.
-    ``bad_lines`` counts the lines of an input that name no target.
+    ``bad_lines`` counts the lines of an input that name no target. ``on_purpose`` counts the
+    targets that have no IPv6 on purpose, which neither ``verdict`` nor ``verdicts`` hold.
     """
 
     verdict: Verdict
@@ -767,6 +780,7 @@ class Summary:
     excused: int = 0
     notes: tuple[Note, ...] = ()
     bad_lines: int = 0
+    on_purpose: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Protocol
 
-from ipv6check import causes, external, looked, measured, retries, turns
+from ipv6check import causes, external, looked, measured, purpose, retries, turns
 from ipv6check.judge import Judge, lacking, unmet
 from ipv6check.model import (
     Cause,
@@ -20,6 +20,7 @@ from ipv6check.model import (
     Finding,
     Findings,
     Kind,
+    NoIPv6,
     Observed,
     Result,
     Settings,
@@ -34,6 +35,7 @@ from ipv6check.model import (
 from ipv6check.net import Net
 from ipv6check.observation import Course, Observation, Recorded, course, recalled
 from ipv6check.plugin import Check, Plan
+from ipv6check.probes.addresses import DNS64, Addresses
 from ipv6check.target import Target
 from ipv6check.turns import OwnTime
 
@@ -73,6 +75,7 @@ class Assignment:
     settings: Settings
     owner: str = ""
     requires: str = "any"
+    no_ipv6: NoIPv6 | None = None
 
     @cached_property
     def course(self) -> Course:
@@ -138,6 +141,7 @@ class Run:
         self._over = asyncio.Event()
         self._counts: Counter[Status] = Counter()
         self._verdicts: Counter[Verdict] = Counter()
+        self._on_purpose = 0
         self._blind = False
 
     async def run(self, targets: AsyncIterable[Target | Recorded]) -> Summary:
@@ -159,6 +163,7 @@ class Run:
             duration_ms=(time.perf_counter() - started) * 1000,
             interrupted=self._ended is not None and self._ended.kind is Kind.INTERRUPTED,
             blind=self._blind,
+            on_purpose=self._on_purpose,
         )
 
     def stop(self) -> None:
@@ -189,7 +194,10 @@ class Run:
                 more = 0
             report = await self._examine(target)
             self._counts.update(result.status for result in report.results)
-            self._verdicts[report.verdict] += 1
+            if report.purpose is None:
+                self._verdicts[report.verdict] += 1
+            else:
+                self._on_purpose += 1
             self._blind |= any(result.cause is Cause.VANTAGE for result in report.results)
             self._watch.done(report)
             await self._emit(number, report)
@@ -209,15 +217,20 @@ class Run:
             duration_ms = recorded.duration_ms
         results = retries.best([each.results for each in attempts])
         facts = [each.observed.facts for each in attempts]
-        results = [
-            *results,
-            *measured.unmeasured(results, facts, settings.optional, assigned.measuring),
-        ]
+        on_purpose = purpose.agreed(results, assigned.no_ipv6, settings.optional)
+        if assigned.no_ipv6 is not None:
+            published = any(_publishes(each.get("addresses")) for each in facts)
+            results = purpose.told(
+                results, assigned.no_ipv6, on_purpose=on_purpose, published=published
+            )
+        if not on_purpose:
+            line = measured.unmeasured(results, facts, settings.optional, assigned.measuring)
+            results = [*results, *line]
         return TargetReport(
             target=printable(target.text),
             host=target.host,
             ports=settings.ports_for(target.ports),
-            verdict=verdict_of(results, settings.optional),
+            verdict=Verdict.UNKNOWN if on_purpose else verdict_of(results, settings.optional),
             duration_ms=duration_ms,
             results=tuple(results),
             service=target.service,
@@ -225,6 +238,7 @@ class Run:
             place=target.place,
             requires=assigned.requires,
             optional=settings.optional,
+            purpose=assigned.no_ipv6 if on_purpose else None,
             looked_at=looked.looked_at(target, assigned.plan, results),
             not_looked_at=tuple(map(printable, looked.not_looked_at(target))),
             text=target.text if self._keep else "",
@@ -361,6 +375,13 @@ class _Numbered:
                 raise
             self._number += 1
             return self._number, target
+
+
+def _publishes(fact: Any) -> bool:
+    """Whether the name has an AAAA record of its own."""
+    if not isinstance(fact, Addresses):
+        return False
+    return bool(fact.ipv6) or any(each.reason.name != DNS64 for each in fact.unusable)
 
 
 def _result(check: Check, finding: Finding, settings: Settings, duration_ms: float) -> Result:

@@ -26,7 +26,7 @@ def config_schema() -> dict[str, Any]:
     A value may still be refused that it lets pass: that a name is a host, a path can be written.
     """
     from ipv6check.config import OPTIONS, Bounds, Option  # noqa: PLC0415 - few runs print a schema
-    from ipv6check.manifest import DAY, MAX_TEXT, NAME, SEVERITIES, VANTAGES  # noqa: PLC0415
+    from ipv6check.manifest import DAY, IPV6, MAX_TEXT, NAME, SEVERITIES, VANTAGES  # noqa: PLC0415
     from ipv6check.profiles import PROFILES  # noqa: PLC0415
     from ipv6check.reporters import formats  # noqa: PLC0415
 
@@ -48,6 +48,7 @@ def config_schema() -> dict[str, Any]:
 
     line = {"type": "string", "maxLength": MAX_TEXT, "pattern": r"^[^\x00-\x1f\x7f]*$"}
     needed = {**line, "pattern": r"^[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*$"}
+    day = {"type": "string", "format": "date", "pattern": f"^{DAY}$"}
     named = {"type": "string", "pattern": r"^\S+$"}
     service = _table(
         "What a team runs and answers for.",
@@ -65,6 +66,12 @@ def config_schema() -> dict[str, Any]:
                 "description": "What the host that checks must have for the verdict to count.",
                 "enum": [*VANTAGES],
             },
+            "ipv6": {
+                "description": "none: it has no IPv6, on purpose; with reason and review.",
+                "enum": [*IPV6],
+            },
+            "reason": {"description": "Why it has no IPv6.", **needed},
+            "review": {"description": "The day to look again.", **day},
         },
         ["targets"],
     )
@@ -76,12 +83,7 @@ def config_schema() -> dict[str, Any]:
             "subject": {"description": "The subject of the finding alone.", **line},
             "reason": {"description": "Why it may stay.", **needed},
             "owner": {"description": "Who decided.", **needed},
-            "expires": {
-                "description": "Its last day, in UTC.",
-                "type": "string",
-                "format": "date",
-                "pattern": f"^{DAY}$",
-            },
+            "expires": {"description": "Its last day, in UTC.", **day},
         },
         ["check", "target", "reason", "owner", "expires"],
     )

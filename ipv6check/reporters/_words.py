@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ipv6check.model import WORST_FIRST, Vantage, Verdict
+from ipv6check.model import WORST_FIRST, Summary, Vantage, Verdict
 from ipv6check.wording import count
 
 
@@ -25,8 +25,19 @@ def of_vantage(vantage: Vantage) -> str:
     return f"{here}: {vantage.detail}" if vantage.detail else ""
 
 
-def tally(verdicts: Mapping[Verdict, int]) -> list[tuple[str, Verdict | None]]:
+def tally(summary: Summary) -> list[tuple[str, Verdict | None]]:
     """How many targets are of which verdict: words, and the verdict that each tells of."""
+    own = _tally(summary.verdicts) if summary.verdicts or not summary.on_purpose else []
+    apart = f"{'; ' if own else ''}{on_purpose(summary)}"
+    return [*own, (apart, None)] if summary.on_purpose else own
+
+
+def on_purpose(summary: Summary) -> str:
+    """How many targets stand apart, as a clause."""
+    return f"{count(summary.on_purpose, 'target', 'targets')} without IPv6 on purpose"
+
+
+def _tally(verdicts: Mapping[Verdict, int]) -> list[tuple[str, Verdict | None]]:
     total = sum(verdicts.values())
     told = [verdict for verdict in WORST_FIRST if verdicts.get(verdict)]
     targets = count(total, "target", "targets") if total else "no targets"

@@ -73,7 +73,7 @@ class _GitHub:
         if more := self._count + len(of_run) - len(lines):
             left = f"{count(more, 'more finding', 'more findings')}: see the step summary"
             lines.append(f"::notice title=ipv6check::{left}")
-        said = "".join(word for word, _ in tally(summary.verdicts))
+        said = "".join(word for word, _ in tally(summary))
         return "\n".join([*lines, f"ipv6check: {said}; gate {summary.gate}"]) + "\n"
 
     def _of_the_run(self, summary: Summary, run: RunInfo) -> Iterator[_Annotation]:

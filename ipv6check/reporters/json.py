@@ -58,6 +58,7 @@ def tail(summary: Summary, run: RunInfo, _style: Style) -> str:
         "vantage": vantage_object(run.vantage),
         "verdict": summary.verdict,
         "counts": {status: summary.counts.get(status, 0) for status in Status},
+        **({"on_purpose": summary.on_purpose} if summary.on_purpose else {}),
         "gate": summary.gate,
         "notes": [note_object(note) for note in summary.notes],
         "interrupted": summary.interrupted,
@@ -85,7 +86,10 @@ def _agreed_on_target(report: TargetReport) -> dict[str, object]:
     """Whose it is, and what its verdict would be without what is excused, where that differs."""
     whose = {"service": report.service, "owner": report.owner}
     told: dict[str, object] = {key: name for key, name in whose.items() if name}
-    excused = any(result.excused for result in report.results)
+    if (purpose := report.purpose) is not None:
+        why = {"reason": purpose.reason, "review": purpose.review.isoformat()}
+        told["ipv6"] = {"expected": "none", **why}
+    excused = report.purpose is not None or any(result.excused for result in report.results)
     return told | {"gating": report.gating} if excused else told
 
 

@@ -86,7 +86,7 @@ class _Markdown:
 
     def tail(self, summary: Summary, run: RunInfo, _style: Style) -> str:
         """The comment."""
-        said = "".join(word for word, _ in tally(summary.verdicts))
+        said = "".join(word for word, _ in tally(summary))
         parts = [f"### {_GATES[summary.gate]} IPv6 gate {summary.gate} · {said}"]
         parts += _notes(summary, run)
         wrong = ("", "target", "check", "what is wrong", "cause")

@@ -23,6 +23,7 @@ from ipv6check.model import (
 )
 from ipv6check.reporters import Style, agreed, lacking
 from ipv6check.reporters._measured import connects
+from ipv6check.reporters._words import on_purpose
 
 # Nagios promises to read 4 KiB, whatever more it may do; NRPE cuts where its own buffer ends.
 LINE_BYTES = 4096
@@ -79,6 +80,8 @@ class Document:
 
     def target(self, report: TargetReport, _run: RunInfo, style: Style) -> str:
         """Nothing yet."""
+        if report.purpose is not None:
+            return ""  # neither well nor ill, and nobody's business at night
         verdict = report.gating or report.verdict
         self._verdicts[verdict] += 1
         bad = [each for each in report.results if each.status in _BAD_FIRST]
@@ -133,6 +136,7 @@ class Document:
             if self._verdicts[verdict]
         ]
         excused = f", {summary.excused} excused" if summary.excused else ""
+        tally += [on_purpose(summary)] if summary.on_purpose else []
         if style.many or not self._worst:
             yield (", ".join(tally) or "no target was checked") + excused
         yield from (told for _, told in self._worst)

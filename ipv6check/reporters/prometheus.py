@@ -42,6 +42,7 @@ class _Target:
     duration_s: float
     results: Mapping[tuple[str, Status], int]
     excused: int
+    review: float | None
     expiries: Mapping[str, float]
     connects: Mapping[tuple[int, str], float]
     races: Mapping[tuple[int, str], float]
@@ -94,6 +95,7 @@ def _kept(report: TargetReport, style: Style) -> _Target:
         report.duration_ms / 1000,
         Counter((style.legible(each.check), each.status) for each in report.results),
         sum(each.excused for each in report.results),
+        None if report.purpose is None else _end_of(report.purpose.review),
         expiries,
         connects(report),
         races(report),
@@ -118,6 +120,7 @@ class _Metrics(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Each family with its samples; what was not measured has none."""
         yield from self._of_targets()
+        yield from self._of_purpose()
         yield from self._of_times()
         yield from self._of_run()
 
@@ -177,6 +180,16 @@ class _Metrics(Collector):
             ),
         )
 
+    def _of_purpose(self) -> Iterator[GaugeMetricFamily]:
+        reviews = [(each.whose, each.review) for each in self.targets if each.review is not None]
+        if reviews:
+            yield _gauge(
+                "ipv6check_no_ipv6_review_timestamp_seconds",
+                "When the day ends on which to look again at a target without IPv6 on purpose.",
+                _WHOSE,
+                reviews,
+            )
+
     def _of_times(self) -> Iterator[GaugeMetricFamily]:
         yield _gauge(
             "probe_dns_lookup_time_seconds",
@@ -217,6 +230,7 @@ class _Metrics(Collector):
             ("interrupted", "1 where the run did not come to its end.", summary.interrupted),
             ("excused_results", "Findings that are waived or known.", summary.excused),
             ("untold_targets", "Targets without metrics of their own: too many.", self.untold),
+            ("on_purpose_targets", "Targets without IPv6 on purpose.", summary.on_purpose),
             ("notes", "Lines on the run, such as of waivers that expire.", len(summary.notes)),
         ):
             yield _gauge(f"ipv6check_run_{name}", about, (), [((), value)])

@@ -151,7 +151,9 @@ def _header(report: TargetReport, style: Style) -> list[Text]:
     look = _VERDICT_LOOKS[report.verdict]
     word = _word(report.verdict)
     bold = "bold"
-    if style.many and report.verdict is Verdict.READY:
+    if report.purpose is not None:
+        look, word = _LOOKS[Status.SKIP], "no IPv6, on purpose"
+    if report.purpose is not None or (style.many and report.verdict is Verdict.READY):
         bold = ""  # what needs nobody does not shout
     else:
         word = word.upper()
@@ -363,7 +365,7 @@ def _notes(summary: Summary, style: Style) -> list[Text]:
 def _closing(summary: Summary, vantage: Vantage, style: Style) -> list[Text]:
     """The parts of the last line."""
     parts = [Text("interrupted", "bold yellow")] if summary.interrupted else []
-    parts.append(_tally(summary.verdicts))
+    parts.append(_tally(summary))
     if summary.excused:
         excused = count(summary.excused, "finding", "findings")
         parts.append(Text(f"gate {summary.gate}, {excused} excused"))
@@ -377,12 +379,12 @@ def _closing(summary: Summary, vantage: Vantage, style: Style) -> list[Text]:
     return parts
 
 
-def _tally(verdicts: Mapping[Verdict, int]) -> Text:
+def _tally(summary: Summary) -> Text:
     """How many targets are of which verdict, in words."""
     return Text.assemble(
         *(
             (word, _VERDICT_LOOKS[verdict].colour if verdict else "")
-            for word, verdict in tally(verdicts)
+            for word, verdict in tally(summary)
         )
     )
 
