@@ -59,7 +59,7 @@ from ipv6check.firewall.model import (
     merged,
     without,
 )
-from ipv6check.firewall.names import TCP
+from ipv6check.firewall.names import ICMP, ICMPV6, TCP
 from ipv6check.firewall.packets import UNICAST, Packet
 from ipv6check.firewall.sentences import sentences
 
@@ -74,7 +74,13 @@ MAX_WAYS = 32
 MAX_RANGES = 12
 MAX_ASSUMED = 64
 MAX_TRIED = 64
+MAX_INTERFACES = 16
+OTHERS = "~"  # no name that rules have
 MAX_STORIES = 24
+# Packets a second from which on a limit is there against floods, and lets through what is meant to
+# come. For ICMP what RFC 4443 section 2.4 lets a small device send of errors; for connections
+# that are begun what a busy service has.
+GENEROUS, GENEROUS_ICMP = 1000.0, 10.0
 # Of packets that come to one chain by jumps; those beyond are judged by what is known of all.
 MAX_CLASSES = 64
 # Steps take about a microsecond each.
@@ -138,8 +144,9 @@ class Answer:
     """What becomes of a packet.
 
     ``verdict`` is accept, drop, reject or depends. ``reply`` is what a reject sends: ``rst``,
-    ``icmpv6 1/4``, ``icmp 3/3``. ``conditions`` tells on what it depends, a phrase each.
-    ``otherwise`` is the verdict where none of them holds, empty where that is not known.
+    ``icmpv6 1/4``, ``icmp 3/3``. ``conditions`` tells on what it depends, a phrase each; or, of
+    what is certain up to a generous rate, that rate. ``otherwise`` is the verdict where none of
+    them holds, empty where that is not known. ``on``: the way in or out that alone it depends on.
     """
 
     packet: Packet
@@ -148,6 +155,7 @@ class Answer:
     conditions: tuple[str, ...] = ()
     rule: Decision | None = None
     otherwise: str = ""
+    on: Field | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,13 +233,76 @@ def _size(step: Step) -> int:
 def judge(rules: RuleSet, packet: Packet, budget: Budget | None = None) -> Answer:
     """What these rules make of this packet. Certain answers are the kernel's own."""
     budget = budget or Budget(POOL)
+    tables = [t for t in rules.tables if packet.family in t.families and not t.dormant]
     chains = [
         (chain.base, chain, table)
-        for table in rules.tables
-        if packet.family in table.families and not table.dormant
+        for table in tables
         for chain in table.chains.values()
         if chain.base is not None and (chain.rules or chain.base.policy != Accept())
     ]
+    answer = _of_both_orders(chains, packet, budget)
+    missing = _missing(rules, packet.family)
+    if missing:
+        found = answer.conditions or (f"{answer.verdict} by what was given",)
+        return _depending(answer, (*missing, *found))
+    if answer.on is None:
+        return answer
+    names = _interfaces(tables, answer.on)
+    return _by_interface(answer, names, lambda each: _of_both_orders(chains, each, budget))
+
+
+def _by_interface(
+    answer: Answer, names: Sequence[str], judged: Callable[[Packet], Answer]
+) -> Answer:
+    """The answer as a list of interfaces, where each alone is certain and they are few."""
+    packet, field = answer.packet, answer.on
+    if field is None or not 0 < len(names) <= MAX_INTERFACES:
+        return answer
+    found: dict[str, list[str]] = {}
+    for name in (*names, OTHERS):
+        # A name that is told, or one that only this pattern has.
+        known = f"{name[:-1]}~" if name.endswith("*") else name
+        one = judged(replace(packet, interfaces={**packet.interfaces, field: known}))
+        if one.verdict == "depends":
+            return answer
+        found.setdefault(one.verdict, []).append(name)
+    otherwise = next(verdict for verdict, where in found.items() if where[-1] == OTHERS)
+    on = "out of" if field is Field.OIF else "on"
+    rest = [verdict for verdict in found if verdict != otherwise]
+    said = "; ".join(f"{verdict} {on} {', '.join(found[verdict])}" for verdict in sorted(rest))
+    whole = f"{said}; {otherwise} {on} others" if said else f"{otherwise} {on} all"
+    return replace(answer, conditions=(whole,), otherwise=otherwise)
+
+
+def _interfaces(tables: Iterable[Table], field: Field) -> list[str]:
+    """The interfaces that rules name."""
+    found: dict[str, None] = {}
+    for table in tables:
+        for chain in table.chains.values():
+            if chain.base is not None and field is Field.IIF:
+                found |= dict.fromkeys(chain.base.devices)
+            for rule in chain.rules:
+                for step in rule.steps:
+                    found |= dict.fromkeys(_named_in(step, field))
+    return sorted(name for name in found if name != "*")
+
+
+def _named_in(step: Step, field: Field) -> Iterator[str]:
+    match step:
+        case Named():
+            yield from step.names if step.field is field else ()
+        case AllOf(parts) | AnyOf(parts):
+            for part in parts:
+                yield from _named_in(part, field)
+        case Not(part):
+            yield from _named_in(part, field)
+        case Branch(cases):
+            for condition, _ in cases:
+                yield from _named_in(condition, field)
+
+
+def _of_both_orders(chains: Sequence[BaseChain], packet: Packet, budget: Budget) -> Answer:
+    """The answer, where chains of equal priority may run either way round."""
     answer = _judge(sorted(chains, key=_place), packet, BEFORE, budget)
     if _tied(chains):
         turned = chains[::-1]
@@ -240,16 +311,12 @@ def judge(rules: RuleSet, packet: Packet, budget: Budget | None = None) -> Answe
         if (other.verdict, other.reply) != (answer.verdict, answer.reply):
             why = f"{other.verdict} if what has equal priority runs the other way round"
             answer = _depending(answer, (*answer.conditions, *other.conditions, why))
-    missing = _missing(rules, packet.family)
-    if missing:
-        found = answer.conditions or (f"{answer.verdict} by what was given",)
-        answer = _depending(answer, (*missing, *found))
     return answer
 
 
 def _depending(answer: Answer, conditions: Iterable[str]) -> Answer:
     told = tuple(dict.fromkeys(conditions))
-    return replace(answer, verdict="depends", reply=None, conditions=told, otherwise="")
+    return replace(answer, verdict="depends", reply=None, conditions=told, otherwise="", on=None)
 
 
 def _missing(rules: RuleSet, family: int) -> list[str]:
@@ -317,10 +384,31 @@ def _needs_conntrack(step: Step, *, ours: bool) -> bool:
 def _judge(
     chains: Sequence[BaseChain], packet: Packet, conntrack: tuple[int, int], budget: Budget
 ) -> Answer:
+    answer, limits = _walked(chains, packet, conntrack, budget, generous=False)
+    if answer.verdict == "depends" and limits:
+        # Of what depends on a limit, and the limit is there against floods.
+        within, limits = _walked(chains, packet, conntrack, budget, generous=True)
+        if within.verdict != "depends":
+            said = (f"up to {min(limits):g}/s",) if limits else ()
+            return replace(within, conditions=said)
+        answer = within if within.on else answer
+    return answer
+
+
+def _walked(
+    chains: Sequence[BaseChain],
+    packet: Packet,
+    conntrack: tuple[int, int],
+    budget: Budget,
+    *,
+    generous: bool,
+) -> tuple[Answer, set[float]]:
+    """The answer, and the generous limits of rate that it met; ``generous``: none is reached."""
     # Only nat chains ask for it, and to find it out is to look at every rule.
     nat = any(base.nat for base, _, _ in chains)
     steps = _Steps(budget.share + budget.pool)
-    walk = _Walk(packet, steps, tracking=nat and _tracks(chains, packet.family))
+    tracking = nat and _tracks(chains, packet.family)
+    walk = _Walk(packet, steps, tracking=tracking, generous=generous)
     try:
         ways = walk.through(chains, conntrack)
     except _TooManyWaysError:
@@ -328,11 +416,11 @@ def _judge(
         walk.outcomes.append(Outcome("unclear", None, (Story(),), reason))
         ways = []
     except _TooManyStepsError:
-        return Answer(packet, "depends", conditions=(TOO_COMPLEX,))
+        return Answer(packet, "depends", conditions=(TOO_COMPLEX,)), set()
     finally:
         budget.pool = min(budget.pool, max(steps.left, 0))
     walk.outcomes += [Outcome("accept", None, way.stories) for way in ways]
-    return _answer(packet, walk.outcomes)
+    return _answer(packet, walk.outcomes), walk.limits
 
 
 def _answer(packet: Packet, outcomes: Sequence[Outcome]) -> Answer:
@@ -357,7 +445,19 @@ def _answer(packet: Packet, outcomes: Sequence[Outcome]) -> Answer:
         for story in outcome.stories
     ]
     said = sentences(told, otherwise, BITS[packet.family])
-    return Answer(packet, "depends", None, said, decision, otherwise)
+    on = None if "unclear" in verdicts else _on(stories)
+    return Answer(packet, "depends", None, said, decision, otherwise, on)
+
+
+def _on(stories: Iterable[Story]) -> Field | None:
+    """Whether only the interface decides, and which."""
+    found = {_interface_of(each) for story in stories for each in story.conditions}
+    return found.pop() if len(found) == 1 else None
+
+
+def _interface_of(condition: Condition) -> Field | None:
+    atom, _ = _atom(condition)
+    return atom.field if isinstance(atom, Named) else None
 
 
 class _TooManyWaysError(Exception):
@@ -414,10 +514,15 @@ class _Called:
 class _Walk:
     """One packet's ways through the rules; ``outcomes`` are the ends they have come to."""
 
-    def __init__(self, packet: Packet, steps: _Steps, *, tracking: bool) -> None:
+    def __init__(
+        self, packet: Packet, steps: _Steps, *, tracking: bool, generous: bool = False
+    ) -> None:
         self.packet = packet
         self._steps = steps
         self._tracking = tracking
+        self._generous = generous
+        self._least = GENEROUS_ICMP if packet.protocol in {ICMP, ICMPV6} else GENEROUS
+        self.limits: set[float] = set()
         self.outcomes: list[Outcome] = []
         self._called: dict[Hashable, _Called] = {}
         self._classes: Counter[Hashable] = Counter()
@@ -563,6 +668,8 @@ class _Walk:
             step = rule.steps[at]
             if isinstance(step, CONDITIONS):
                 held = truth(step, way)
+                if held is Truth.MAYBE and isinstance(step, Unmodelled):
+                    held = self._limited(step, rule.steps[at + 1 :], way)
                 if held is Truth.NO:
                     return [way]
                 if held is Truth.MAYBE:
@@ -577,6 +684,17 @@ class _Walk:
                     return after
                 way = after
         return [way]
+
+    def _limited(self, limit: Unmodelled, rest: Sequence[Step], way: _Way) -> Truth:
+        """Whether a limit of rate holds: of a generous one it may be asked what is within it."""
+        if not limit.rate or limit.rate < self._least:
+            return Truth.MAYBE
+        if any(isinstance(s, CONDITIONS) and truth(s, way) is Truth.NO for s in rest):
+            return Truth.NO
+        self.limits.add(limit.rate)
+        if not self._generous:
+            return Truth.MAYBE
+        return Truth.NO if limit.over else Truth.YES
 
     def _act(self, action: Action, rule: Rule, frame: _Frame, way: _Way) -> _Way | list[_Way]:
         """The way that this rule goes on with; where it ends, those that go on to the next rule."""

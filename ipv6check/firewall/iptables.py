@@ -247,7 +247,8 @@ class _Line(Draft):
             else:
                 self.doubt(f"the match {said([name])} is not known here")
                 reason = f'if "{said(words)}" matches, which is not modelled'
-            self.conditions.append(Unmodelled(reason, name in xtables.STEADY))
+            limit = xtables.rate(words) if name in xtables.LIMITS else (0.0, False)
+            self.conditions.append(Unmodelled(reason, name in xtables.STEADY, *limit))
         if self.flow:
             # Where there is no flow, a state that fits is all that conntrack looks at.
             tracked = Among(Field.STATUS, ((0, xtables.ALL),))

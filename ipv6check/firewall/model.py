@@ -153,11 +153,14 @@ class Unmodelled:
 
     ``reason`` ends the sentence "accept only ...": ``under a rate limit``, ``if it is between 9:00
     and 17:00``, ``if -m string ... matches, which is not modelled``. Two equal ones that are
-    ``steady`` are both true or both false; a rate limit is not steady.
+    ``steady`` are both true or both false; a rate limit is not steady. ``rate``: it is one, of
+    so many packets a second; ``over``: it matches those beyond.
     """
 
     reason: str
     steady: bool = True
+    rate: float = 0.0
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,6 +421,16 @@ class RuleSet:
     notes: list[str] = field(default_factory=list)
     source: RuleFiles | None = field(default=None, compare=False)
     leased: tuple[str, ...] = ()
+
+
+# --- rates
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def per_second(number: float, unit: str) -> float:
+    """A rate per second, minute, hour, day or week, or what is short for one of them."""
+    return number / _SECONDS[unit[0]]
 
 
 # --- ranges

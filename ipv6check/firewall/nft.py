@@ -62,6 +62,7 @@ from ipv6check.firewall.model import (
     Unclear,
     Unmodelled,
     merged,
+    per_second,
     prefix,
 )
 from ipv6check.firewall.names import ICMP, ICMPV6, PROTOCOLS, SERVICES, TCP
@@ -536,8 +537,24 @@ def _bounded(_: _Scope, kind: str, body: Any) -> Steps:
         return
     said, *reach = BOUNDS[kind]
     unit = f" {body['rate_unit']}" if "rate_unit" in body else ""
+    over = bool(body.get("inv"))
     parts = {"per": "second", **body, "rate": f"{body.get('rate')}{unit}"}
-    yield _maybe(said.format(reach[bool(body.get("inv"))], **parts))
+    rate = _rate(body) if kind == "limit" else 0.0
+    yield replace(_maybe(said.format(reach[over], **parts)), rate=rate, over=over)
+
+
+# A limit of bytes lets so many packets through at least.
+LARGEST = 1500
+BYTES = MappingProxyType({"bytes": 1, "kbytes": 1 << 10, "mbytes": 1 << 20})
+
+
+def _rate(body: Mapping[str, Any]) -> float:
+    """Packets a second, 0 where that cannot be told."""
+    unit, number = body.get("rate_unit", "packets"), body.get("rate")
+    if not isinstance(number, int) or unit not in {"packets", *BYTES}:
+        return 0.0
+    packets = number if unit == "packets" else number * BYTES[unit] / LARGEST
+    return per_second(packets, body.get("per", "second"))
 
 
 def _tracked(scope: _Scope, _: str, body: Any) -> Steps:

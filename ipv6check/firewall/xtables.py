@@ -11,6 +11,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial, reduce
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from itertools import pairwise
 from operator import or_
 from typing import NamedTuple, TypeVar
 
@@ -46,6 +47,7 @@ from ipv6check.firewall.model import (
     Unclear,
     Unmodelled,
     merged,
+    per_second,
     without,
 )
 from ipv6check.firewall.names import ICMP, ICMPV6, PROTOCOLS, SERVICES, TCP, UDP
@@ -753,6 +755,21 @@ def _unmodelled(line: str) -> tuple[str, Module]:
 
 
 MATCHES |= dict(map(_unmodelled, _UNMODELLED.strip().split("\n")))
+LIMITS = frozenset({"limit", "hashlimit"})
+_RATE = re.compile("([0-9]+)(?:/([smhd])[a-z]*)?")
+
+
+def rate(words: Sequence[str]) -> tuple[float, bool]:
+    """How many packets a second a limit is for, 0 where it counts bytes; whether those beyond."""
+    for option, value in pairwise(words):
+        bound, found = option.removeprefix("--hashlimit"), _RATE.fullmatch(value)
+        if bound in {"--limit", "", "-upto", "-above"} and option[:1] == "-":
+            number = per_second(int(found[1]), found[2] or "s") if found else 0.0
+            return number, bound == "-above"
+    # What the module takes where nothing is said (xt_limit.c).
+    return (0.0, False) if "hashlimit" in words else (per_second(3, "hour"), False)
+
+
 STEADY = frozenset({"owner", "mac", "time", "length", "eui64"})
 IMPLIED = {TCP: "tcp", UDP: "udp", 132: "sctp", 33: "dccp", 50: "esp", 51: "ah", 135: "mh"}
 IMPLIED |= {ICMP: "icmp", ICMPV6: "icmp6"}

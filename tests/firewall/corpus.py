@@ -1,6 +1,6 @@
 """How often we are right, wrong or unsure of rule sets whose verdicts somebody has recorded.
 
-    python -m tests.firewall.corpus DIRECTORY
+    python -m tests.firewall.corpus DIRECTORY [--no-nft]
 
 The directory has ``verdicts.jsonl``: an object a line, ``file`` (a path in the directory) and
 ``probes``, each a packet of the probe form with the ``verdict`` (and ``reject_with``) of the
@@ -26,14 +26,14 @@ RECORDED = frozenset(
 )
 
 
-def measure(directory: Path) -> tuple[Counter[str], list[str]]:
+def measure(directory: Path, *, nft: bool = True) -> tuple[Counter[str], list[str]]:
     """How many answers are right, depend or are wrong; and the wrong ones, a line each."""
     counts: Counter[str] = Counter()
     told: list[str] = []
     for line in (directory / "verdicts.jsonl").read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
         try:
-            _, rules = read_rules([str(directory / entry["file"])])
+            _, rules = read_rules([str(directory / entry["file"])], nft=nft)
         except RuleError as error:
             counts["depends"] += len(entry["probes"])
             told.append(f"depends: {entry['file']}: {error}")
@@ -67,7 +67,7 @@ def compared(answer: Answer, probe: Mapping[str, Any]) -> str:
 
 def main() -> int:
     """Print the figures, and what is not right."""
-    counts, told = measure(Path(sys.argv[1]))
+    counts, told = measure(Path(sys.argv[1]), nft="--no-nft" not in sys.argv)
     for line in told:
         print(line)
     number = counts.total()

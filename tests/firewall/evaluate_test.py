@@ -45,6 +45,7 @@ DOCUMENTATION = prefix(0x20010DB8 << 96, 32, 128)
 SSH: Condition = Among(Field.DPORT, ((22, 22),))
 FROM_DOCUMENTATION: Condition = Among(Field.SADDR, (DOCUMENTATION,))
 ON_WG0: Condition = Named(Field.IIF, ("wg0",))
+ECHO: dict[str, object] = {"proto": "icmpv6", "type": 128}
 SOMETIMES: Condition = Unmodelled("under a rate limit", steady=False)
 
 
@@ -130,8 +131,59 @@ def test_an_interface_is_open_but_never_loopback() -> None:
     assert asked(only_lo).verdict == "drop"
     assert asked(only_lo, iif="lo").verdict == "accept"
     answer = asked(host(base(rule(ON_WG0, Accept()))))
-    assert answer.conditions == ("accept only on wg0", "drop otherwise")
+    assert answer.conditions == ("accept on wg0; drop on others",)
     assert asked(host(base(rule(ON_WG0, Accept()))), iif="wg0").verdict == "accept"
+
+
+def test_where_only_the_interface_decides_it_is_a_list() -> None:
+    """One line, by verdict; patterns are names too, and what a source decides stays as it was."""
+    lan: Condition = Named(Field.IIF, ("lan*", "lo"))
+    guest: Condition = Named(Field.IIF, ("lan9",))
+    rules = host(base(rule(guest, Reject()), rule(lan, Accept()), rule(ON_WG0, SSH, Accept())))
+    answer = asked(rules)
+    assert answer.conditions == ("accept on lan*, lo, wg0; reject on lan9; drop on others",)
+    assert (answer.verdict, answer.otherwise) == ("depends", "drop")
+    assert asked(rules, dport=80).conditions == (
+        "accept on lan*, lo; reject on lan9; drop on others",
+    )
+    mixed = host(base(rule(ON_WG0, FROM_DOCUMENTATION, Accept())))
+    assert asked(mixed).conditions == (
+        "accept only on wg0 and from 2001:db8::/32",
+        "drop otherwise",
+    )
+    out = host(base(rule(Named(Field.OIF, ("eth1",)), Drop()), hook=Hook.FORWARD, policy=Accept()))
+    assert asked(out, hook="forward").conditions == ("drop out of eth1; accept out of others",)
+
+
+def limit(rate: float, *, over: bool = False) -> Condition:
+    """A limit of so many packets a second."""
+    return Unmodelled(f"a rate limit ({rate}/second)", steady=False, rate=rate, over=over)
+
+
+@pytest.mark.parametrize(
+    ("rules", "probe", "verdict", "conditions"),
+    [
+        ([rule(limit(1000), Accept())], ECHO, "accept", ("up to 1000/s",)),
+        ([rule(limit(10), Accept())], ECHO, "accept", ("up to 10/s",)),
+        ([rule(limit(9.9), Accept())], ECHO, "depends", None),
+        ([rule(limit(500), Accept()), rule(limit(20), Drop())], ECHO, "accept", ("up to 500/s",)),
+        ([rule(limit(50, over=True), Drop()), rule(Accept())], ECHO, "accept", ("up to 50/s",)),
+        ([rule(limit(50, over=True), Drop())], ECHO, "drop", ()),
+        ([rule(limit(50), Accept()), rule(Accept())], ECHO, "accept", ()),
+        ([rule(SSH, limit(25 / 60), Accept())], {}, "depends", None),
+        ([rule(SSH, limit(100), Accept())], {}, "depends", None),
+        ([rule(SSH, limit(1000), Accept())], {}, "accept", ("up to 1000/s",)),
+        ([rule(limit(20), SSH, Drop()), rule(Accept())], ECHO, "accept", ()),
+        ([rule(ON_WG0, limit(20), Accept())], ECHO, "depends", ("accept on wg0; drop on others",)),
+    ],
+)
+def test_a_generous_limit_is_a_pass(
+    rules: list[Rule], probe: dict[str, object], verdict: str, conditions: tuple[str, ...] | None
+) -> None:
+    """What a flood would reach and nobody else; a limit that users reach is told as one."""
+    answer = asked(host(base(*rules)), **probe)
+    assert answer.verdict == verdict
+    assert conditions is None or answer.conditions == conditions
 
 
 @pytest.mark.parametrize(("goto", "verdict"), [(False, "accept"), (True, "drop")])
