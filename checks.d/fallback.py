@@ -20,6 +20,7 @@ from ipv6check import (
     NO_IPV6_HERE,
     NO_TIME,
     UNTRIED,
+    VANTAGE_KINDS,
     Addresses,
     Answer,
     Attempt,
@@ -484,6 +485,8 @@ def _second_time(race: Outcome, entrant: Entrant, before: Attempt) -> str | None
     """What an address that had connected did in the race, None if that was the same again."""
     if entrant.tls_started_ms is not None or entrant.outcome == "connected":
         return None
+    if entrant.outcome in VANTAGE_KINDS:
+        return None
     if entrant.outcome == "refused":
         return "and is refused the second time, a rate limit?"
     if entrant.outcome not in {"cancelled", "running"}:
@@ -536,7 +539,11 @@ def _slow(port: _Port) -> Finding | None:
     ends = [(started[each.address] + each.elapsed_ms, each) for each in raced]
     ended_ms, best6 = min(ends, key=lambda end: end[0])
     lost_ms = ended_ms - port.race.elapsed_ms
-    won_ms = min(each.elapsed_ms for each in port.ipv4 if each.address == port.race.winner)
+    # A winner that only a hint names was tried in the race alone.
+    tried_ms = [each.elapsed_ms for each in port.ipv4 if each.address == port.race.winner]
+    won_ms = min(
+        tried_ms, default=port.race.entrants[-1].ended_ms - port.race.entrants[-1].started_ms
+    )
     if lost_ms <= 0 or max(lost_ms, best6.elapsed_ms - won_ms) < FELT_MS:
         return None  # nobody feels that, and the next time it may be another way round
     message = (
@@ -584,7 +591,7 @@ def _untold(port: _Port) -> Finding | None:
     if not dead or _judges("tcp", port.settings):
         return None
     cause = port.blame(dead[0])
-    if cause is Cause.VANTAGE:
+    if cause is Cause.VANTAGE or port.path.opens(port.number, 6) is False:
         message = f"{dead[0].address} cannot be tried from here"
         return unknown(message, evidence=_evidence(port), id="untried")
     hurt = None if port.blind else _hurt(port)
@@ -629,7 +636,11 @@ def _fine(port: _Port) -> Finding:
     behind = f", {_dead(port)}: see tcp" if any(not e.connected for e in port.ipv6) else ""
     message = f"IPv6 wins in {ms(port.race.elapsed_ms)}{behind}"
     if port.ipv4_wins:
-        message = f"IPv6 connects as fast as IPv4{behind}"
+        best6, best4 = (
+            min((e.elapsed_ms for e in family if e.connected), default=port.race.elapsed_ms)
+            for family in (port.ipv6, port.ipv4)
+        )
+        message = f"IPv6 connects in {ms(best6)}, IPv4 in {ms(best4)}, which won this race{behind}"
     # Of a long list nobody reads 32 times that all is well.
     calm = port.settings.brief and not port.dead and port.race.elapsed_ms < FELT_MS
     return ok(message, evidence=_evidence(port, clients=not calm), id="ipv6-wins")

@@ -16,7 +16,9 @@ plain HTTP. A cell has what was predicted, then what was measured from the clien
 family (4 or 6, F where it fails, ? where it may be either) and the milliseconds from the first DNS
 query to the request, or to the end of a client that fails. The kernel gave up on a SYN after 7 s
 (`tcp_syn_retries` {SYN_RETRIES}); by default it takes 133 s. **!** marks another end, or more than
-25 ms and 5 % between the two. The scenarios are those of `tests/clients/scenarios.toml`.
+25 ms and 5 % between the two. The scenarios are those of `tests/clients/scenarios.toml`. In those
+that begin with `rotated` the resolver rotates equal records: what was predicted is for the order
+that this client was given, and one of the ends that `ipv6check` tells, which knows no order.
 """
 
 _BROWSERS = f"""## Browsers
