@@ -36,6 +36,7 @@ from ipv6check.net import Net
 from ipv6check.observation import Course, Observation, Recorded, course, recalled
 from ipv6check.plugin import Check, Plan
 from ipv6check.probes.addresses import DNS64, Addresses
+from ipv6check.pulse import Door
 from ipv6check.target import Target
 from ipv6check.turns import OwnTime
 
@@ -149,13 +150,16 @@ class Run:
         started = time.perf_counter()
         numbered = _Numbered(targets)
         alarm = self._set_alarm()
+        door = Door()
         try:
             async with asyncio.TaskGroup() as workers:
-                workers.create_task(self._work(numbered, workers, self._settings.parallel - 1))
+                more = self._settings.parallel - 1
+                workers.create_task(self._work(numbered, workers, door, more))
         finally:
             if alarm is not None:
                 alarm.cancel()
             self._judge.close()
+            door.close()
         return Summary(
             verdict=worst(self._verdicts),
             counts={status: self._counts[status] for status in Status},
@@ -186,12 +190,19 @@ class Run:
         late = Failure(Kind.DEADLINE, f"not measured in the {limit:g} s of the run")
         return asyncio.get_running_loop().call_later(limit, self._end, late)
 
-    async def _work(self, targets: _Numbered, workers: asyncio.TaskGroup, more: int) -> None:
-        """Take targets until there are none; the first one taken calls the next worker."""
+    async def _work(
+        self, targets: _Numbered, workers: asyncio.TaskGroup, door: Door, more: int
+    ) -> None:
+        """Take targets until there are none; the first one taken calls the next worker.
+
+        What is to be measured begins while the loop is in time.
+        """
         async for number, target in targets:
             if more:
-                workers.create_task(self._work(targets, workers, more - 1))
+                workers.create_task(self._work(targets, workers, door, more - 1))
                 more = 0
+            if isinstance(target, Target) and self._ended is None:
+                await door.enter()
             report = await self._examine(target)
             self._counts.update(result.status for result in report.results)
             if report.purpose is None:

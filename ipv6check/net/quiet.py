@@ -12,10 +12,10 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import TypeVar
 
+from ipv6check.pulse import SWITCH_S
+
 Value = TypeVar("Value")
 
-# After this a thread that waits for the interpreter's lock is given it; Python's own is 5 ms.
-SWITCH_S = 0.0005
 _END_S = 1.0
 
 
@@ -35,7 +35,8 @@ class QuietLoop:
 
     def close(self) -> None:
         """End what still runs, and the thread."""
-        sys.setswitchinterval(self._usual_s)
+        if sys.getswitchinterval() == SWITCH_S:
+            sys.setswitchinterval(self._usual_s)
         asyncio.run_coroutine_threadsafe(_cancel_all(), self.loop).result(_END_S)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(_END_S)

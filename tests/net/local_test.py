@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,7 @@ def test_asked_once() -> None:
 
     asked = [(name, rdtype) for name, rdtype, _ in asyncio.run(main())]
     assert [asked.count(one) for one in (("ipv4only.arpa", "AAAA"), (".", "NS"))] == [1, 1]
-    assert len(asked) == 22
+    assert len({*asked}) == 22  # on a busy machine a late answer is measured again
 
 
 def test_giving_up_is_not_everybodys() -> None:
@@ -163,6 +164,33 @@ def test_giving_up_is_not_everybodys() -> None:
             net.close()
 
     asyncio.run(main())
+
+
+def test_a_late_answer_is_measured_again_where_we_were_busy() -> None:
+    """A time that our own load stretched is not told as the name's; one that it did not is."""
+
+    async def main(*, busy: bool) -> tuple[float, int]:
+        delays = [0.1 if busy else 0.4]
+
+        def handler(query: Query) -> Replies:
+            return [(delays.pop(0) if delays else 0.0, address_of(query, "198.51.100.1"))]
+
+        async with DnsServer(handler) as server:
+            net = LocalNet(nameservers=[server.address], timeout_s=3)
+            asking = asyncio.ensure_future(net.resolve("www.example", "A"))
+            await asyncio.sleep(0.01)
+            if busy:
+                time.sleep(0.5)  # noqa: ASYNC251 - what other targets do
+            said = await asking
+            net.close()
+            assert isinstance(said, Answer)
+            assert said.records == ("198.51.100.1",)
+            return said.elapsed_ms, len(server.asked)
+
+    took_ms, asked = asyncio.run(main(busy=True))
+    assert (took_ms < local.LATE_MS, asked > 1) == (True, True)
+    took_ms, asked = asyncio.run(main(busy=False))
+    assert (took_ms > local.LATE_MS, asked) == (True, 1)
 
 
 def test_politeness(monkeypatch: pytest.MonkeyPatch) -> None:
