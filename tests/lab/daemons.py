@@ -91,6 +91,8 @@ http {{
     location / {{ return 200 "$host on $server_addr port $server_port\\n"; }}
   }}
   server {{ {alerting} ssl_reject_handshake on; }}
+  server {{ {named} ssl_reject_handshake on; }}
+  server {{ {named} server_name *.test; return 200; }}
   server {{ {plain} }}
 }}
 """
@@ -131,7 +133,10 @@ class Daemons:
         files = ("-keyout", f"{directory}/key.pem", "-out", f"{directory}/cert.pem")
         subprocess.run([*_CERTIFICATE.split(), *files], check=True, capture_output=True, timeout=10)
         text = _NGINX.format(
-            directory=directory, alerting=_listen("alert", "ssl"), plain=_listen("none", "")
+            directory=directory,
+            alerting=_listen("alert", "ssl"),
+            named=_listen("named", "ssl"),
+            plain=_listen("none", ""),
         )
         (directory / "conf").write_text(text)
         arguments = ("-e", f"{directory}/log", "-c", f"{directory}/conf")

@@ -27,6 +27,19 @@ def _drop_first_syn(family: str, flows: str) -> str:
     return f"tcp flags & (syn | ack) == syn {flow} != @{flows} add @{flows} {{ {flow} }} drop"
 
 
+_SYN, _DATA = "tcp flags & (syn | ack) == syn", "tcp flags & psh == psh"
+
+
+def _first(family: str, what: str, memory: str, verdict: str) -> str:
+    """What becomes of the first such packet from an address to another and its port."""
+    pair = f"{family} saddr . {family} daddr . tcp dport"
+    return f"{what} {pair} != @{memory} add @{memory} {{ {pair} }} {verdict}"
+
+
+def _both_first(what: str, verdict6: str, verdict4: str) -> tuple[str, ...]:
+    return _first("ip6", what, "known6", verdict6), _first("ip", what, "known4", verdict4)
+
+
 def _drop_every_second_echo(family: str, icmp: str, echoes: str) -> tuple[str, ...]:
     # Each flow of pings has a memory of its own, so two at a time do not change each other.
     flow = f"{family} saddr . {family} daddr . {icmp} id"
@@ -51,7 +64,8 @@ class Behaviour:
     """What happens to packets for one prefix: nftables rules of the server, and a path delay.
 
     ``replies`` are rules of the router for what comes back from it. ``tls`` is what nginx does on
-    port 443 of its first ``TLS_FAULTS_MAX`` addresses: a handshake, an alert, or plain HTTP.
+    port 443 of its first ``TLS_FAULTS_MAX`` addresses: a handshake, an alert, plain HTTP, or a
+    handshake for names of ``test.`` alone.
     """
 
     name: str
@@ -60,7 +74,7 @@ class Behaviour:
     rules: tuple[str, ...] = ()
     rtt_ms: int = 0
     replies: tuple[str, ...] = ()
-    tls: Literal["good", "alert", "none"] = "good"
+    tls: Literal["good", "alert", "none", "named"] = "good"
 
     @property
     def network6(self) -> IPv6Network:
@@ -171,6 +185,48 @@ _BEHAVIOURS = (
         "replies of more than 1280 bytes are lost, and nobody says so",
         replies=("meta length > 1280 drop",),
     ),
+    Behaviour(
+        "lose-one",
+        70,
+        "the first SYN from an address to a port dropped, the next connection is well",
+        _both_first(_SYN, "drop", "drop"),
+    ),
+    Behaviour(
+        "no-route-once",
+        71,
+        "the first SYN from an address to a port: ICMPv6 1/0, the next connection is well",
+        _both_first(
+            _SYN,
+            "reject with icmpv6 type no-route",
+            "reject with icmp type net-unreachable",
+        ),
+    ),
+    Behaviour(
+        "accept-reset",
+        72,
+        "TCP accepts, and then resets at once, without having heard a word",
+        ("tcp flags & (syn | ack | psh) == ack reject with tcp reset",),
+    ),
+    Behaviour(
+        "icmp-after-tcp",
+        73,
+        "TCP accepts; the first data meets ICMPv6 1/0, what is sent again gets through",
+        _both_first(
+            _DATA,
+            "reject with icmpv6 type no-route",
+            "reject with icmp type net-unreachable",
+        ),
+    ),
+    Behaviour(
+        "icmp-for-data",
+        74,
+        "TCP accepts; all data meets ICMPv6 1/0",
+        (
+            f"{_DATA} reject with icmpv6 type no-route",
+            f"{_DATA} reject with icmp type net-unreachable",
+        ),
+    ),
+    Behaviour("tls-named", 75, "TLS: only for who names the site", tls="named"),
 )
 BEHAVIOURS = {behaviour.name: behaviour for behaviour in _BEHAVIOURS}
 
