@@ -7,6 +7,7 @@ import random
 import socket
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import dns.message
@@ -21,6 +22,7 @@ Server = tuple[str, int]
 _MAX_DATAGRAM = 4096
 _RECEIVE_BUFFER = 1 << 20
 _AT_A_TIME = 256
+_ERRORS_TOLD = 3
 # An ICMP error that quotes less than this tells of no question.
 _QUOTED = messages.HEADER_SIZE
 _REFUSALS = frozenset(
@@ -141,11 +143,12 @@ class Channel:
         whole = number.to_bytes(2, "big") + wire[2:]
         self._pending[number] = Sent(question, whole, clock.now_ns(), edns)
         question.sends.append((self, number))
-        try:
-            self._sock.send(whole)
-        except OSError:
-            # It may be that of an earlier datagram, which somebody refused: it is told once.
-            self._sock.send(whole)
+        for _ in range(_ERRORS_TOLD):
+            # The error may be that of an earlier datagram, which somebody refused: it is told once.
+            with suppress(OSError):
+                self._sock.send(whole)
+                return
+        self._sock.send(whole)
 
     def forget(self, number: int, question: Question) -> None:
         """Drop the answer to this send, should it still come; the id may be another's by now."""

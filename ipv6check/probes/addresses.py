@@ -21,6 +21,9 @@ _NO_WORD = frozenset(
 _SILENT = frozenset({Kind.TIMEOUT, Kind.RESOLVER_UNREACHABLE})
 # RFC 8914: forged answer, blocked, censored, filtered.
 _BLOCKED = frozenset({4, 15, 16, 17})
+# RFC 8305 section 3: how long a client that has A waits for AAAA.
+_LATE_MS = 50
+_AGAIN = 3
 _UNSPECIFIED = frozenset({"::", "0.0.0.0"})  # noqa: S104 - nothing is bound to it
 
 Both = tuple[Answer | Failure, Answer | Failure]
@@ -137,6 +140,13 @@ def _families(given: Iterable[str]) -> tuple[list[str], list[str]]:
 
 async def _published(host: str, settings: Settings, net: Net) -> Addresses | Failure:
     aaaa, a = await _ask_both(host, net)
+    for _ in range(_AGAIN if settings.brief else 0):
+        # Of a long list the questions wait for each other, here and at the resolver: that is no
+        # lateness of the name's. What its own servers do slowly is slow again, or in the cache.
+        if not _is_late(aaaa, a):
+            break
+        again = await _ask_both(host, net)
+        aaaa, a = again if _answered(*again) else (aaaa, a)
     blind = await _blind(host, aaaa, a, net)
     if blind is not None:
         return blind
@@ -164,6 +174,15 @@ async def _ask_both(host: str, net: Net) -> Both:
     elif isinstance(aaaa, Answer) and _is_silent(a):
         a = await net.resolve(host, "A")
     return aaaa, a
+
+
+def _answered(aaaa: Answer | Failure, a: Answer | Failure) -> bool:
+    return isinstance(aaaa, Answer) and isinstance(a, Answer)
+
+
+def _is_late(aaaa: Answer | Failure, a: Answer | Failure) -> bool:
+    """Whether AAAA came so long after A that somebody may judge it."""
+    return _answered(aaaa, a) and aaaa.elapsed_ms - a.elapsed_ms > _LATE_MS
 
 
 def _is_silent(answer: Answer | Failure) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from ipv6check import Failure, Finding, Kind, Unusable
+from ipv6check.model import ExtendedError
 from ipv6check.probes.addresses import DNS64
 from ipv6check.registry import SpecialPurpose
 from ipv6check.testing import SETTINGS, answer
@@ -237,3 +239,69 @@ def test_a_resolver_out_of_reach_is_unknown() -> None:
     """Law 1: our own resolver says nothing of the target."""
     found = found_in(Failure(Kind.RESOLVER_UNREACHABLE, "out of reach"))
     assert kept(found) == [("unknown", "vantage")]
+
+
+def missing(name: str, **more: Any) -> object:
+    """A name that the DNS does not have."""
+    facts = addresses(
+        answer(name, "AAAA", rcode="NXDOMAIN"),
+        answer(name, "A", rcode="NXDOMAIN"),
+        ipv6=(),
+        ipv4=(),
+    )
+    return replace(facts, name=name, **more)
+
+
+@pytest.mark.parametrize(
+    ("facts", "status", "what", "hint"),
+    [
+        (missing("printer.local"), "unknown", "multicast-dns", "--resolve printer.local:"),
+        (missing("x.y.local"), "fail", "no-such-name", "check the spelling"),
+        (missing("shop"), "fail", "no-such-name", "write the whole name"),
+        (missing(NAME, completed=f"{NAME}.test"), "fail", "no-such-name", f"write {NAME}.test"),
+        (addresses(origin="hosts"), "warn", "hosts-file", "publish it in the DNS"),
+        (addresses(origin="hosts", ipv6=()), "fail", "no-aaaa", "publish it in the DNS"),
+    ],
+)
+def test_what_programs_of_this_host_find(facts: object, status: str, what: str, hint: str) -> None:
+    """The spelling is doubted only where nobody could have meant anything else."""
+    (found,) = found_in(facts)
+    assert (found.status, found.id) == (status, what)
+    assert hint in found.hint
+
+
+def test_a_name_of_the_hosts_file_is_fine_inside() -> None:
+    """Where private names are wanted nobody needs a warning."""
+    (found,) = found_in(addresses(origin="hosts"), internal=True)
+    assert (found.status, "/etc/hosts" in found.message) == ("pass", True)
+
+
+def test_an_alias_behind_what_it_leads_to() -> None:
+    """The zone's own server is at fault for its order, another one only for what it makes of it."""
+    aaaa = replace(answer(NAME, "AAAA", V6, chain=[EDGE]), behind=True)
+    (found,) = found_in(addresses(aaaa))
+    assert (found.status, found.id) == ("warn", "alias-behind")
+    (found,) = found_in(addresses(replace(aaaa, authoritative=True)))
+    assert (found.status, found.id) == ("fail", "alias-behind")
+
+
+def test_an_alias_into_another_zone_is_not_known() -> None:
+    """An authoritative server does not say what others have."""
+    aaaa = replace(answer(NAME, "AAAA", chain=[EDGE]), authoritative=True, unfinished=True)
+    (found,) = found_in(addresses(aaaa, ipv6=(), ipv4=()))
+    assert (found.status, found.id) == ("unknown", "alias-elsewhere")
+
+
+def test_what_a_dns64_may_have_made_up_is_not_known() -> None:
+    """Neither published nor made up for certain."""
+    (found,) = found_in(replace(addresses(), embedding="2d00:6ab:64::/96"))
+    assert (found.status, found.id) == ("unknown", "perhaps-dns64")
+
+
+def test_a_failed_validation_has_its_own_hint() -> None:
+    """Whoever reads SERVFAIL would look at the servers, and not at the signatures."""
+    bogus = replace(SERVFAIL, dnssec=True, extended=(ExtendedError(7, "since Monday"),))
+    for a in (bogus, answer(NAME, "A", V4)):
+        (found,) = found_in(addresses(bogus, a, ipv6=(), ipv4=()))
+        assert found.hint.startswith("DNSSEC validation fails")
+        assert found.evidence["ipv6"]["extended_errors"] == [{"code": 7, "text": "since Monday"}]

@@ -19,6 +19,7 @@ from ipaddress import IPv4Address, IPv6Address
 from itertools import pairwise
 from typing import Any, cast
 
+import dns.edns
 import dns.exception
 import dns.flags
 import dns.message
@@ -112,6 +113,36 @@ def refusing(query: Query) -> Reply:
 def broken(query: Query) -> Reply:
     """SERVFAIL, whatever it is."""
     return _rcode(query, dns.rcode.SERVFAIL)
+
+
+def _for_aaaa(fault: Personality) -> Personality:
+    """Do this to AAAA of every name, and answer the rest."""
+    return lambda query: fault(query) if query.type == dns.rdatatype.AAAA else hostile(query)
+
+
+def _filtered(query: Query) -> Reply:
+    return _with_error(_response(query), dns.edns.EDECode.FILTERED)
+
+
+def _blocking(query: Query) -> Reply:
+    if query.type not in {dns.rdatatype.AAAA, dns.rdatatype.A}:
+        return hostile(query)
+    return _answer(query, _addresses(query, query.name, ["::"], ["0.0.0.0"]))
+
+
+def _without_edns(query: Query) -> Reply:
+    if query.message.edns < 0:
+        return hostile(query)
+    return Reply(_rcode_of(query, dns.rcode.FORMERR, edns=False).to_wire())
+
+
+def _over_tcp(query: Query) -> Reply:
+    return hostile(query) if query.tcp else SILENCE
+
+
+def _trailing(query: Query) -> Reply:
+    reply = hostile(query)
+    return Reply(None if reply.wire is None else reply.wire + bytes(4), reply.after_s)
 
 
 def _fault(label: bytes) -> Personality | None:
@@ -263,7 +294,58 @@ def _mapped(query: Query) -> Reply:
     return _answer(query, _addresses(query, query.name, [f"::ffff:{ipv4}"], [ipv4]))
 
 
+def _unspecified(query: Query) -> Reply:
+    ipv4 = plan.address4("open", plan.HEALTHY_N)
+    return _answer(query, _addresses(query, query.name, ["::"], [ipv4]))
+
+
+def _bogus(query: Query) -> Reply:
+    return _with_error(
+        _rcode_of(query, dns.rcode.SERVFAIL), dns.edns.EDECode.DNSSEC_BOGUS, "signature expired"
+    )
+
+
+def _with_error(
+    response: dns.message.Message, code: dns.edns.EDECode, text: str | None = None
+) -> Reply:
+    response.use_edns(0, options=[dns.edns.EDEOption(code, text)])
+    return Reply(response.to_wire())
+
+
+def _behind(query: Query) -> Reply:
+    end = dns.name.Name((b"end", *ZONE.labels))
+    records = _open(query, end)
+    return _answer(query, [*records, _alias(query.name, end)])
+
+
+def _truncated_again(query: Query) -> Reply:
+    response = _response(query)
+    response.flags |= dns.flags.TC
+    return Reply(response.to_wire())
+
+
+def _elsewhere(query: Query) -> Reply:
+    response = _response(query)
+    response.flags &= ~dns.flags.RA
+    response.answer = [_alias(query.name, dns.name.from_text("cdn.example."))]
+    return Reply(response.to_wire())
+
+
+def _referral(query: Query) -> Reply:
+    response = _response(query)
+    response.flags &= ~(dns.flags.RA | dns.flags.AA)
+    response.authority = [_rrset(query.name, "NS", ["ns.hostile.test."])]
+    return Reply(response.to_wire())
+
+
 _NAMED: dict[str, Personality] = {
+    "unspecified": _unspecified,
+    "bogus": _bogus,
+    "behind": _behind,
+    "chain-20": partial(_cname_chain, _CHAIN - 20),
+    "truncated-again": _truncated_again,
+    "elsewhere": _elsewhere,
+    "referral": _referral,
     "nxdomain": _nxdomain,
     "cname-loop": _cname_loop,
     "cname-long": partial(_cname_chain, 0),
@@ -321,10 +403,16 @@ def _answer(
 def _rcode(query: Query, rcode: dns.rcode.Rcode) -> Reply:
     if rcode == dns.rcode.NXDOMAIN:
         return _answer(query, [], rcode)
+    return Reply(_rcode_of(query, rcode).to_wire())
+
+
+def _rcode_of(query: Query, rcode: dns.rcode.Rcode, *, edns: bool = True) -> dns.message.Message:
     response = _response(query)
     response.flags &= ~dns.flags.AA
     response.set_rcode(rcode)
-    return Reply(response.to_wire())
+    if not edns:
+        response.use_edns(-1)
+    return response
 
 
 def _parse(wire: bytes, *, tcp: bool) -> Query | None:
@@ -397,7 +485,19 @@ def _die_of_bugs(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> No
 
 async def _main() -> None:
     asyncio.get_running_loop().set_exception_handler(_die_of_bugs)
-    personalities = {plan.HOSTILE: hostile, plan.REFUSING: refusing, plan.BROKEN: broken}
+    personalities = {
+        plan.HOSTILE: hostile,
+        plan.REFUSING: refusing,
+        plan.BROKEN: broken,
+        plan.AAAA_SERVFAIL: _for_aaaa(broken),
+        plan.AAAA_NXDOMAIN: _for_aaaa(_nxdomain),
+        plan.AAAA_SILENT: _for_aaaa(lambda _: SILENCE),
+        plan.AAAA_FILTERED: _for_aaaa(_filtered),
+        plan.BLOCKING: _blocking,
+        plan.WITHOUT_EDNS: _without_edns,
+        plan.OVER_TCP: _over_tcp,
+        plan.TRAILING: _trailing,
+    }
     for server, personality in personalities.items():
         for address in (server.ipv4, server.ipv6):
             await _listen(address, personality)

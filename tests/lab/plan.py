@@ -327,6 +327,15 @@ DNS64 = DnsServer(64, "recursive resolver with DNS64, prefix 64:ff9b::/96")
 DNS64_OWN_PREFIX = DnsServer(65, "recursive resolver with DNS64, prefix 2d00:6ab:64::/96")
 HOSTILE = DnsServer(66, "faulty on demand: authoritative for hostile.test, answers any name")
 BROKEN = DnsServer(68, "answers SERVFAIL to everything; owns the broken reverse delegations")
+# Resolvers of a network that does something to every name alike.
+AAAA_SERVFAIL = DnsServer(70, "resolver: SERVFAIL to every AAAA")
+AAAA_NXDOMAIN = DnsServer(71, "resolver: NXDOMAIN to every AAAA")
+AAAA_SILENT = DnsServer(72, "resolver: no answer to any AAAA")
+AAAA_FILTERED = DnsServer(73, "resolver: no AAAA of any name, with the extended error 17")
+BLOCKING = DnsServer(74, "resolver: :: and 0.0.0.0 for every name")
+WITHOUT_EDNS = DnsServer(75, "resolver: FORMERR to EDNS")
+OVER_TCP = DnsServer(76, "resolver: silent over UDP")
+TRAILING = DnsServer(77, "resolver: four octets behind each message")
 DNS_SERVERS = (
     RESOLVER,
     AUTHORITATIVE,
@@ -339,6 +348,14 @@ DNS_SERVERS = (
     DNS64_OWN_PREFIX,
     HOSTILE,
     BROKEN,
+    AAAA_SERVFAIL,
+    AAAA_NXDOMAIN,
+    AAAA_SILENT,
+    AAAA_FILTERED,
+    BLOCKING,
+    WITHOUT_EDNS,
+    OVER_TCP,
+    TRAILING,
 )
 DNS64_PREFIXES = {DNS64: "64:ff9b::/96", DNS64_OWN_PREFIX: "2d00:6ab:64::/96"}
 
@@ -380,6 +397,13 @@ DNS_FAULTS = {
     "wrong-question": "a reply to another question",
     "oversize-rdata": "AAAA: the record's length runs past the end of the message",
     "mapped": "AAAA ::ffff:198.18.1.250",
+    "unspecified": "AAAA ::, A as ever",
+    "bogus": "SERVFAIL with the extended error 6",
+    "behind": "an alias behind the addresses that it leads to",
+    "chain-20": "a chain of 20 aliases that ends",
+    "truncated-again": "TC over UDP and over TCP",
+    "elsewhere": "an alias into another zone, by an authoritative server",
+    "referral": "the name servers of the zone, by a server that does not recurse",
 }
 
 # Numbers in `open` that belong to names which are not in the truth table; that one counts from 1.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from ipv6check.model import Answer, Failure, Kind
+from ipv6check.model import Answer, ExtendedError, Failure, Kind, Stub
 from ipv6check.probes.addresses import Addresses
 from ipv6check.testing import FakeNet, Question, answer
 from tests.probes.observing import V4, V4B, V6, V6B, resolved
@@ -178,3 +180,147 @@ def test_the_resolver_is_out_of_reach() -> None:
     seen = resolved(NAME, FakeNet(failures={(NAME, "AAAA"): kind, (NAME, "A"): Kind.TIMEOUT}))
     assert isinstance(seen, Failure)
     assert seen.kind is Kind.RESOLVER_UNREACHABLE
+
+
+NODATA_AAAA, NODATA_A = answer(NAME, "AAAA"), answer(NAME, "A")
+NX_AAAA, NX_A = answer(NAME, "AAAA", rcode="NXDOMAIN"), answer(NAME, "A", rcode="NXDOMAIN")
+WITHHELD = Failure(Kind.RESOLVER_UNREACHABLE, "no AAAA of a.root-servers.net either: SERVFAIL")
+
+
+def blind(net: FakeNet, text: str = NAME) -> str:
+    """Why the vantage cannot tell, where that is so."""
+    seen = resolved(text, net)
+    assert isinstance(seen, Failure)
+    assert seen.kind is Kind.RESOLVER_UNREACHABLE
+    assert not net.unplanned
+    return seen.detail
+
+
+@pytest.mark.parametrize(
+    "aaaa",
+    [NODATA_AAAA, NX_AAAA, answer(NAME, "AAAA", "::"), Kind.SERVFAIL, Kind.DNS_REFUSED],
+    ids=["nodata", "nxdomain", "unspecified", "servfail", "refused"],
+)
+def test_a_resolver_without_any_aaaa(aaaa: Answer | Kind) -> None:
+    """Where AAAA of a name that has one fails alike, it is not this name's (law 1); else it is."""
+    failures: dict[Question, Failure | Kind] = {}
+    answers = [A]
+    if isinstance(aaaa, Kind):
+        failures[NAME, "AAAA"] = aaaa
+    else:
+        answers.append(aaaa)
+    said = blind(FakeNet(*answers, failures=failures, aaaa_withheld=WITHHELD))
+    assert said.startswith("this network's resolver gives no AAAA of any name")
+    assert found(FakeNet(*answers, failures=failures)).ipv6 == ()
+
+
+def test_nobody_asks_of_a_name_that_has_aaaa() -> None:
+    """The control is for a name that lacks AAAA and has A."""
+    for answers in ((AAAA, A), (NX_AAAA, NX_A), (NODATA_AAAA, NODATA_A)):
+        net = FakeNet(*answers)
+        found(net)
+        assert ("aaaa_withheld",) not in net.calls
+
+
+def blocked(answer_: Answer, code: int) -> Answer:
+    """The answer, with this reason given for it."""
+    return replace(answer_, extended=(ExtendedError(code, "by policy"),))
+
+
+@pytest.mark.parametrize(
+    ("aaaa", "a", "says"),
+    [
+        (answer(NAME, "AAAA", "::"), answer(NAME, "A", "0.0.0.0"), "answers :: and 0.0.0.0"),
+        (NODATA_AAAA, answer(NAME, "A", "0.0.0.0"), "it answers 0.0.0.0"),
+        (answer(NAME, "AAAA", "::"), NODATA_A, "it answers ::"),
+        (blocked(NODATA_AAAA, 17), A, f'blocks AAAA of {NAME} ("by policy")'),
+        (blocked(NX_AAAA, 15), blocked(NX_A, 15), f'blocks {NAME} ("by policy")'),
+    ],
+)
+def test_a_resolver_that_blocks(aaaa: Answer, a: Answer, says: str) -> None:
+    """What blocking resolvers make up is nobody's record."""
+    assert says in blind(FakeNet(aaaa, a))
+
+
+def test_a_zone_that_publishes_the_unspecified_address() -> None:
+    """By the zone's own server, or beside a good A, it is published."""
+    zone = [
+        replace(each, authoritative=True)
+        for each in (answer(NAME, "AAAA", "::"), answer(NAME, "A", "0.0.0.0"))
+    ]
+    assert [bad.address for bad in found(FakeNet(*zone)).unusable] == ["::"]
+    assert [bad.address for bad in found(FakeNet(answer(NAME, "AAAA", "::"), A)).unusable] == ["::"]
+
+
+EMBEDDED = answer(NAME, "AAAA", "2d00:6ab:64::c612:101")
+
+
+def test_a_dns64_that_is_not_announced() -> None:
+    """AAAA of a name that has A alone tells; without that, it is open."""
+    made_up = found(FakeNet(EMBEDDED, A, aaaa_made_up=["2d00:6ab:64::8efa:bb8e"]))
+    assert (made_up.ipv6, made_up.unusable[0].reason.name) == ((), "DNS64-synthesised")
+    published = found(FakeNet(EMBEDDED, A, aaaa_made_up=()))
+    assert (published.ipv6, published.embedding) == (EMBEDDED.records, "")
+    untold = found(FakeNet(EMBEDDED, A, aaaa_made_up=None))
+    assert (untold.ipv6, untold.embedding) == (EMBEDDED.records, "2d00:6ab:64::/96")
+
+
+def test_silence_for_one_family_is_asked_about_again() -> None:
+    """A packet may be lost; an error is an answer."""
+    for kind, times in ((Kind.TIMEOUT, 2), (Kind.SERVFAIL, 1)):
+        net = FakeNet(A, failures={(NAME, "AAAA"): kind})
+        found(net)
+        assert net.calls.count(("resolve", NAME, "AAAA")) == times
+
+
+def test_the_resolver_goes_between_two_questions() -> None:
+    """AAAA refused by nobody's name server says nothing of the name."""
+    net = FakeNet(A, failures={(NAME, "AAAA"): Kind.RESOLVER_UNREACHABLE})
+    assert blind(net).startswith("this network's resolver is out of reach")
+
+
+SEARCH = Stub(search=("a.test", "b.test"), ndots=2)
+
+
+def lone(rcode: str = "NXDOMAIN", *names: str) -> list[Answer]:
+    """These names do not exist."""
+    return [answer(name, rdtype, rcode=rcode) for name in names for rdtype in ("AAAA", "A")]
+
+
+def test_the_search_list_completes_a_lone_label() -> None:
+    """As for every program of this host; a final dot says that nothing is to be added."""
+    there = [answer("x.b.test", "AAAA", V6), answer("x.b.test", "A", V4)]
+    net = FakeNet(*lone("NXDOMAIN", "x.a.test"), *there, stub=SEARCH)
+    seen = found(net, "x:80")
+    assert (seen.name, seen.written, seen.ipv6) == ("x.b.test", "x", (V6,))
+    seen = found(FakeNet(*lone("NXDOMAIN", "x"), stub=SEARCH), "x.:80")
+    assert (seen.name, seen.written) == ("x", "")
+
+
+def test_what_has_dots_is_itself_first() -> None:
+    """Completed only where it does not exist; named, where it has as many dots as ndots says."""
+    missing = lone("NXDOMAIN", "x.y", "x.y.a.test", "x.y.z", "x.y.z.a.test")
+    there = [answer("x.y.b.test", "AAAA", V6), answer("x.y.b.test", "A", V4)]
+    there += [answer("x.y.z.b.test", "AAAA", V6), answer("x.y.z.b.test", "A", V4)]
+    net = FakeNet(*missing, *there, stub=SEARCH)
+    assert (found(net, "x.y").name, found(net, "x.y").written) == ("x.y.b.test", "x.y")
+    seen = found(net, "x.y.z")
+    assert (seen.name, seen.completed, seen.ipv6) == ("x.y.z", "x.y.z.b.test", ())
+    assert found(FakeNet(AAAA, A, stub=SEARCH)).name == NAME
+
+
+def test_a_name_of_the_hosts_file() -> None:
+    """What the DNS has goes first; what it has not is found as programs of this host find it."""
+    hosts = {NAME: ["192.168.0.9", "fd00::9"]}
+    seen = found(FakeNet(NX_AAAA, NX_A, hosts=hosts))
+    assert (seen.origin, seen.ipv6, seen.ipv4) == ("hosts", ("fd00::9",), ("192.168.0.9",))
+    assert found(FakeNet(AAAA, A, hosts=hosts)).origin == "dns"
+
+
+def test_a_late_answer_of_a_long_list_is_asked_for_again() -> None:
+    """It may have waited for our own other questions."""
+    late = answer(NAME, "AAAA", V6, elapsed_ms=500)
+    for brief, times in ((True, 4), (False, 1)):
+        net = FakeNet(late, A)
+        found(net, brief=brief)
+        assert net.calls.count(("resolve", NAME, "AAAA")) == times
