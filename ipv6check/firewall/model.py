@@ -387,11 +387,12 @@ class Table:
 class Gap:
     """Evidence that was not given, so that nothing is certain for these families.
 
-    ``reason`` is a clause: "the legacy tables exist and were not given".
+    ``reason`` is a clause: "the legacy tables exist and were not given". ``hint``: what to give.
     """
 
     reason: str
     families: frozenset[int] = frozenset({IPV4, IPV6})
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

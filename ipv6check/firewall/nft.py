@@ -90,6 +90,10 @@ NOT_TOLD = Unmodelled("if the chain is on its interface, which this listing does
 NO_POLICY = Unclear("if its policy lets it through")
 POLICIES: Mapping[str, Accept | Drop] = MappingProxyType({"accept": Accept(), "drop": Drop()})
 MAX_ERROR = 60
+LISTED = (
+    "give what nft itself lists where it is loaded: nft -a list ruleset, or nft -j list ruleset"
+)
+_WORD = re.compile(r"[A-Za-z][\w-]*")
 
 
 class _UnknownError(ValueError):
@@ -257,8 +261,8 @@ SELECTORS: Mapping[str, Selector] = MappingProxyType(
         "icmp code": Selector(Field.CODE, 8, words.ICMP_CODES),
         "icmpv6 type": Selector(Field.TYPE, 8, words.ICMPV6_TYPES),
         "icmpv6 code": Selector(Field.CODE, 8, words.ICMPV6_CODES),
-        "meta nfproto": Selector(Field.FAMILY, 0, {"ipv4": IPV4, "ipv6": IPV6}),
-        "meta protocol": Selector(Field.FAMILY, 0, {"ip": IPV4, "ip6": IPV6, "arp": 0}),
+        "meta nfproto": Selector(Field.FAMILY, 0, {"ipv4": IPV4, "ipv6": IPV6, 2: IPV4, 10: IPV6}),
+        "meta protocol": Selector(Field.FAMILY, 0, words.ETHER_TYPES),
         "meta l4proto": Selector(Field.PROTOCOL, 8, PROTOCOLS),
         "meta mark": Selector(Field.MARK),
         "meta pkttype": Selector(Field.PACKET_TYPE, 8, words.PACKET_TYPES),
@@ -296,6 +300,11 @@ def _selectors(expression: Any) -> list[Selector]:
     if None in found:
         raise _UnknownError
     return [each for each in found if each]
+
+
+def _is_drawn(expression: Any) -> bool:
+    """Whether it is a number that nobody foresees: of a counter, by lot or by a hash."""
+    return only(expression)[0] in {"numgen", "jhash", "symhash"}
 
 
 def _needs(expression: Any) -> Iterator[Among]:
@@ -341,7 +350,8 @@ def _acts(statements: Any) -> bool:
 class _Scope:
     """A table that is being read.
 
-    ``made``: of its sets, ``last``: no statement follows, ``doubtful``: nft may refuse the rule.
+    ``made``: of its sets, ``last``: no statement follows.
+    ``strange``: why nft would hardly take the rule.
     """
 
     table: Table
@@ -349,7 +359,7 @@ class _Scope:
     sets: dict[str, _Set] = field(default_factory=dict)
     made: dict[tuple[str, str], Condition] = field(default_factory=dict)
     last: bool = True
-    doubtful: bool = False
+    strange: str = ""
 
     def named(self, reference: str) -> _Set:
         """The set that ``@name`` is. Raises _UnknownError."""
@@ -358,6 +368,12 @@ class _Scope:
             self.refuse(f"there is no set {reference[1:]}")
             raise _UnknownError
         return found
+
+    def look_at_words(self, statement: Any) -> None:
+        """Whether nft could know all the words of what is not known here."""
+        found = next(_unknown_words(statement), None) or _unknown_field(statement)
+        if found and not self.strange:
+            self.strange = f"no nft is known to have {found!a} there"
 
     def match(self, body: Any) -> Condition:
         """A match, but for its needs. Raises _UnknownError."""
@@ -414,6 +430,15 @@ class _Scope:
             if same not in grouped:
                 grouped[same] = act(value), []
             grouped[same][1].append(element)
+        if _is_drawn(key):
+            said = written(key)
+            yield Branch(
+                tuple(
+                    (_maybe(f"if {said} draws {', '.join(map(written, keys))}"), action)
+                    for action, keys in grouped.values()
+                )
+            )
+            return
         selectors = _selectors(key)
         rest = grouped.pop("*", None)
         cases = [(_in(selectors, keys), act) for act, keys in grouped.values()]
@@ -470,19 +495,44 @@ def _match(scope: _Scope, kind: str, body: Any) -> Steps:
     try:
         yield scope.match(body)
     except ValueError:
-        scope.doubtful |= _is_strange(body["left"])
+        scope.look_at_words(body)
         yield _maybe(f'if "{written({kind: body})}" matches, which is not modelled')
 
 
-def _is_strange(left: Any) -> bool:
-    """Whether nft reads no such thing, or reads it and knows other values than this one."""
-    if only(left)[0] in {"&", "concat"}:
-        return any(_is_strange(each) for each in only(left)[1] if isinstance(each, dict))
-    name = read(left)
-    header, _, key = name.partition(" ")
-    if name in SELECTORS:
-        return SELECTORS[name].key is not Field.STATUS
-    return header in words.FIELDS and key not in words.FIELDS[header]
+def _unknown_words(value: Any, named: bool = False) -> Iterator[str]:  # noqa: FBT001, FBT002
+    """Those that no nft has, where they are not names of one's own."""
+    if isinstance(value, str):
+        word = value.partition("/")[0]
+        if not named and _WORD.fullmatch(word) and word.lower() not in words.KNOWN:
+            yield word
+    elif isinstance(value, list):
+        for each in value:
+            yield from _unknown_words(each, named)
+    elif isinstance(value, dict):
+        own = any(words.NAMING & set(str(each).split()) for each in map(_key_of, value.values()))
+        for key, each in value.items():
+            yield from _unknown_words(each, named or own or key in _NAMES)
+
+
+_MORE_FIELDS = frozenset(("saddr", "daddr", "proto-src", "proto-dst", "ipsec"))
+
+
+def _unknown_field(statement: Any) -> str:
+    """What is read on the left side, if nft reads no such thing."""
+    left = statement.get("left") if isinstance(statement, dict) else None
+    header, _, key = read(left).partition(" ") if isinstance(left, dict) else ("", "", "")
+    key = key.removeprefix("original ").removeprefix("reply ").rpartition(" ")[2]
+    known = words.FIELDS.get(header, frozenset({key})) | _MORE_FIELDS
+    return "" if key in known or header not in words.FIELDS else f"{header} {key}"
+
+
+def _key_of(value: Any) -> str:
+    """The last word of what a match reads."""
+    return read(value).rpartition(" ")[2] if isinstance(value, dict) and len(value) == 1 else ""
+
+
+# What is under these is named by whoever wrote the rules.
+_NAMES = frozenset(("target", "prefix", "comment", "unparsed", "text", "name", "helper"))
 
 
 def _not_modelled(statement: Any) -> str:
@@ -561,8 +611,10 @@ def _tracked(scope: _Scope, _: str, body: Any) -> Steps:
     """A statement with a key into a set: it ends the rule where the packet has no such key."""
     key = _bare(body["key"] if "key" in body else body["elem"])
     yield from _needs(key)
+    parts = key["concat"] if isinstance(key, dict) and "concat" in key else [key]
     try:
-        yield from [each.present() for each in _selectors(key)]
+        read_parts = [each for each in parts if isinstance(each, dict) and "elem" not in each]
+        yield from [each.present() for part in read_parts for each in _selectors(part)]
     except ValueError:
         yield _maybe(f'if it has "{written(key)}", which is not modelled')
     if isinstance(body.get("data"), dict):
@@ -728,8 +780,7 @@ def _statement(scope: _Scope, statement: Any) -> Steps:
     try:
         yield from STATEMENTS.get(kind, _unknown)(scope, kind, body)
     except ValueError:
-        # Of headers and marks nft can write more than is modelled here.
-        scope.doubtful |= kind != "mangle"
+        scope.look_at_words(statement)
         yield Unclear(_not_modelled(statement))
 
 
@@ -751,7 +802,8 @@ def _steps(scope: _Scope, statements: Sequence[Any]) -> tuple[Step, ...]:
         if steps and isinstance(steps[-1], ENDS):
             rest = statements[at:]
             final = isinstance(steps[-1], FINAL) or any("unparsed" in each for each in rest)
-            scope.doubtful |= bool(rest) and final
+            if rest and final:
+                scope.strange = scope.strange or f"nft takes nothing behind {written(statement)!a}"
             break
     # Conditions on nothing: such a rule only counts.
     while steps and isinstance(steps[-1], Condition):
@@ -779,6 +831,7 @@ class _Reader:
             "metainfo": self._metainfo,
             "table": self._table,
             "gap": lambda body: self._gap(str(body["reason"])),
+            "strange": self._strange,
             "refused": lambda body: self._refuse(str(body["reason"])),
             "unparsed_object": self._unparsed,
         }
@@ -819,11 +872,17 @@ class _Reader:
             self._refuse(f"there is no table {family} {name}")
         return found
 
-    def _gap(self, reason: str, families: frozenset[int] = BOTH) -> None:
-        self.rules.gaps.append(Gap(reason, families))
+    def _gap(self, reason: str, families: frozenset[int] = BOTH, hint: str = "") -> None:
+        self.rules.gaps.append(Gap(reason, families, hint))
 
     def _refuse(self, reason: str) -> None:
         self.rules.refusals.append(Refusal(reason, self.place))
+
+    def _strange(self, body: Any) -> None:
+        """What nft would hardly load; what it has loaded is not strange."""
+        if not self._loaded:
+            where = f"{self.place.file}:{self.place.line}" if self.place.line else self._file
+            self._gap(f"{where}: {body['reason']}", hint=LISTED)
 
     def _metainfo(self, body: Any) -> None:
         version = body.get("json_schema_version", 1)
@@ -897,11 +956,11 @@ class _Reader:
         if chain is None:
             self._refuse(f"there is no chain {body['chain']}")
             return
-        scope.doubtful = False
+        scope.strange = ""
         steps = _steps(scope, body["expr"])
-        if scope.doubtful and "handle" not in body and not self._loaded:
+        if scope.strange and "handle" not in body:
             # One with a handle has been loaded.
-            self._gap(f"whether {self._file} loads is open: line {body.get('line')} is strange")
+            self._strange({"reason": scope.strange})
         if len(set(steps) & EACH_PROTOCOL) > 1:
             self._refuse("a rule for two protocols at once")
         if steps and chain.base and chain.base.hook in DEVICE_HOOKS and not chain.base.devices:

@@ -7,6 +7,7 @@ they are written: ``ssh`` is not 22 here. What is not in nft's JSON:
 - ``{"unparsed": text}`` in ``expr``: the rest of a rule, from where this grammar does not know it;
 - ``{"unparsed_object": {…}}``: a block of a table that it does not know;
 - ``{"gap": {"reason", "line"}}``: what the text does depends on what is not in it;
+- ``{"strange": {"reason", "line"}}``: nft would hardly load it;
 - ``{"refused": {"reason", "line"}}``: nft would not load it.
 """
 
@@ -20,6 +21,7 @@ from functools import cache
 from typing import Any
 
 from ipv6check.firewall.nft_tokens import MAX_NESTING, Include, Token, fail, scan
+from ipv6check.firewall.nft_words import KNOWN, NAMING
 
 Json = dict[str, Any]
 
@@ -35,14 +37,9 @@ _RECOGNISED = re.compile(
 _FAMILIES = ("ip", "ip6", "inet", "arp", "bridge", "netdev")
 _NAMED = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
 _NAMED_BRIDGE = {"dstnat": -300, "filter": -200, "out": 100, "srcnat": 300}
-_N = "(?:0|[1-9][0-9]{0,8})"
+_N = "(?:0[xX][0-9a-fA-F]{1,8}|[0-9]{1,9})"
 _PRIORITY = re.compile(rf"([a-z]+)(?:(?: |(?=\+))([+-] ?{_N}))?|(-? ?{_N})")
-# What no object has in it; and the words of those that have no names of one's own.
-_STRANGE = re.compile(r"[^\w\s/;:.,\"{}=@*-]")
 NAMELESS = "__anon"  # how the chains begin that have no name
-_COUNTING = frozenset({"counter", "quota", "limit"})
-_WORDS = frozenset({"packets", "bytes", "kbytes", "mbytes", "over", "until", "used", "rate"})
-_WORDS |= {"burst", "second", "minute", "hour", "day", "week"}
 # Nothing that could follow on the line would change what it means.
 _FINAL = frozenset({"}", ";", "accept", "drop", "return", "masquerade"})
 _VERDICTS = ("accept", "drop", "continue", "return", "jump", "goto")
@@ -68,7 +65,7 @@ _BINARY |= {"lshift": "<<", "rshift": ">>", "and": "&", "xor": "^", "or": "|"}
 _NO_VALUE = (_META | _BINARY.keys() | _COMPARISONS.keys() | {*_VERDICTS, *_STATEFUL}) | _words(
     "log reject masquerade notrack queue fwd dup synproxy tproxy meter add update delete set vmap"
     " map comment meta fib socket osf numgen jhash symhash ipsec xt flow exthdr to with flags in"
-    " out"
+    " out mod"
 )
 _BITMASKS: tuple[Json, ...] = (
     *({"ct": {"key": key}} for key in ("state", "status", "label")),
@@ -85,6 +82,12 @@ _SELECTORS: dict[str, tuple[str, Json, str]] = {
     "fib": ("fib", {}, "flags=FIB_FLAGS result=oif|oifname|type|check"),
     "@": ("payload", {}, "base=ll|nh|th|ih , offset=NUMBER , len=NUMBER"),
     "numgen": ("numgen", {}, "mode=inc|random mod mod=NUMBER [offset offset=NUMBER ]"),
+    "symhash": ("symhash", {}, "mod mod=NUMBER [offset offset=NUMBER ]"),
+    "jhash": (
+        "jhash",
+        {},
+        "expr=HASHED mod mod=NUMBER [seed seed=NUMBER ] [offset offset=NUMBER ]",
+    ),
     **{word: ("meta", {"key": word}, "") for word in _META},
     **{word: ("exthdr", {"name": word}, "field=WORD") for word in _words("hbh dst rt frag mh")},
     **{word: ("payload", {"protocol": word}, "field=WORD") for word in _PAYLOADS},
@@ -94,8 +97,9 @@ _NAT_AS = "family=ip|ip6? type_flags=prefix|interval? [addr . port ]"
 _NAT = f"{_NAT_AS} to? TO_ADDRESS [: port=VALUE ] NAT_FLAGS"
 _REDIRECT = "[to :? port=VALUE ] NAT_FLAGS"
 _STATEMENTS = {
-    "counter": "[packets packets=NUMBER bytes bytes=NUMBER ]",
-    "limit": f"rate inv=over? until? rate=NUMBER PER [burst burst=NUMBER packets|{_BYTES} ]",
+    "counter": "[packets packets=NUMBER ] [bytes bytes=NUMBER ] [packets packets=NUMBER ]",
+    "limit": "rate inv=over? until? rate=NUMBER PER"
+    f" [burst burst=NUMBER burst_unit=packets|{_BYTES} ]",
     "quota": f"inv=over? until? val=NUMBER val_unit={_BYTES} [used NUMBER {_BYTES} ]",
     "last": "[used ATOM ]",
     "ct": "count inv=over? val=NUMBER",
@@ -171,6 +175,14 @@ def _flags(value: Any) -> Any:
     return _alone(value) if isinstance(value, list) else value
 
 
+def _masked(flags: Any) -> tuple[Any, Any]:
+    """Flags and their mask: in numbers, ``2 / 1,2`` looks like a prefix and another number."""
+    first, *rest = flags if isinstance(flags, list) else [flags]
+    if not isinstance(first, dict) or "prefix" not in first:
+        return flags, None
+    return first["prefix"]["addr"], _alone([first["prefix"]["len"], *rest])
+
+
 def _alone(found: list[Any]) -> Any:
     return found[0] if len(found) == 1 else found
 
@@ -244,6 +256,13 @@ class _Cursor:
         while self.token.kind in {"newline", "handle"}:
             self.next()
 
+    def line(self) -> None:
+        """The one end of a line that may stand between braces; a second is an error to nft."""
+        if self.token.kind == "newline":
+            self.next()
+        if self.token.kind == "newline":
+            fail(self.token, "nft takes no empty line between these braces")
+
     def ended(self) -> bool:
         return self.token.kind in {"newline", "end", "handle"} or self.token.text in {";", "}"}
 
@@ -278,6 +297,7 @@ class _Rules(_Cursor):
     def __init__(self, tokens: list[Token]) -> None:
         super().__init__(tokens)
         self.variables: ChainMap[str, Any] = ChainMap()
+        self.lacking = False  # whether an include was not given
 
     def form(self, form: str) -> Json:
         """What a form asks for, in its order.
@@ -315,6 +335,8 @@ class _Rules(_Cursor):
     def variable(self) -> Any:
         token = self.next()
         if token.text[1:] not in self.variables:
+            if self.lacking:
+                raise _UnknownError  # what is not here may define it
             fail(token, "a variable that is not defined")
         if (value := self.variables[token.text[1:]]) is None:
             raise _UnknownError
@@ -407,21 +429,21 @@ class _Rules(_Cursor):
         """``{ a, b timeout 1h, c : d }``; the elements of a set within it are its own."""
         self.want("{")
         found: list[Any] = []
-        self.lines()
+        self.line()
         while not self.accept("}"):
             found += _members(self.elements() if self.token.text == "{" else self.element())
-            self.lines()
+            self.line()
             if self.token.text != "}":
                 self.want(",")
-            self.lines()
+            self.line()
         return {"set": found}
 
     def element(self) -> Any:
         key = self.key(self.atom, self.stateful)
-        self.lines()
+        self.line()
         if not self.accept(":"):
             return key
-        self.lines()
+        self.line()
         return [key, self.verdict() if self.token.text in _VERDICTS else self.concat()]
 
     def key(self, operand: Callable[[], Any], other: Callable[[], Json] = dict) -> Any:
@@ -454,13 +476,18 @@ class _Rules(_Cursor):
         kind = self.want(*_STATEFUL)
         if self.accept("name"):
             return {kind: self.value()}
-        return {"ct count" if kind == "ct" else kind: self.form(_STATEMENTS[kind]) or None}
+        about = self.form(_STATEMENTS[kind])
+        if "rate_unit" not in about and about.get("burst_unit") == "packets":
+            del about["burst_unit"]
+        return {"ct count" if kind == "ct" else kind: about or None}
 
     def per(self) -> Json:
         if self.accept("/"):
             return {"per": self.word()}
         unit, _, per = self.word().partition("/")
-        return {"rate_unit": unit, "per": per}
+        if not per:
+            self.want("/")
+        return {"rate_unit": unit, "per": per or self.word()}
 
     # Properties of a packet.
 
@@ -474,6 +501,9 @@ class _Rules(_Cursor):
             return {f"{word} {then}": self.form(f"{then} name=WORD field=kind|length|size|count?")}
         kind, about, form = _SELECTORS[word]
         return {kind: about | self.form(form) if form else about}
+
+    def hashed(self) -> Any:
+        return self.concat(self.operand)
 
     def ct_key(self) -> str:
         family = self.accept("ip", "ip6")
@@ -506,6 +536,8 @@ class _Rules(_Cursor):
         if self.accept("vmap"):
             return {"vmap": {"key": left, "data": self.right("vmap")}}
         if self.accept("set"):
+            if self.token.text == "{":
+                fail(self.token, "a set where nft wants one value")
             value = self.value()
             if (key := left.get("ct", {}).get("key")) in _OF_CT:
                 return {f"ct {key}": value}
@@ -513,26 +545,30 @@ class _Rules(_Cursor):
         operator = _COMPARISONS.get(self.token.text, "")
         if operator:
             self.next()
+        start = self.at
         right = self.right()
         if left in _BITMASKS or ("&" in left and left["&"][0] in _BITMASKS):
-            return {"match": self.bits(left, operator, right)}
+            spaced = any(each.spaced and each.text == "|" for each in self.tokens[start : self.at])
+            return {"match": self.bits(left, operator, right, spaced=spaced)}
         if isinstance(right, list) or operator == "!":
             raise _UnknownError
         if "fib" in left and type(right) is int:
             right = str(right)
         return {"match": {"op": operator or "==", "left": left, "right": right}}
 
-    def bits(self, left: Json, operator: str, right: Any) -> Json:
+    def bits(self, left: Json, operator: str, right: Any, *, spaced: bool) -> Json:
         """A match on flags: without an operator any of them is enough, a set is of exact values."""
         if isinstance(right, dict) and len(right.get("set", ())) == 1:
             (only,) = right["set"]
             right = only if isinstance(only, str | int) else right
-        elif isinstance(right, dict) and "|" in right and not operator:
+        elif isinstance(right, dict) and "|" in right and not operator and spaced:
             raise _UnknownError  # read, it is any of them; listed, it is what was == them
-        flags, mask = _flags(right), None
-        if "&" in left:
+        flags, mask = _masked(_flags(right))
+        operator = operator if mask is None else operator or "=="
+        if "&" in left and mask is None:
             left, mask = left["&"]
-            if not operator:
+            operator = operator or "=="
+            if operator == "!":
                 raise _UnknownError
         elif self.accept("/"):
             mask, operator = self.items(), operator or "=="
@@ -573,6 +609,8 @@ class _Rules(_Cursor):
         if self.token.text != "[":
             return {"addr": self.value()}
         ends = self.several(lambda: self.bracketed(self.atom, "[]"), "-")
+        if self.accept("/"):
+            return {"addr": {"prefix": {"addr": ends[0], "len": self.number()}}}
         return {"addr": ends[0] if len(ends) == 1 else {"range": ends}}
 
     def nat_flags(self) -> Json:
@@ -601,7 +639,7 @@ class _Parser(_Rules):
                 self.note("gap", "the file ends within a line", last)
 
     def note(self, kind: str, reason: str, token: Token) -> None:
-        self.notes.append({kind: {"reason": reason, "line": token.line}})
+        self.notes.append({kind: {"reason": reason, **self.place(token)}})
 
     def absent(self, what: str, token: Token) -> None:
         kind = "refused" if self.flushed else "gap"
@@ -615,6 +653,7 @@ class _Parser(_Rules):
                 self.next()
             elif token.kind == "gap":
                 self.note("gap", f"the file included as {token.text} was not given", self.next())
+                self.lacking = True
             elif self.accept("define", "redefine", "undefine"):
                 self.define(token)
                 self.separator()
@@ -752,20 +791,16 @@ class _Parser(_Rules):
 
     def kind(self) -> str:
         kind = self.accept("chain", "set", "map", *_OBJECTS)
-        if kind == "ct":
-            self.want(*_OF_CT)
-        return kind
+        return f"ct {self.want(*_OF_CT)}" if kind == "ct" else kind
 
     def declare(self, table: _Table, kind: str) -> None:
-        if kind in _OBJECTS:
-            self.name()
-            token = self.token
+        if kind.partition(" ")[0] in _OBJECTS:
+            self.notes.append({kind: {**table.owner(), "name": self.name()}})
             if self.token.text != "{" and not self.ended():
                 raise _UnknownError
-            text = self.skip()
-            words = set(re.findall("[a-z_]+", text)) if kind in _COUNTING else set()
-            if _STRANGE.search(text) or (words - _WORDS and "comment" not in words):
-                self.note("gap", f"whether {self.file} loads is open: a strange {kind}", token)
+            start = self.at
+            self.skip()
+            self.look_at_words(kind, start)
             return
         about = self.held(table, kind, known=False)
         if kind == "map":
@@ -812,7 +847,12 @@ class _Parser(_Rules):
         if found is None or (found[1] and found[1] not in names):
             fail(token, "no priority")
         number = (found[2] or found[3] or "0").replace(" ", "")
-        return names.get(found[1], 0) + int(number)
+        # As strtol has it.
+        base = 8 if re.match("[+-]?0[0-9]", number) else 0
+        try:
+            return names.get(found[1], 0) + int(number, base)
+        except ValueError:
+            fail(token, "no priority")
 
     def in_set(self, about: Json, before: list[Json]) -> None:
         """What a block says of its set; the ``elements`` that it says last are those it adds."""
@@ -821,16 +861,20 @@ class _Parser(_Rules):
             self.want("=")
             about["elem"] = [*before]
             self.in_elements(about)
-        elif self.accept("type", "typeof"):
+            return
+        if self.accept("type", "typeof"):
             about["type"] = self.types(token.text)
             if self.accept(":"):
+                self.accept("interval")
                 about["map"] = self.types(token.text)
         elif self.accept("auto-merge"):
+            about["auto-merge"] = True
             return
         elif options := self.options("timeout", "gc-interval", "size", "policy"):
             about.update(options)
         else:
-            about.setdefault("stmt", []).append(self.stateful())
+            while not self.ended():
+                about.setdefault("stmt", []).append(self.stateful())
         self.separator()
 
     def types(self, how: str) -> Any:
@@ -871,14 +915,30 @@ class _Parser(_Rules):
             except _UnknownError:
                 self.back(at)
                 expr.append({"unparsed": self.skip()})
+                if self.token.kind != "handle":
+                    if at == start and token.kind != "word" and token.text not in {"@", "("}:
+                        self.note("strange", f"no rule begins with {token.text[:60]!a}", token)
+                    # Also where a flush takes the rule away again: nft reads the whole file first.
+                    self.look_at_words("rule", at)
         if start == self.at:
             fail(token, "no statement")
-        if expr and "unparsed" in expr[-1] and self.token.kind != "handle":
-            # Also where a flush takes the rule away again: nft reads the whole file first.
-            self.note(
-                "gap", f"whether {self.file} loads is open: line {token.line} is strange", token
-            )
         return about | {"text": self.since(start), "expr": expr}
+
+    def look_at_words(self, what: str, start: int) -> None:
+        """Whether nft could know all the words from here on, in what our grammar does not know."""
+        before = ""
+        if what == "rule" and self.at - start == 1 and self.tokens[start].text in _SELECTORS:
+            said = f"nft wants more than {self.tokens[start].text[:60]!a}"
+            self.note("strange", said, self.tokens[start])
+            return
+        for each in self.tokens[start : self.at]:
+            word = each.text.partition("/")[0].lower()
+            unknown = each.kind == "word" and not (word in KNOWN or before in NAMING)
+            if unknown or (each.text == "=" and what == "rule"):
+                said = f"no nft is known to have {each.text[:60]!a} in a {what}"
+                self.note("strange", said, each)
+                return
+            before = "" if each.text in {"{", "=", ","} and before in NAMING else each.text
 
     def jump_in(self, table: _Table) -> Json:
         """The chain of ``jump { … }`` gets a name."""

@@ -27,17 +27,18 @@ _ADDRESS = "|".join(
         "::",
     )
 )
-# As nft's scanner has it: to that, too, 22:accept is the class 22:acce and two letters.
+# As nft's scanner has it: 22:80 is a class, 22:accept none, for the sake of what follows.
 _TOKEN = re.compile(
-    rf"""(?:[ \t\r]|\\\r?\n)*(?:
+    rf"""(?:[ \t]|\\\n)*(?:
       (?P<newline>\n)
-    | \#\ handle\ (?P<handle>\d{{1,19}})[ \t\r]*$
+    | \#\ handle\ (?P<handle>\d{{1,19}})[ \t]*$
     | (?P<hidden>\#\ xt_\w.*)
     | (?P<comment>\#.*)
     | (?P<string>"[^"]*")
     | (?=[0-9a-fA-F]{{0,4}}:)(?P<address>{_ADDRESS})
-    | (?P<class>{_H}:{_H})
+    | (?P<class>{_H}:{_H})(?=[ \t\n:}},-])
     | (?P<ipv4>\d{{1,3}}(?:\.\d{{1,3}}){{3}})
+    | (?P<named>8021(?:q|ad)\b)
     | (?P<number>0[xX][0-9a-fA-F]+|\d+(?![dhms\d]))
     | (?P<time>(?:\d+(?:ms|[dhms]))+)
     | (?P<word>(?:[A-Za-z_]|\.(?=[\w/.-]))[\w/.-]*(?:\\?\*)?)
@@ -46,7 +47,12 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.ASCII | re.MULTILINE,
 )
-_BLANK = re.compile(r"(?:[ \t\r]|\\\r?\n)*")
+_BLANK = re.compile(r"(?:[ \t]|\\\n)*")
+
+_WRONG = {
+    '"': "a quote that is never closed",
+    "\r": "nft takes no line that ends in CR LF",
+}
 
 
 class Token(NamedTuple):
@@ -89,9 +95,14 @@ class _Scanner:
         while found := match(text, at):
             kind = found.lastgroup or ""
             start, end = found.span(kind)
+            kind = "word" if kind == "named" else kind
             if start - at > 1:
                 line += text.count("\n", at, start)
-            if kind != "comment":
+            if kind == "comment" and not text[text.rfind("\n", 0, start) + 1 : start].strip():
+                # A line that is nothing but a remark is not even an empty line.
+                end += text[end : end + 1] == "\n"
+                line += text[end - 1] == "\n"
+            elif kind != "comment":
                 self.tokens.append(Token(kind, text[start:end], line, start > at, file))
             if kind in {"newline", "string"}:
                 line += text.count("\n", start, end)
@@ -101,8 +112,8 @@ class _Scanner:
         blank = _BLANK.match(text, at)
         rest = text[blank.end() if blank else at :]
         if rest:
-            wrong = "a quote that is never closed" if rest[0] == '"' else "nothing that nft knows"
-            raise RuleError(f"{file}:{line}: {wrong}: {rest[:40].split()[0]!a}")
+            wrong = _WRONG.get(rest[0], "nothing that nft knows")
+            raise RuleError(f"{file}:{line}: {wrong}: {(rest[:40].split() or [rest[0]])[0]!a}")
 
     def included(self) -> bool:
         """Whether the last token names files to include."""

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ipv6check.firewall.model import AddressType, State, Status
+from ipv6check.firewall.names import PROTOCOLS, SERVICES
 
 MAX_SHOWN = 8
 _SIGNS = MappingProxyType(
@@ -135,6 +136,10 @@ def _lower(names: type[State | Status | AddressType]) -> Mapping[Any, int]:
 
 # As ``nft describe`` lists them.
 STATES, STATUSES, ADDRESS_TYPES = _lower(State), _lower(Status), _lower(AddressType)
+ETHER_TYPES: Mapping[Any, int] = MappingProxyType(
+    {**dict.fromkeys(("ip", 0x0800), 4), **dict.fromkeys(("ip6", 0x86DD), 6)}
+    | dict.fromkeys(("arp", 0x0806, "vlan", 0x8100, "8021q", "8021ad", 0x88A8), 0)
+)
 ICMP_TYPES = _numbered(
     "echo-reply:0 destination-unreachable:3 source-quench:4 redirect:5 echo-request:8 "
     "router-advertisement:9 router-solicitation:10 time-exceeded:11 parameter-problem:12 "
@@ -161,3 +166,71 @@ TCP_FLAGS = _numbered("fin:1 syn:2 rst:4 psh:8 ack:16 urg:32 ecn:64 ece:64 cwr:1
 PACKET_TYPES = _numbered("host:0 unicast:0 broadcast:1 multicast:2 other:3")
 DIRECTIONS = _numbered("original:0 reply:1")
 PRESENCE: Mapping[Any, int] = MappingProxyType({"missing": 0, "exists": 1, False: 0, True: 1})
+
+# What nft's grammar has, in one version or another, and the names of its types and their values.
+_VOCABULARY = (
+    " ingress prerouting input forward output postrouting egress filter nat route raw mangle dstnat"
+    " srcnat security out"
+    " ih ppp ipip ipip6 loopback sit ipgre response dying fixed-timeout dynamic offload"
+    " binding-refresh-request home-test-init careof-test-init home-test careof-test binding-update"
+    " binding-acknowledgement binding-error fast-binding-update fast-binding-acknowledgement"
+    " fast-binding-advertisement experimental-mobility-header home-agent-switch-message"
+    " 8021ad 8021q a-rwnd abort accept ackseq add add-addr addr af11 af12 af13 af21 af22 af23"
+    " af31 af32 af33 af41 af42 af43 ah alert all and any arp arp_op asconf asconf-ack assured"
+    " audit auto-merge avgpkt be bitmask boolean bridge burst bypass bytes ce cfi cgroup"
+    " cgroupsv2 cgroupv2 chain chains checksum chunk classid close close_wait closereq code"
+    " comment comp constant continue cookie-ack cookie-echo count counter counters cpi cpu"
+    " create crit cs0 cs1 cs2 cs3 cs4 cs5 cs6 cs7 csumcov ct ct_dir ct_event ct_label ct_state"
+    " ct_status cum-tsn-ack cwr daddr data dataack day day_type days dccp dccp_pkttype debug"
+    " define dei delete describe destroy devgroup device devices df direction dnat doff dport"
+    " drop dscp dss dst dup dynamic echo ecn ecne ect0 ect1 ef element elements emerg eol eq"
+    " err error esp established ether ether_addr ether_type event exists expectation"
+    " expiration expires export exthdr false fanout fastopen fib fib_addrtype fin_wait flags"
+    " flow flowlabel flowtable flowtables flush forward forward-tsn frag frag-off friday"
+    " fully-random fwd gateway gc-interval ge geneve get gid goto gre gretap group gt handle"
+    " hbh hdrlength heartbeat heartbeat-ack helper helpers hlen hook hooks hoplimit hour"
+    " hour_type hours htype ibriport ibrname ibrpvid ibrvproto icmp icmp_code icmp_type icmpv6"
+    " icmpv6_code icmpv6_type icmpx icmpx_code id iface_index iface_type ifindex ifname igmp"
+    " igmp_type iif iifgroup iifkind iifname iiftype import in inc include index inet"
+    " inet_proto inet_service info init init-ack init-tag initial-tsn inner inreply inrequest"
+    " insert integer interval ip ip6 ipcomp ipsec ipv4 ipv4_addr ipv6 ipv6_addr jhash json"
+    " jump kbytes l2 l3proto label last last-entry last_ack le leave-group left length lephb"
+    " level limit limits list ll local log loose lowest-tsn lshift lsrr lt map maps mark"
+    " masquerade max max-delay maxseg mbytes md5sig membership-query membership-report-v1"
+    " membership-report-v2 membership-report-v3 memory meta meter meters mh min minute minutes"
+    " missing mod monday monitor more-fragments mp-capable mp-fail mp-fastclose mp-join"
+    " mp-prio mp-tcprst mptcp mrt mss mtu nak name ne netdev never new-cum-tsn nexthdr nexthop"
+    " nf_proto nfproto nftrace nh none noop nop not not-ect notice notrack num num-dup-tsns"
+    " num-gap-ack-blocks num-inbound-streams num-outbound-streams numbers numgen obriport"
+    " obrname offload offset oif oifgroup oifkind oifname oiftype operation option options or"
+    " original osf out over packets param-problem pcp performance persistent pkt_type pkttype"
+    " plen policy port position ppid prefix priority proto-dst proto-src protocol protoinfo"
+    " ptr ptype queue queue-threshold quota quotas ra random rate realm redefine redirect"
+    " reject related remove-addr rename replace replied reply reqid request reserved reserved2"
+    " reset retrans return right rr rreply rrequest rshift rt rt0 rt2 rtclassid rule rules"
+    " ruleset sack sack-perm sack-permitted sack0 sack1 sack2 sack3 saddr saturday sctp sdif"
+    " sdifname sec-ctx secmark secmarks second seconds secpath seed seg-left seqadj seqno"
+    " sequence set sets shutdown shutdown-ack shutdown-complete sid size skgid skip skuid"
+    " snaplen snat socket spi spnum sport srh ssn ssrr state status stream string subtype"
+    " sunday symhash syn_recv syn_sent sync syncack synproxy synproxys table tables tag tcp"
+    " tcp_flag th thursday time time_type time_wait timeout timestamp to tproxy trace"
+    " transparent true tsecr tsn tsval ttl tuesday tunnel type typeof udp udplite uid unack"
+    " undefine unreplied until update urgptr used va value verdict version vlan vm vmap vtag"
+    " vxlan warn wednesday week weeks wildcard window with wscale xml xor xt zone"
+)
+KNOWN = frozenset(_VOCABULARY.split()).union(
+    *({str(word).lower() for word in names} for names in (SERVICES, PROTOCOLS, STATES, STATUSES)),
+    *({str(word).lower() for word in names} for names in (ADDRESS_TYPES, ICMP_TYPES, ICMPV6_TYPES)),
+    *({str(word).lower() for word in names} for names in (ICMP_CODES, ICMPV6_CODES, TCP_FLAGS)),
+    PACKET_TYPES,
+    DIRECTIONS,
+)
+# Words before a name of one's own.
+NAMING = frozenset(
+    (
+        *("@", "jump", "goto", "name", "helper", "timeout", "expectation", "label", "secmark"),
+        *("iif", "oif", "iifname", "oifname", "ibrname", "obrname", "iifkind", "oifkind"),
+        *("sdifname", "device", "devices", "iifgroup", "oifgroup", "rtclassid", "cgroupv2"),
+        *("skuid", "skgid", "comment", "prefix", "sdif", "classid", "priority", "cgroup"),
+    )
+)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 
-from ipv6check.firewall import iptables, nft, nft_loaded, nft_text
+from ipv6check.firewall import iptables, nft, nft_loaded, nft_refused, nft_text
 from ipv6check.firewall.model import (
     IPV4,
     IPV6,
@@ -116,6 +116,7 @@ def _nft(name: str, text: str, include: Include | None, load: Load | None) -> Ru
     wrong, objects = None, []
     try:
         objects = nft_text.parse(text, name, include)
+        objects += nft_refused.refusals(objects)
         rules = nft.build(objects, name)
     except RuleError as error:
         wrong, rules = error, RuleSet()

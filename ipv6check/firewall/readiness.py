@@ -171,7 +171,8 @@ def _certainty(rules: RuleSet) -> Iterator[Finding]:
         if IPV6 in gap.families:
             yield unknown(
                 f"nothing is certain: {gap.reason}",
-                hint="give ip6tables-save, ip6tables-legacy-save and nft list ruleset together",
+                hint=gap.hint
+                or "give ip6tables-save, ip6tables-legacy-save and nft list ruleset together",
                 cause="tool",
                 id="incomplete",
             )
