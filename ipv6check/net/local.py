@@ -280,6 +280,8 @@ class LocalNet:
         made = await tls.handshake(
             address, port, server_name, alpn, timeout_s, connected, once=once
         )
+        if made.tcp.connected and not made.silent and not self._is_quiet():
+            self._uplink.hear_data(address, _now() - made.elapsed_ms / 1000)
         failure = self._uplink.told(made.failure, address)
         return replace(made, tcp=self._heard(made.tcp, began_s), failure=failure)
 

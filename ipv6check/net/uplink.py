@@ -40,8 +40,8 @@ PAUSE_S = 0.3
 LOOKS_S = (0.05, 0.4)
 # The second attempt at what is silent while others answer; the first one had all of its time.
 CONFIRM_S = 1.0
-# So long an uplink that has worked in this run may be away.
-PATIENCE_S = 6.0
+# So long an uplink that has worked in this run may be away before it is given up, for all alike.
+PATIENCE_S = 10.0
 # Between two questions to controls that were silent, where the uplink has worked, or never did.
 AGAIN_S, SELDOM_S = 0.5, 30.0
 ASKED_AT_MOST = 40
@@ -57,26 +57,41 @@ _OF_THE_WAY = frozenset({Kind.NO_ROUTE, Kind.ADDRESS_UNREACHABLE, Kind.NO_LOCAL_
 class _Family:
     """What is known of one family by now. Times are of `time.monotonic`.
 
-    ``silent``: those who were asked last did not answer, and nobody was heard since.
+    ``silent_s``: since when those who were asked did not answer, and nobody was heard; ``away_s``:
+    when that was so at last.
     """
 
     name: str
     source: str | None
     heard_s: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMELINE))
+    data_s: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMELINE))
     witnesses: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=WITNESSES))
     asking: asyncio.Task[bool] | None = None
     looking: asyncio.Task[bool] | None = None
-    silent: bool = False
+    silent_s: float | None = None
+    away_s: float = -inf
     asked_s: float = -SELDOM_S
     asked: int = 0
+
+    @property
+    def silent(self) -> bool:
+        return self.silent_s is not None
+
+    @property
+    def lost(self) -> bool:
+        """Whether it is no use to wait: it never worked, or is away for too long."""
+        if not self.heard_s or self.silent_s is None:
+            return not self.heard_s
+        return time.monotonic() - self.silent_s > PATIENCE_S
 
     @property
     def heard(self) -> bool:
         return bool(self.heard_s)
 
-    def heard_between(self, start: float, end: float) -> bool:
-        """Whether anything that was sent in this time was answered."""
-        return any(start <= sent <= end for sent in reversed(self.heard_s))
+    def heard_between(self, start: float, end: float, *, data: bool = False) -> bool:
+        """Whether anything that was sent in this time was answered; ``data``: on a connection."""
+        timeline = self.data_s if data else self.heard_s
+        return any(start <= sent <= end for sent in reversed(timeline))
 
 
 class Uplink:
@@ -115,11 +130,16 @@ class Uplink:
         if not self.is_afar(address):
             return
         family = self._family(address)
-        family.silent, family.asked = False, 0
+        family.silent_s, family.asked = None, 0
         if not family.heard_s or abs(family.heard_s[-1] - sent_s) > _APART_S:
             family.heard_s.append(sent_s)
         if all(address != known for known, _ in family.witnesses):
             family.witnesses.append((address, port))
+
+    def hear_data(self, address: str, sent_s: float) -> None:
+        """Take notice that data sent on a connection at that time was answered."""
+        if self.is_afar(address):
+            self._family(address).data_s.append(sent_s)
 
     def told(self, failure: Failure | None, address: str) -> Failure | None:
         """The failure, which is ``near`` where this host itself or its own router said it."""
@@ -227,9 +247,8 @@ class Uplink:
             return False
         if failure.kind is not Kind.TIMEOUT:
             return failure.near or failure.kind in _OF_THE_WAY
-        ended_s = time.monotonic()
-        began_s = ended_s - failure.elapsed_ms / 1000
-        return not all(family.heard_between(*when) for when in _vouching(began_s, ended_s))
+        data, vouching = _is_data(made), _vouching(_began_s(made), time.monotonic())
+        return not all(family.heard_between(*when, data=data) for when in vouching)
 
     async def _again(
         self, address: str, made: Seen, once: Callable[[float], Coroutine[None, None, Seen]]
@@ -237,7 +256,7 @@ class Uplink:
         family = self._family(address)
         version = _version(address)
         until_s = time.monotonic() + PATIENCE_S
-        first, away = made, False
+        first, away = made, family.away_s > _began_s(made)
         while True:
             failure = _failure(made)
             asked_s = time.monotonic()
@@ -248,10 +267,12 @@ class Uplink:
                 works = await self.works(version)
             away |= not works or time.monotonic() - asked_s > CONFIRM_S / 2
             if not works:
-                if not family.heard or time.monotonic() > until_s:
+                if family.lost:
                     return _from_here(first, family.name)
                 continue
-            limit_s = self._timeout_s if away else min(CONFIRM_S, self._timeout_s)
+            # Who was asked meanwhile was sent no data.
+            patient = away or _is_data(first)
+            limit_s = self._timeout_s if patient else min(CONFIRM_S, self._timeout_s)
             if not away and own_time().left_s < limit_s:
                 return first  # no time to make sure: silence for so long is silence
             made = await once(limit_s)
@@ -270,6 +291,7 @@ class Uplink:
         """Ask who answered before, and the controls where that is nobody or they are silent."""
         family = self._families[version]
         family.asked += 1
+        began_s = time.monotonic()
         try:
             witnesses, controls = list(family.witnesses), self._of(version)
             if witnesses and not family.silent:
@@ -278,7 +300,11 @@ class Uplink:
                 witnesses = [] if controls else witnesses
             asked = [*witnesses, *controls]
             proven = not asked or await self._any(asked, self._timeout_s)
-            family.silent = not proven
+            if proven:
+                family.silent_s = None
+            else:
+                family.away_s = time.monotonic()
+                family.silent_s = began_s if family.silent_s is None else family.silent_s
             return proven
         finally:
             family.asked_s = time.monotonic()
@@ -326,6 +352,17 @@ def _failure(made: Attempt | Handshake | Echo) -> Failure | None:
     if isinstance(made, Handshake):
         return made.tcp.failure or made.failure
     return made.failure
+
+
+def _began_s(made: Attempt | Handshake | Echo) -> float:
+    """When what failed now was sent."""
+    failure = _failure(made)
+    return time.monotonic() - (failure.elapsed_ms / 1000 if failure else 0.0)
+
+
+def _is_data(made: Attempt | Handshake | Echo) -> bool:
+    """Whether it was data on a connection that stayed without an answer."""
+    return isinstance(made, Handshake) and made.tcp.connected
 
 
 def _from_here(made: Seen, family: str) -> Seen:
