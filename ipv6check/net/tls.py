@@ -10,10 +10,10 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 from ipv6check.model import Attempt, Failure, Handshake, Kind
 from ipv6check.net import clock, tcp
@@ -51,9 +51,61 @@ async def handshake(
     attempt, sock = await tcp.establish(address, port, timeout_s, once=once)
     if sock is None:
         return Handshake(attempt)
+    connected(attempt)
+    first = _shake(attempt, sock, _Session(server_name, alpn), timeout_s)
+    if once:
+        return await first
+    return await _beside(first, timeout_s / 2, partial(_second, address, port, server_name, alpn))
+
+
+async def _beside(
+    first: Coroutine[None, None, Handshake],
+    share_s: float,
+    again: Callable[[float], Coroutine[None, None, Handshake | None]],
+) -> Handshake:
+    """What comes of the first; where it is silent for its share, what comes of another beside it.
+
+    One lost packet after the other is no verdict either.
+    """
+    loop = asyncio.get_running_loop()
+    tries: list[asyncio.Task[Handshake | None]] = [loop.create_task(first)]
+    try:
+        await asyncio.wait(tries, timeout=share_s)
+        if not tries[0].done():
+            tries.append(loop.create_task(again(share_s)))
+        for each in asyncio.as_completed(tries):
+            made = await each
+            if made is not None and not made.silent:
+                return made
+        made = tries[0].result()
+        assert made is not None
+        return made
+    finally:
+        for task in tries:
+            task.cancel()
+        await asyncio.gather(*tries, return_exceptions=True)
+
+
+async def _second(
+    address: str, port: int, server_name: str, alpn: tuple[str, ...], timeout_s: float
+) -> Handshake | None:
+    """A handshake on a connection of its own; None where there is none, which tells nothing new."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + timeout_s
+    try:
+        attempt, sock = await tcp.establish(address, port, timeout_s, once=True)
+    except OSError:
+        return None
+    if sock is None:
+        return None
+    return await _shake(attempt, sock, _Session(server_name, alpn), until - loop.time())
+
+
+async def _shake(
+    attempt: Attempt, sock: socket.socket, session: _Session, timeout_s: float
+) -> Handshake:
+    """Shake hands on a connection, and close it."""
     with sock:
-        connected(attempt)
-        session = _Session(server_name, alpn)
         started = time.perf_counter()
         failure = await _failure(sock, session, timeout_s)
         elapsed_ms = (time.perf_counter() - started) * 1000
@@ -183,16 +235,16 @@ def _ended(session: _Session) -> Failure:
 
 def _messages(data: bytes) -> set[int]:
     """The types of the handshake messages in these records, as far as they are not encrypted."""
-    stream = b""
-    while len(data) >= 5 and data[0] in {_HANDSHAKE, _ALERTS}:
-        length = int.from_bytes(data[3:5], "big")
-        if data[0] == _HANDSHAKE:
-            stream += data[5 : 5 + length]
-        data = data[5 + length :]
-    types = set()
-    while len(stream) >= 4:
-        types.add(stream[0])
-        stream = stream[4 + int.from_bytes(stream[1:4], "big") :]
+    stream, place = bytearray(), 0
+    while place + 5 <= len(data) and data[place] in {_HANDSHAKE, _ALERTS}:
+        end = place + 5 + int.from_bytes(data[place + 3 : place + 5], "big")
+        if data[place] == _HANDSHAKE:
+            stream += data[place + 5 : end]
+        place = end
+    types, place = set(), 0
+    while place + 4 <= len(stream):
+        types.add(stream[place])
+        place += 4 + int.from_bytes(stream[place + 1 : place + 4], "big")
     return types
 
 

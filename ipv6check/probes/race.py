@@ -28,7 +28,7 @@ HTTPS_PORT = 443
 # The least that is recommended between two attempts (RFC 8305 section 5).
 CONNECTION_ATTEMPT_DELAY_LEAST_MS = 100.0
 # A packet is lost now and then: so often a race is run until none was.
-RACES = 3
+RACES = 4
 # Stands for the source of IPv4 packets, of which RFC 6724 asks no more than that there is one.
 _ANY_IPV4 = "192.0.2.1"
 

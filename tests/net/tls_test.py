@@ -10,7 +10,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -399,3 +400,32 @@ def test_a_slow_server_is_slow(server_context: ssl.SSLContext) -> None:
     with serving(serve) as port:
         made = asyncio.run(main(port))
     assert made.elapsed_ms >= 95
+
+
+def test_a_flood_of_empty_messages() -> None:
+    """Sixty thousand of them are read as quickly as they came (law 8)."""
+    flood = b"\x16\x03\x03\x40\x00" + bytes(1 << 14)
+    assert tls._messages(flood * 16) == {0}
+
+
+@pytest.mark.parametrize("silent", [0, 1, 2])
+def test_silence_is_tried_again(server_context: ssl.SSLContext, silent: int) -> None:
+    """Beside the first, on another connection, within the same time: chance is silent once."""
+
+    def serve(listener: socket.socket) -> None:
+        with ExitStack() as kept, suppress(OSError):
+            for number in count():
+                sock = kept.enter_context(listener.accept()[0])
+                if number >= silent:
+                    sock.settimeout(5)
+                    secured = server_context.wrap_socket(sock, server_side=True)
+                    kept.enter_context(secured).recv(1)
+
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        made = shake(listener.getsockname()[1], timeout_s=1.0)
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(6)
+    assert made.silent is (silent == 2)
+    assert made.connected is (silent < 2)
