@@ -590,13 +590,14 @@ def _untold(port: _Port) -> Finding | None:
     dead = [each for each in port.ipv6 if not each.connected]
     if not dead or _judges("tcp", port.settings):
         return None
-    cause = port.blame(dead[0])
-    if cause is Cause.VANTAGE or port.path.opens(port.number, 6) is False:
+    theirs = [each for each in dead if port.blame(each) is not Cause.VANTAGE]
+    if not theirs or port.path.opens(port.number, 6) is False:
         message = f"{dead[0].address} cannot be tried from here"
         return unknown(message, evidence=_evidence(port), id="untried")
+    cause = port.blame(theirs[0])
     hurt = None if port.blind else _hurt(port)
     message = f"{_dead(port)}: {hurt}" if hurt else _dead(port)
-    named = ", ".join(each.address for each in dead[:3])
+    named = ", ".join(each.address for each in theirs[:3])
     hint = f"fix each dead address, or withdraw its record: {named}"
     return Finding(Status.FAIL, message, hint, "", cause, _evidence(port), "stalled")
 

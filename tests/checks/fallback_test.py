@@ -620,6 +620,10 @@ def test_an_address_behind_our_own_router_s_no_is_not_known() -> None:
     attempts = (attempt(V6, failure=NEAR), attempt(V6B), attempt(V4))
     (found,) = fallback(*attempts, race=half_dead(V6B), equal=EQUAL, settings=ALONE)
     assert (found.status, found.cause, found.id) == ("unknown", "vantage", "untried")
+    third = attempt("2001:470::3", failure=Kind.REFUSED)
+    (found,) = fallback(*attempts, third, race=half_dead(V6B), settings=ALONE)
+    assert (found.status, found.cause) == ("fail", "host")
+    assert found.hint.endswith(third.address)
 
 
 def test_a_dead_ipv4_address_alone_does_not_fail() -> None:

@@ -506,6 +506,33 @@ def test_what_was_not_tried_makes_no_difference(seed: int, monkeypatch: pytest.M
     assert predict_all(CLIENTS.values(), world) == taken
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_every_order_ends_as_one_that_is_told(seed: int) -> None:
+    """Of two addresses of each family: whichever way they come, the end is among those told."""
+    rng = random.Random(seed)
+    kinds = [DEAD, NO, HERE, slow(150.0), slow(400.0), replace(HERE, tls="silent", tls_ms=0.0)]
+    world = rotating(rng.choices(kinds, k=2), rng.choices(kinds, k=2))
+    six, four = world.equal
+    for first, second in [
+        (six, four),
+        (six[::-1], four),
+        (six, four[::-1]),
+        (six[::-1], four[::-1]),
+    ]:
+        fixed = replace(world, order=(*first, *second), equal=())
+        for told, came in zip(
+            predict_all(CLIENTS.values(), world), predict_all(CLIENTS.values(), fixed), strict=True
+        ):
+            ends = told.orders or (told,)
+            assert any(
+                (each.outcome, each.family) == (came.outcome, came.family)
+                and abs((each.connect_ms or 0.0) - (came.connect_ms or 0.0)) < 100.0
+                for each in ends
+            ), (told, came)
+            assert told.earliest_ms - 100.0 <= came.earliest_ms
+            assert came.latest_ms <= told.latest_ms + 100.0
+
+
 def test_orders_are_bounded() -> None:
     """However many addresses a name has."""
     many = [f"2001:470::{n:x}" for n in range(1, 60)]
