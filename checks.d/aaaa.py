@@ -270,7 +270,7 @@ def _unanswered(name: str, aaaa: Failure, a: Answer | Failure | None) -> Finding
         hint = _DNSSEC if aaaa.dnssec else hint
         return fail(message, hint=hint, evidence=both, id="aaaa-unanswered")
     message = f"{name} cannot be resolved, neither AAAA nor A: {aaaa.detail}"
-    hint = _DNSSEC if aaaa.dnssec else "mend the name's servers or its delegation"
+    hint = _DNSSEC if aaaa.dnssec else "fix the name's servers or its delegation"
     return fail(message, hint=hint, evidence=both, id="unresolvable")
 
 

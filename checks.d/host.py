@@ -215,7 +215,7 @@ FINDINGS = (
         "warn",
         "Of A and AAAA asked at once from one port, as getaddrinfo does, one gets no answer. Each "
         "lookup waits 5 s for it. Some NATs and firewalls lose the second packet of a new flow.",
-        "Let programs ask one after the other, from another port each; mend the NAT in the end.",
+        "Let programs ask one after the other, from another port each; fix the NAT in the end.",
         {"Linux": "options single-request-reopen    # in /etc/resolv.conf"},
     ),
     Explained(
@@ -534,7 +534,7 @@ def _all_dead(servers: Sequence[NameServer], state: HostState) -> Finding:
 def _dead(server: NameServer, other: str, servers: Sequence[NameServer]) -> Finding:
     assert server.failure is not None
     message = f"name server {server.address} does not serve: {server.failure.detail}; {other} does"
-    hint = "lookups wait for it: mend it, or take it out of resolv.conf"
+    hint = "lookups wait for it: fix it, or take it out of resolv.conf"
     where, evidence, what = server.address, _answers(servers), "resolver-dead"
     return fail(message, hint=hint, subject=where, cause="network", evidence=evidence, id=what)
 

@@ -107,7 +107,7 @@ def _judge(pointer: Pointer, twins: tuple[Pointer, ...]) -> Finding:
         return unknown(message, hint=hint, subject=subject, evidence=evidence, id="not-asked")
     if pointer.failure is not None:
         message = f"PTR of {subject} cannot be resolved: {pointer.failure.detail}"
-        hint = "mend the name servers of the reverse zone under ip6.arpa"
+        hint = "fix the name servers of the reverse zone under ip6.arpa"
         return warn(message, hint=hint, subject=subject, evidence=evidence, id="unresolvable")
     if pointer.unseen:
         looked = len(pointer.names)

@@ -181,15 +181,19 @@ class _Asking:
 
     def _try_tcp(self, server: Server) -> None:
         """UDP may be shut for a server that has never answered."""
-        known = self._servers.has_answered(server) or server in self._servers.streams
+        servers = self._servers
+        known = servers.has_answered(server) or server in servers.streams | servers.without_tcp
         if not known and server not in self._streams and server not in self._failures:
             self._streams[server] = asyncio.get_running_loop().create_task(self._stream(server))
 
     async def _stream(self, server: Server) -> None:
         reply = await self._ask_tcp(server, self.left_s, "silent over UDP, and ")
-        if reply.message is not None:
-            self._servers.prefer_tcp(server)
-            self._question.hear(reply)
+        if reply.message is None:
+            # Once is enough: a long list would ask for as many connections as it has names.
+            self._servers.without_tcp.add(server)
+            return
+        self._servers.prefer_tcp(server)
+        self._question.hear(reply)
 
     # --- one turn of one server --------------------------------------------------------------
 

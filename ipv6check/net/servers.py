@@ -22,6 +22,7 @@ class Servers:
     def __init__(self, addresses: Sequence[Server], timeout_s: float, *, use_vc: bool) -> None:
         self.addresses = tuple(addresses)
         self.streams = set(addresses) if use_vc else set()
+        self.without_tcp: set[Server] = set()
         self.channels: dict[Server, Channel] = {}
         self._hold_s = _HOLD * timeout_s
         self._heard_at = -inf

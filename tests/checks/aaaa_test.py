@@ -110,13 +110,13 @@ def test_usable_addresses_pass(facts: object, says: str) -> None:
             SERVFAIL,
             SERVFAIL,
             f"{NAME} cannot be resolved, neither AAAA nor A: SERVFAIL",
-            "mend the name's servers or its delegation",
+            "fix the name's servers or its delegation",
         ),
         (
             SERVFAIL,
             answer(NAME, "A"),
             f"{NAME} cannot be resolved, neither AAAA nor A",
-            "mend the name's servers",
+            "fix the name's servers",
         ),
     ],
 )
