@@ -321,6 +321,8 @@ def _needs(expression: Any) -> Iterator[Among]:
             yield from NEEDS.get(kind) or _needs(body if isinstance(body, list) else None)
 
 
+Case = tuple[Condition, Action]
+
 # --- one table
 
 
@@ -431,13 +433,7 @@ class _Scope:
                 grouped[same] = act(value), []
             grouped[same][1].append(element)
         if _is_drawn(key):
-            said = written(key)
-            yield Branch(
-                tuple(
-                    (_maybe(f"if {said} draws {', '.join(map(written, keys))}"), action)
-                    for action, keys in grouped.values()
-                )
-            )
+            yield Branch(tuple(_drawn(key, [*grouped.values()])))
             return
         selectors = _selectors(key)
         rest = grouped.pop("*", None)
@@ -445,6 +441,18 @@ class _Scope:
         if rest is not None:
             cases.append((AllOf(tuple(each.present() for each in selectors)), rest[0]))
         yield Branch(tuple(cases))
+
+
+def _drawn(key: Any, cases: Sequence[tuple[Action, list[Any]]]) -> Iterator[Case]:
+    """Of the cases any may be, and one has to be where there is one for every number."""
+    ((_, body),) = key.items()
+    first = body.get("offset", 0)
+    there = merged(SELECTORS["meta mark"].range(each) for _, keys in cases for each in keys)
+    whole = there == ((first, first + body["mod"] - 1),)
+    for number, (action, keys) in enumerate(cases, 1):
+        last = whole and number == len(cases)
+        said = f"if {written(key)} draws {', '.join(map(written, keys))}"
+        yield ALWAYS if last else _maybe(said), action
 
 
 def _maybe(reason: str) -> Unmodelled:

@@ -381,6 +381,9 @@ class _Rules(_Cursor):
     def binary(self, value: Any, operand: Callable[[], Any]) -> Any:
         """What goes on from a value, ``a & b | c``, where it is meant from left to right."""
         last = 0
+        if _BINARY.get(self.token.text) in {"<<", ">>"}:
+            value = {_BINARY[self.next().text]: [value, operand()]}
+            last = MAX_NESTING
         for _ in range(MAX_NESTING):
             if (sign := _BINARY.get(self.token.text)) is None:
                 return value
@@ -906,6 +909,8 @@ class _Parser(_Rules):
             try:
                 if self.accept("comment"):
                     about["comment"] = self.name()
+                    if not self.ended():
+                        fail(self.token, "a comment ends the rule")
                 elif self.token.text in {"jump", "goto"} and self.follows() == "{":
                     expr.append(self.jump_in(table))
                 elif self.token.text in _VERDICTS:
