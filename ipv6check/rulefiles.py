@@ -10,6 +10,7 @@ from pathlib import Path
 from ipv6check.firewall.model import RuleError, RuleSet
 from ipv6check.firewall.nft_loaded import Load
 from ipv6check.firewall.notation import live, read
+from ipv6check.firewall.openness import unreached
 from ipv6check.model import Failure, Loading, RuleFiles
 from ipv6check.net.namespace import loading
 from ipv6check.net.rules import live_rules
@@ -87,6 +88,7 @@ def _rules(
         return found
 
     rules = read(files, include, load)
+    rules.gaps += unreached(rules)
     rules.source = RuleFiles(tuple(files), included, loaded)
     rules.empty_includes += [pattern for pattern, found in included.items() if found == ()]
     return rules

@@ -44,6 +44,7 @@ EXIT_CODES = {
     Verdict.UNKNOWN: 3,
 }
 MAX_PACKETS = 100_000
+MAX_LABELS = 6
 ERRORS = frozenset({1, 2, 3, 4})
 CHECK = "firewall"
 REFERENCE = "RFC 4890"
@@ -210,6 +211,7 @@ def document(reading: Reading) -> str:
         "packets": [_packet_object(answer) for answer in reading.answers],
         "findings": [result_object(result) for result in reading.results],
         "notes": reading.notes,
+        "headline": reading.review.headline,
     }
     return encode(whole) + "\n"
 
@@ -242,15 +244,23 @@ def table(reading: Reading, style: Style) -> str:
                 _why(answer),
             )
             groups.setdefault(fate, []).append(answer.packet.label)
+    whole = style.verbose or reading.asked
     told = [
-        (verdict, name, ", ".join(labels), why) for (verdict, name, why), labels in groups.items()
+        (verdict, name, ", ".join(labels if whole else _first(labels)), why)
+        for (verdict, name, why), labels in groups.items()
     ]
     if passing:
         number = count(len(passing), "ICMP message", "ICMP messages")
         told.append(("accept", "accept", f"{number} more, see them with -v", ""))
     packets = "" if style.quiet else layout.packets(told, style)
     notes = "".join(f"{note}\n" for note in reading.notes if style.verbose)
-    return layout.target(report(reading), run, style) + packets + notes
+    said = f"{reading.review.headline}\n" if reading.review.headline and not style.quiet else ""
+    return said + layout.target(report(reading), run, style) + packets + notes
+
+
+def _first(labels: Sequence[str]) -> Sequence[str]:
+    more = len(labels) - MAX_LABELS
+    return labels if more <= 1 else [*labels[:MAX_LABELS], f"{more} more, see them with -v"]
 
 
 def _passes(answer: Answer) -> bool:

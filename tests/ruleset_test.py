@@ -130,6 +130,28 @@ def test_a_named_packet_has_to_pass(command: Callable[..., Any]) -> None:
     ]
 
 
+def test_the_headline_says_what_is_open(command: Callable[..., Any]) -> None:
+    """First of all, also in JSON; long lists of names are for -v."""
+    done = command("rules.v6", files={"rules.v6": STRICT6})
+    headline = "IPv6: only tcp/22 and what ICMPv6 needs are open; tcp/80 on conditions"
+    assert done.stdout.startswith(f"{headline}\n")
+    assert told(command("rules.v6", "-f", "json"))["headline"] == headline
+    assert not command("rules.v6", "-q").stdout.startswith("IPv6:")
+    shut = STRICT6.replace("-A INPUT -p ipv6-icmp -j ACCEPT\n", "")
+    brief = command("rules.v6", files={"rules.v6": shut}).stdout
+    assert "more, see them with -v" in brief
+    assert "multicast router termination" not in brief
+    assert "termination" in command("rules.v6", "-v").stdout
+
+
+def test_a_part_of_a_rule_set_is_unknown(command: Callable[..., Any]) -> None:
+    """What no base chain leads to decides nothing alone, whatever is in it."""
+    part = "*filter\n:user - [0:0]\n-A user -p tcp --dport 22 -j DROP\nCOMMIT\n"
+    done = command("user.rules", "--packet", "tcp/22", files={"user.rules": part})
+    assert done.returncode == 3
+    assert "no base chain leads to the rules of ip6 filter" in " ".join(done.stdout.split())
+
+
 def test_a_router_is_asked_what_it_forwards(command: Callable[..., Any]) -> None:
     """RFC 4890 section 4.3: neighbour discovery is nobody's transit, packet-too-big is."""
     done = command("rules.v6", "--forward", "-f", "json", files={"rules.v6": STRICT6})

@@ -393,7 +393,7 @@ class _File:
         table = Table(kind, name, families, backend=self.backend, notation="iptables")
         for chain, priority in TABLES.get(name, {}).items():
             base = Base(Hook(chain.lower()), priority, nat=name == "nat")
-            table.chains[chain] = Chain(chain, base, [], self.place)
+            table.chains[chain] = Chain(chain, base, [], self.place, told=False)
         self.rules.tables.append(table)
         return table
 
@@ -408,7 +408,7 @@ class _File:
             if policy not in policies:
                 raise RefusedError(f"{shown(policy)} is no policy")
             chain.base = replace(chain.base, policy=policies[policy])
-            chain.place = self.place
+            chain.place, chain.told = self.place, True
             return
         if policy != "-" and self.backend == "legacy":
             raise RefusedError(f"{shown(name)} has a policy and is none of the table's own chains")

@@ -350,6 +350,7 @@ class Base:
 class Chain:
     """A chain; without ``base`` it runs only when jumped to. Parsers append to ``rules``.
 
+    ``told``: the file says something of it; iptables has chains of its own that it need not tell.
     ``possible``: what the evaluator has found out, by family and protocol: rules and weights.
     """
 
@@ -357,6 +358,7 @@ class Chain:
     base: Base | None = None
     rules: list[Rule] = field(default_factory=list)
     place: Place = Place()
+    told: bool = True
     possible: dict[tuple[int, int], list[tuple[Rule, int]]] = field(
         default_factory=dict, repr=False, compare=False
     )

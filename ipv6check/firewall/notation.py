@@ -188,7 +188,11 @@ def _add(found: RuleSet, rules: RuleSet) -> None:
             same.dormant = same.dormant and table.dormant
             same.opaque = same.opaque or table.opaque
             for name, chain in table.chains.items():
-                known = same.chains.setdefault(name, Chain(name, chain.base, [], chain.place))
+                known = same.chains.setdefault(
+                    name, Chain(name, chain.base, [], chain.place, chain.told)
+                )
+                if chain.told and not known.told:
+                    known.base, known.place, known.told = chain.base, chain.place, True
                 known.base = known.base or chain.base
                 known.rules += chain.rules
     found.covers |= rules.covers

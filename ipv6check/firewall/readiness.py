@@ -22,6 +22,7 @@ from ipv6check.firewall.model import (
     Step,
 )
 from ipv6check.firewall.names import ICMP
+from ipv6check.firewall.openness import headline
 from ipv6check.firewall.packets import Packet, packet
 from ipv6check.firewall.rfc4890 import (
     DHCPV6,
@@ -41,6 +42,7 @@ Port = tuple[str, str]
 PORTS: tuple[Port, ...] = (("tcp", "22"), ("tcp", "80"), ("tcp", "443"))
 # Of no service: what happens to it happens to all that nobody has thought of.
 ANY_OTHER_PORT: Port = ("tcp", "4")
+MAX_NAMES = 5
 SHUT = frozenset({"drop", "reject"})
 
 TRAPS: Mapping[str, str] = MappingProxyType(
@@ -78,8 +80,12 @@ class Question:
 
     def port(self, port: Port, family: int) -> dict[str, Any]:
         """The first packet to a port."""
-        probe: dict[str, Any] = {"family": family, "proto": port[0], "dport": port[1]}
-        probe["daddr"] = "unicast"
+        return self.ends({"family": family, "proto": port[0], "dport": port[1]})
+
+    def ends(self, probe: Probe) -> dict[str, Any]:
+        """The probe from the source and to the destination of this question, or from anywhere."""
+        family = probe["family"]
+        probe = {**probe, "daddr": "unicast"}
         ends = [("saddr", self.source), *(("daddr", each) for each in self.destinations)]
         of_family = {key: text for key, text in ends if text and (":" in text) is (family == IPV6)}
         return self.probe(probe | of_family)
@@ -97,11 +103,12 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """All that was asked by default, and what it says."""
+    """All that was asked by default, and what it says; ``headline``: in one sentence, or empty."""
 
     ports: tuple[Told, ...]
     messages: tuple[Told, ...]
     findings: tuple[Finding, ...]
+    headline: str = ""
 
 
 def review(rules: RuleSet, question: Question) -> Review:
@@ -122,7 +129,7 @@ def review(rules: RuleSet, question: Question) -> Review:
             judged(packet(question.port(port, IPV6))),
             twin(question.port(port, IPV4)),
         )
-        for port in dict.fromkeys((*PORTS, *question.ports, ANY_OTHER_PORT))
+        for port in dict.fromkeys((*question.ports, *PORTS, ANY_OTHER_PORT))
     ]
     messages = [
         Told(
@@ -142,7 +149,7 @@ def review(rules: RuleSet, question: Question) -> Review:
     replies = [
         Told(each.name, ask({"id": each.name, **each.probe}), None, each) for each in DHCPV6 if own
     ]
-    found = list(_certainty(rules))
+    found, said = list(_certainty(rules)), ""
     if not found:
         found += _parity(ports[:-1], ports[-1], question)
         icmp4 = _about_icmp4(rules)
@@ -151,8 +158,11 @@ def review(rules: RuleSet, question: Question) -> Review:
             found += _dhcpv6(replies, leaving[-1], rules.leased)
             found += _replies(judged, ports[:-1], question)
         found += _names(icmp4, found)
+        if own:
+            passing = any(each.id == "icmpv6-accepted" for each in found)
+            said = headline(rules, lambda probe: ask(question.ends(probe)), needs_pass=passing)
     found += _includes(rules)
-    return Review(tuple(ports[:-1]), (*messages, *replies), tuple(found))
+    return Review(tuple(ports[:-1]), (*messages, *replies), tuple(found), said)
 
 
 def _certainty(rules: RuleSet) -> Iterator[Finding]:
@@ -261,7 +271,7 @@ def _loss(severity: Status, why: str, group: Sequence[Told]) -> Finding:
     names = [message.name for message in messages]
     # "neighbour solicitation" says enough where all its forms are lost.
     forms = {name for name in names for other in names if name.startswith(f"{other} ")}
-    said = ", ".join(name for name in names if name not in forms)
+    said = _few([name for name in names if name not in forms])
     evidence = {"messages": [_answer(told.six) for told in group]}
     if severity is Status.UNKNOWN:
         hint = "say which interface is meant with --iif"
@@ -302,6 +312,12 @@ def _dhcpv6(replies: Sequence[Told], question: Told, leased: Sequence[str]) -> I
         evidence={"messages": [_answer(told.six) for told in lost]},
         id="dhcpv6-lost",
     )
+
+
+def _few(names: Sequence[str]) -> str:
+    """All of them are in the evidence."""
+    more = len(names) - MAX_NAMES
+    return ", ".join(names if more <= 1 else [*names[:MAX_NAMES], f"{more} more messages"])
 
 
 def _trap(judged: Judged, asked: Packet, icmp4: Rule | None) -> str:
