@@ -133,8 +133,13 @@ class Uplink:
         family.silent_s, family.asked = None, 0
         if not family.heard_s or abs(family.heard_s[-1] - sent_s) > _APART_S:
             family.heard_s.append(sent_s)
-        if all(address != known for known, _ in family.witnesses):
+        known = dict(family.witnesses)
+        if address not in known:
             family.witnesses.append((address, port))
+        elif port == ECHO != known[address]:
+            # A port may have a limit of connections of its own, which says nothing of the uplink.
+            family.witnesses.remove((address, known[address]))
+            family.witnesses.append((address, ECHO))
 
     def hear_data(self, address: str, sent_s: float) -> None:
         """Take notice that data sent on a connection at that time was answered."""
