@@ -96,6 +96,11 @@ def explanation(name: str, directories: Iterable[Path] = ()) -> str:
     (check,) = plugin.load(directories, only=[wanted]).checks
     known = {each.id: each for each in check.findings}
     if finding and finding not in known:
+        # Where the check of a root cause is left out, another one tells it.
+        roots = {name for names in check.roots.values() for name in names}
+        for root in plugin.load(directories, only=roots).checks if roots else ():
+            known = {**{each.id: each for each in root.findings}, **known}
+    if finding and finding not in known:
         meant = nearest(finding, known) if known else ", which explains none"
         raise PluginError(f'"{finding}" is not a finding of {check.id}{meant}')
     if finding:

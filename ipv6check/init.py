@@ -33,6 +33,9 @@ TEMPLATE = """\
 #owner = "team-shop"
 #severity = {{ ptr = "off", fallback = "fail" }}   # by check: fail, warn or off
 #vantage = "ipv6"               # pass only where the host that checks has IPv6 itself
+#ipv6 = "none"                  # it has none on purpose, and stands apart in reports
+#reason = "an appliance that is replaced next year"
+#review = 2027-06-30            # the day to look again; after it the gate warns
 
 # A waiver: a finding that may stay until a day, and then fails again. It warns for two weeks.
 #[[waiver]]

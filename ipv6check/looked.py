@@ -13,8 +13,11 @@ _LOOKED = frozenset({Status.PASS, Status.WARN, Status.FAIL})
 _OF_PAGES = frozenset({"", "http", "https"})
 
 
-def looked_at(target: Target, plan: Plan, results: Iterable[Result]) -> tuple[str, ...]:
-    """The names of what was looked at, what comes first on the way to the target first."""
+def looked_at(plan: Plan, results: Iterable[Result], *, asked: bool) -> tuple[str, ...]:
+    """The names of what was looked at, what comes first on the way to the target first.
+
+    ``asked``: the target's name was looked up, as neither an address nor localhost is.
+    """
     needs: dict[str, frozenset[str]] = {}
     for probe in plan.probes:  # inputs come first
         needs[probe.name] = _needs(probe.inputs, needs) | {probe.name}
@@ -28,8 +31,7 @@ def looked_at(target: Target, plan: Plan, results: Iterable[Result]) -> tuple[st
         *_told_by_others(plan, found),
     ]
     names = [check.looks_at or check.id for check in sorted(checks, key=way)]
-    # An address is looked up nowhere.
-    return tuple(dict.fromkeys(name for name in names if name != DNS or not target.literal))
+    return tuple(dict.fromkeys(name for name in names if name != DNS or asked))
 
 
 def _needs(inputs: Iterable[Input], needs: Mapping[str, frozenset[str]]) -> frozenset[str]:

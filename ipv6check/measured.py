@@ -9,6 +9,7 @@ from typing import Any
 
 from ipv6check.eyeballs.happy import Outcome
 from ipv6check.model import (
+    OWN_NAME,
     Attempt,
     Cause,
     Echo,
@@ -18,9 +19,6 @@ from ipv6check.model import (
     Verdict,
     verdict_of,
 )
-
-# Under this name a target's report says that nothing was measured. No check can have it.
-NAME = "ipv6"
 
 _SENT_NONE = "nothing was measured: this run sent no IPv6 packet to the target"
 _HEARD_NONE = "nothing was measured: no connection and no echo reply over IPv6 was seen"
@@ -48,7 +46,9 @@ def unmeasured(
         return ()
     message = _HEARD_NONE if sent else _SENT_NONE
     return (
-        Result(NAME, Status.UNKNOWN, message, _HINT, cause=Cause.VANTAGE, finding="not-measured"),
+        Result(
+            OWN_NAME, Status.UNKNOWN, message, _HINT, cause=Cause.VANTAGE, finding="not-measured"
+        ),
     )
 
 

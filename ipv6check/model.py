@@ -81,6 +81,8 @@ class Verdict(StrEnum):
     NOT_READY = "not-ready"
 
 
+# Under this name a target's report tells what no check does; so no check can have it.
+OWN_NAME = "ipv6"
 WORST_FIRST = (Verdict.NOT_READY, Verdict.UNKNOWN, Verdict.DEGRADED, Verdict.READY)
 
 

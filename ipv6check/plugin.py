@@ -20,7 +20,7 @@ from typing import Any
 
 from ipv6check import probes as probe_package
 from ipv6check.explained import Explained
-from ipv6check.model import BadInputError, Cause, Failure, Finding, Profile, Settings
+from ipv6check.model import OWN_NAME, BadInputError, Cause, Failure, Finding, Profile, Settings
 from ipv6check.net import Net
 from ipv6check.target import Target
 from ipv6check.wording import closest
@@ -283,6 +283,8 @@ def _load_python(path: Path, probes: Mapping[str, Probe]) -> Check:
 def _id(path: Path) -> str:
     if not CHECK_ID.fullmatch(path.stem):
         raise PluginError(f'{path}: "{path.stem}" cannot be a check\'s name (a-z, 0-9, _ and -)')
+    if path.stem == OWN_NAME:
+        raise PluginError(f'{path}: "{OWN_NAME}" is what reports call a target as a whole')
     return path.stem
 
 

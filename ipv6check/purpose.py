@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from ipv6check.measured import NAME
-from ipv6check.model import Cause, NoIPv6, Result, Status, Verdict, verdict_of
+from ipv6check.model import OWN_NAME, Cause, NoIPv6, Result, Status, Verdict, verdict_of
 
 # What says that a name has no AAAA record of its own, and no more than that.
 ABSENT = frozenset({"no-aaaa", "no-aaaa-at-cname", "dns64"})
@@ -48,4 +47,4 @@ def _on_purpose(result: Result, purpose: NoIPv6) -> Result:
 def _not_so(purpose: NoIPv6) -> Result:
     message = f'an IPv6 address is published, yet the service says ipv6 = "none": {purpose.reason}'
     hint = 'take ipv6 = "none" out of the configuration, or withdraw the address'
-    return Result(NAME, Status.WARN, message, hint, cause=Cause.DNS, finding="not-none")
+    return Result(OWN_NAME, Status.WARN, message, hint, cause=Cause.DNS, finding="not-none")

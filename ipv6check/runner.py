@@ -234,6 +234,7 @@ class Run:
             results = purpose.told(
                 results, assigned.no_ipv6, on_purpose=on_purpose, published=published
             )
+        asked = any(_is_of_dns(each.get("addresses")) for each in facts)
         if not on_purpose:
             line = measured.unmeasured(results, facts, settings.optional, assigned.measuring)
             results = [*results, *line]
@@ -250,7 +251,7 @@ class Run:
             requires=assigned.requires,
             optional=settings.optional,
             purpose=assigned.no_ipv6 if on_purpose else None,
-            looked_at=looked.looked_at(target, assigned.plan, results),
+            looked_at=looked.looked_at(assigned.plan, results, asked=asked),
             not_looked_at=tuple(map(printable, looked.not_looked_at(target))),
             text=target.text if self._keep else "",
             observed=tuple(each.observed for each in attempts) if self._keep else (),
@@ -386,6 +387,10 @@ class _Numbered:
                 raise
             self._number += 1
             return self._number, target
+
+
+def _is_of_dns(fact: Any) -> bool:
+    return isinstance(fact, Addresses) and fact.origin == "dns"
 
 
 def _publishes(fact: Any) -> bool:

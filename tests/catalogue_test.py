@@ -191,3 +191,8 @@ def test_the_catalogue_holds_profiles_and_formats() -> None:
     assert {"fallback", "ping"} <= set(profiles["mail"]["checks"])
     assert not {"fallback", "ping"} & set(profiles["mail"]["required"])
     assert profiles["host"]["checks"] == ["firewall", "host", "listeners"]
+
+
+def test_a_root_cause_is_explained_by_whoever_tells_it() -> None:
+    """Where aaaa is left out, a report says tcp/no-aaaa."""
+    assert catalogue.explanation("tcp/no-aaaa") == catalogue.explanation("aaaa/no-aaaa")

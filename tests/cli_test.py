@@ -655,7 +655,7 @@ def test_interrupted_while_the_input_is_silent(lab: Lab) -> None:
     assert (
         report["interrupted"],
         [target["verdict"] for target in report["targets"]],
-    ) == (True, ["ready"])
+    ) == (True, ["unknown"])
 
 
 def test_closed_pipe(lab: Lab, tmp_path: Path) -> None:

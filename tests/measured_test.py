@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from ipv6check.eyeballs.happy import Outcome
-from ipv6check.measured import NAME, unmeasured
-from ipv6check.model import Cause, Kind, Result, Status, Verdict, verdict_of
+from ipv6check.measured import unmeasured
+from ipv6check.model import OWN_NAME, Cause, Kind, Result, Status, Verdict, verdict_of
 from ipv6check.probes.connections import Connections
 from ipv6check.probes.handshakes import Handshakes
 from ipv6check.probes.pings import Pings
@@ -55,7 +55,7 @@ def test_what_shows_that_ipv6_works(name: str) -> None:
 def test_what_shows_nothing(name: str) -> None:
     """Without one, the verdict is unknown at best, and a line says why."""
     (told,) = unmeasured([FINE], [{"fact": UNSEEN[name]}], set(), set())
-    assert (told.check, told.status, told.cause) == (NAME, Status.UNKNOWN, Cause.VANTAGE)
+    assert (told.check, told.status, told.cause) == (OWN_NAME, Status.UNKNOWN, Cause.VANTAGE)
     assert told.message.startswith("nothing was measured: ")
     assert verdict_of([FINE, told], set()) is Verdict.UNKNOWN
 
@@ -77,7 +77,7 @@ def test_what_is_wrong_says_enough(status: Status) -> None:
 def test_an_optional_unknown_is_no_reason() -> None:
     """What leaves the verdict alone does not say that IPv6 works."""
     asked = [Result("ping", Status.UNKNOWN, "x")]
-    assert [each.check for each in unmeasured(asked, [], {"ping"}, set())] == [NAME]
+    assert [each.check for each in unmeasured(asked, [], {"ping"}, set())] == [OWN_NAME]
 
 
 @pytest.mark.parametrize(
@@ -92,4 +92,4 @@ def test_a_check_that_looks_for_itself(status: Status, enough: bool) -> None:  #
 
 def test_no_results_at_all() -> None:
     """Nothing that was asked is nothing that is well."""
-    assert [each.check for each in unmeasured([], [], set(), set())] == [NAME]
+    assert [each.check for each in unmeasured([], [], set(), set())] == [OWN_NAME]

@@ -592,3 +592,10 @@ def test_the_target_reaches_an_executable_as_data(tmp_path: Path) -> None:
     )
     assert seen.read_text() == "0\n"
     assert external.MAX_OUTPUT <= 1 << 20
+
+
+def test_what_reports_call_a_target_is_no_name_of_a_check(tmp_path: Path) -> None:
+    """Its results would not be told from what is said of the whole."""
+    path = program(tmp_path, "ipv6", "echo fine")
+    with pytest.raises(PluginError, match="is what reports call a target as a whole"):
+        load([path.parent])

@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from ipv6check import plugin, schema
-from ipv6check.measured import NAME
+from ipv6check.model import OWN_NAME
 from tests.lab import Lab, scenarios
 
 TRUTH = Path(__file__).parent / "truth.toml"
@@ -56,7 +56,7 @@ def explained() -> dict[str, dict[str, set[str]]]:
         check.id: {each.id: {str(status) for status in each.statuses} for each in check.findings}
         for check in plugin.load().checks
     }
-    told = {NAME: {"not-measured": {"unknown"}}}
+    told = {OWN_NAME: {"not-measured": {"unknown"}}}
     for check in plugin.load().checks:
         roots = {root for names in check.roots.values() for root in names}
         told[check.id] = {
