@@ -48,7 +48,7 @@ RACES = 96
 DNS_PORT = 53
 # An answer of the DNS that takes longer is told as late (RFC 8305 section 3: 50 ms).
 LATE_MS = 50.0
-# An answer within such a time is one to the first packet.
+# A loop that is busy notices an answer so late.
 _AT_ONCE_S = 0.2
 # A name server that says no has answered all the same.
 _DNS_ANSWERS = frozenset({Kind.SERVFAIL, Kind.DNS_REFUSED, Kind.DNS_ERROR})
@@ -347,11 +347,10 @@ class LocalNet:
 
     def _heard(self, attempt: Attempt, began_s: float) -> Attempt:
         """Learn from an attempt what this host's uplink does, and what its own router says."""
-        if attempt.answered and not self._is_quiet():
-            # Where it took long, the last of several packets was answered.
-            answered_s = _now() - (attempt.rtt_ms or attempt.elapsed_ms) / 1000
-            quick = answered_s - began_s < _AT_ONCE_S
-            self._uplink.hear(attempt.address, attempt.port, began_s if quick else answered_s)
+        # Where it took longer than that, it is not known which of several packets was answered.
+        took_s = (attempt.rtt_ms or attempt.elapsed_ms) / 1000 + _AT_ONCE_S
+        if attempt.answered and not self._is_quiet() and _now() - began_s < took_s:
+            self._uplink.hear(attempt.address, attempt.port, began_s)
         failure = self._uplink.told(attempt.failure, attempt.address)
         return attempt if failure is attempt.failure else replace(attempt, failure=failure)
 
