@@ -43,6 +43,7 @@ from ipv6check import (
     ended_here,
     ms,
     ok,
+    out_of_reach,
     skip,
     unknown,
     warn,
@@ -288,8 +289,9 @@ def fallback(
         return skip(ONE_FAMILY, id="one-family")
     if path.ipv6 != "yes":
         return unknown(path.detail, id="no-ipv6-here")
-    if not ports and any(ended_here(each.failure, each.address) for each in connections.ipv6):
-        return unknown("no race: IPv6 cannot be tried from here, see tcp", id="untried")
+    ended = [each for each in connections.ipv6 if ended_here(each.failure, each.address)]
+    if not ports and ended:
+        return _untried(ended[0])
     if not ports:
         return _nothing_open(connections)
     looks = (
@@ -384,13 +386,21 @@ def _is_mapped(address: str) -> bool:
 # --- what can be wrong on a port -------------------------------------------------------------
 
 
+def _untried(attempt: Attempt) -> Finding:
+    """This host, its router or its provider is why; tcp says more."""
+    assert attempt.failure is not None
+    _, cause, _ = out_of_reach(attempt.failure, "", attempt.address)
+    message = "no race: IPv6 cannot be tried from here, see tcp"
+    return unknown(message, cause=cause, id="untried")
+
+
 def _masked(port: _Port) -> Finding | None:
     """Nothing of IPv6 works, and IPv4 hides it."""
     if any(each.connected for each in port.ipv6):
         return None
     cause = port.blame(port.ipv6[0])
     if cause is Cause.VANTAGE or port.path.opens(port.number, 6) is False:
-        return unknown("no race: IPv6 cannot be tried from here, see tcp", id="untried")
+        return _untried(port.ipv6[0])
     message = f"IPv4 masks a broken IPv6: {_hurt(port) or 'clients go on with IPv4 at once'}"
     hint = "fix IPv6 (see tcp), or withdraw the AAAA until it works"
     # One cause, one failure: that of tcp, unless nobody asked for it.

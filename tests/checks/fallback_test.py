@@ -305,7 +305,7 @@ def test_a_vantage_without_ipv4_says_nothing_of_clients() -> None:
 def test_an_ipv6_that_our_own_router_ends_is_unknown() -> None:
     """Law 1: the target has nothing to mend, and need not withdraw its AAAA."""
     found = fallback(attempt(V6, failure=NEAR), attempt(V4), race=ipv4_wins())
-    assert kept(found) == [("unknown", "vantage")]
+    assert kept(found) == [("unknown", "network")]
     for v4 in (NEAR, Kind.TIMEOUT):
         (alone,) = fallback(attempt(V6, failure=NEAR), attempt(V4, failure=v4))
         assert (alone.status, alone.id) == ("unknown", "untried")

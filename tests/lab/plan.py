@@ -250,8 +250,11 @@ class Client:
     about: str
     ipv4: bool = True
     ipv6: bool = True
-    # What the router does to IPv6 that comes from it, as an nftables verdict.
+    # What the router does to IPv6 and IPv4 that come from it, as an nftables verdict.
     ipv6_uplink: str = "accept"
+    ipv4_uplink: str = "accept"
+    # And to some packets of both, as whole rules.
+    refused: tuple[str, ...] = ()
 
     @property
     def connected(self) -> bool:
@@ -276,7 +279,8 @@ class Client:
     @property
     def nameserver(self) -> str:
         """The one resolver in its resolv.conf."""
-        return RESOLVER.ipv4 if self.ipv4 or not self.ipv6 else RESOLVER.ipv6
+        by_ipv4 = self.ipv4 and self.ipv4_uplink == "accept"
+        return RESOLVER.ipv4 if by_ipv4 or not self.ipv6 else RESOLVER.ipv6
 
 
 _CLIENTS = (
@@ -291,6 +295,16 @@ _CLIENTS = (
     ),
     Client("ipv6-only", 5, "IPv6 and no IPv4 address at all", ipv4=False),
     Client("offline", 6, "loopback only", ipv4=False, ipv6=False),
+    Client("dead-ipv4", 7, "IPv6, and an IPv4 that the router drops", ipv4_uplink="drop"),
+    Client(
+        "no-port-25", 8, "its provider lets nothing out to port 25", refused=("tcp dport 25 drop",)
+    ),
+    Client(
+        "partial-routes",
+        9,
+        "its router knows no route to slow-40 over IPv6",
+        refused=(f"ip6 daddr {address6('slow-40', 0)}/48 reject with icmpv6 type no-route",),
+    ),
 )
 CLIENTS = {client.name: client for client in _CLIENTS}
 

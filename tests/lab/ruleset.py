@@ -29,11 +29,16 @@ def server_rules() -> str:
 
 
 def router_rules() -> str:
-    """What the uplink of each client does to IPv6, and what becomes of a behaviour's replies."""
+    """What the uplink of each client does to packets, and what becomes of a behaviour's replies."""
     uplinks = [
-        f"iifname {client.router_interface} meta nfproto ipv6 {client.ipv6_uplink}"
+        f"iifname {client.router_interface} {rule}"
         for client in plan.CLIENTS.values()
         if client.connected
+        for rule in (
+            *client.refused,
+            f"meta nfproto ipv4 {client.ipv4_uplink}",
+            f"meta nfproto ipv6 {client.ipv6_uplink}",
+        )
     ]
     replies = [
         f"{family} saddr {network} {rule}"
