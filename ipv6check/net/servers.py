@@ -41,11 +41,6 @@ class Servers:
         return self._heard_at >= when
 
     @property
-    def silent_s(self) -> float:
-        """Since when nothing was heard, infinite where nothing ever was."""
-        return _now() - self._heard_at
-
-    @property
     def held_until(self) -> float:
         """Until when to wait for a resolver that was here, and says nothing any more."""
         return self._heard_at + self._hold_s

@@ -148,8 +148,9 @@ async def _published(host: str, settings: Settings, net: Net) -> Addresses | Fai
         again = await _ask_both(host, net)
         aaaa, a = again if _answered(*again) else (aaaa, a)
     blind = await _blind(host, aaaa, a, net)
-    if blind is not None:
-        return blind
+    if blind:
+        asked = "the name server" if settings.nameservers else "this network's resolver"
+        return Failure(Kind.RESOLVER_UNREACHABLE, f"{asked} {blind}")
     ipv6 = aaaa.records if isinstance(aaaa, Answer) else ()
     ipv4 = a.records if isinstance(a, Answer) else ()
     prefixes = await net.pref64() if ipv6 else ()
@@ -190,30 +191,23 @@ def _is_silent(answer: Answer | Failure) -> bool:
     return isinstance(answer, Failure) and answer.kind in _SILENT
 
 
-async def _blind(
-    host: str, aaaa: Answer | Failure, a: Answer | Failure, net: Net
-) -> Failure | None:
+async def _blind(host: str, aaaa: Answer | Failure, a: Answer | Failure, net: Net) -> str:
     """Why this host cannot tell: no resolver serves it, or what it says is not the name's.
 
     Silence or an error for one name is that name's.
     """
     for each in (aaaa, a):
         if isinstance(each, Failure) and each.kind is Kind.RESOLVER_UNREACHABLE:
-            return _vantage(f"is out of reach: {each.detail}")
-    blocked = _blocked(host, aaaa, a)
-    if blocked:
-        return _vantage(blocked)
+            return f"is out of reach: {each.detail}"
+    if blocked := _blocked(host, aaaa, a):
+        return blocked
     if isinstance(aaaa, Failure) and isinstance(a, Failure):
-        return await _unserved(aaaa, a, net)
+        unserved = await _is_unserved(aaaa, a, net)
+        return f"does not serve this host: {aaaa.detail}" if unserved else ""
     if isinstance(a, Answer) and {*a.records} - _UNSPECIFIED and _lacks(aaaa):
         withheld = await net.aaaa_withheld()
-        if withheld is not None:
-            return _vantage(f"gives no AAAA of any name: {withheld.detail}")
-    return None
-
-
-def _vantage(what: str) -> Failure:
-    return Failure(Kind.RESOLVER_UNREACHABLE, f"this network's resolver {what}")
+        return f"gives no AAAA of any name: {withheld.detail}" if withheld else ""
+    return ""
 
 
 def _lacks(aaaa: Answer | Failure) -> bool:
@@ -223,12 +217,10 @@ def _lacks(aaaa: Answer | Failure) -> bool:
     return not ({*aaaa.records} - _UNSPECIFIED or aaaa.unfinished)
 
 
-async def _unserved(aaaa: Failure, a: Failure, net: Net) -> Failure | None:
+async def _is_unserved(aaaa: Failure, a: Failure, net: Net) -> bool:
     if aaaa.kind is a.kind is Kind.DNS_REFUSED:
-        return _vantage(f"does not serve this host: {aaaa.detail}")
-    if {aaaa.kind, a.kind} <= _NO_WORD and not await net.resolver_answers():
-        return _vantage(f"does not serve this host: {aaaa.detail}")
-    return None
+        return True
+    return {aaaa.kind, a.kind} <= _NO_WORD and not await net.resolver_answers()
 
 
 def _blocked(host: str, aaaa: Answer | Failure, a: Answer | Failure) -> str:
