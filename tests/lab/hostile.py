@@ -299,6 +299,17 @@ def _unspecified(query: Query) -> Reply:
     return _answer(query, _addresses(query, query.name, ["::"], [ipv4]))
 
 
+def _embedded(query: Query) -> Reply:
+    ipv4 = plan.address4("open", plan.HEALTHY_N)
+    ipv6 = plan.BEHAVIOURS["open"].network6[(0x64 << 64) + int(ipv4)]
+    return _answer(query, _addresses(query, query.name, [ipv6], [ipv4]))
+
+
+def _dns64(query: Query) -> Reply:
+    own = query.name == dns.name.from_text("ipv4only.arpa.")
+    return _healthy(query) if own or query.type == dns.rdatatype.PTR else _embedded(query)
+
+
 def _bogus(query: Query) -> Reply:
     return _with_error(
         _rcode_of(query, dns.rcode.SERVFAIL), dns.edns.EDECode.DNSSEC_BOGUS, "signature expired"
@@ -340,6 +351,7 @@ def _referral(query: Query) -> Reply:
 
 _NAMED: dict[str, Personality] = {
     "unspecified": _unspecified,
+    "embedded": _embedded,
     "bogus": _bogus,
     "behind": _behind,
     "chain-20": partial(_cname_chain, _CHAIN - 20),
@@ -497,6 +509,7 @@ async def _main() -> None:
         plan.WITHOUT_EDNS: _without_edns,
         plan.OVER_TCP: _over_tcp,
         plan.TRAILING: _trailing,
+        plan.DNS64_SILENT: _dns64,
     }
     for server, personality in personalities.items():
         for address in (server.ipv4, server.ipv6):

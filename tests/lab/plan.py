@@ -350,6 +350,9 @@ BLOCKING = DnsServer(74, "resolver: :: and 0.0.0.0 for every name")
 WITHOUT_EDNS = DnsServer(75, "resolver: FORMERR to EDNS")
 OVER_TCP = DnsServer(76, "resolver: silent over UDP")
 TRAILING = DnsServer(77, "resolver: four octets behind each message")
+DNS64_SILENT = DnsServer(
+    78, "resolver with DNS64 that nobody is told of, prefix 2d00:6ab:1:64::/96"
+)
 DNS_SERVERS = (
     RESOLVER,
     AUTHORITATIVE,
@@ -370,6 +373,7 @@ DNS_SERVERS = (
     WITHOUT_EDNS,
     OVER_TCP,
     TRAILING,
+    DNS64_SILENT,
 )
 DNS64_PREFIXES = {DNS64: "64:ff9b::/96", DNS64_OWN_PREFIX: "2d00:6ab:64::/96"}
 
@@ -412,6 +416,7 @@ DNS_FAULTS = {
     "oversize-rdata": "AAAA: the record's length runs past the end of the message",
     "mapped": "AAAA ::ffff:198.18.1.250",
     "unspecified": "AAAA ::, A as ever",
+    "embedded": "AAAA is the A under 2d00:6ab:1:64::/96, published so",
     "bogus": "SERVFAIL with the extended error 6",
     "behind": "an alias behind the addresses that it leads to",
     "chain-20": "a chain of 20 aliases that ends",

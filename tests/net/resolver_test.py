@@ -900,3 +900,25 @@ def test_an_icmp_error_is_its_own_questions() -> None:
             channel.close()
 
     asyncio.run(main())
+
+
+def test_the_list_is_held_back_while_the_resolver_is_away() -> None:
+    """Who was there and says nothing to anybody is waited for beyond the time of one question."""
+
+    async def main() -> tuple[Answer | Failure, Answer | Failure]:
+        async with DnsServer(good, tcp=False) as first:
+            address, port = first.address
+            asking = Resolver([first.address], 0.6)
+            await asking.ask("before.example", "AAAA")
+        under_way = asyncio.ensure_future(asking.ask("during.example", "AAAA"))
+        await asyncio.sleep(0.8)
+        async with DnsServer(good, host=address, port=port, tcp=False):
+            during = await under_way
+        after = await asking.ask("after.example", "AAAA")
+        asking.close()
+        return during, after
+
+    during, after = asyncio.run(main())
+    assert isinstance(during, Answer)
+    assert isinstance(after, Failure)
+    assert after.kind is Kind.RESOLVER_UNREACHABLE
