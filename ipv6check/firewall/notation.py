@@ -23,7 +23,7 @@ from ipv6check.firewall.model import (
     Table,
 )
 from ipv6check.firewall.nft_loaded import Load
-from ipv6check.model import Failure, Loading
+from ipv6check.model import Failure, Kind, Loading
 
 # The commands that list all that nft has.
 LISTING, DOCUMENT = "nft -a list ruleset", "nft -j -a list ruleset"
@@ -38,6 +38,11 @@ BUILT_IN = frozenset({"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}
 _COUNTED = re.compile(r"\bcounter packets [0-9]+ bytes [0-9]+\b")
 _UNSURE = re.compile(r"^\t* |  |\bct status\b")
 _FLUSHES = re.compile(r"^\s*flush\s+ruleset\b", re.MULTILINE)
+
+# What versions of nft differ in: words that 1.0.6 does not have, and priorities by name.
+_NEWER = re.compile(
+    r"\bdestroy\b|\b(?:vxlan|geneve|gre|gretap)\b|invalid priority expression|\blast\b"
+)
 
 Include = Callable[[str], list[tuple[str, str]] | None]
 
@@ -126,6 +131,10 @@ def _nft(name: str, text: str, include: Include | None, load: Load | None) -> Ru
     whole = not any("gap" in each for each in objects) and not any(t.opaque for t in rules.tables)
     given = nft_loaded.given(text, name, include) if load and whole else None
     found = load(name, given.text, nft_loaded.interfaces(given.text)) if load and given else None
+    if given and isinstance(found, Loading) and found.refusal and not wrong:
+        line = given.text.split("\n")[max(found.line, 1) - 1]
+        if newer := _NEWER.search(f"{line}\n{found.refusal}"):
+            found = Failure(Kind.OTHER, f"{found.nft} may be too old for {newer[0]!a}")
     if given and isinstance(found, Loading) and found.refusal:
         place = _refused_at(given, found)
         reason = f"{found.nft} refuses it: {found.refusal}"
@@ -198,6 +207,7 @@ def _add(found: RuleSet, rules: RuleSet) -> None:
     found.covers |= rules.covers
     found.gaps += rules.gaps
     found.refusals += rules.refusals
+    found.notes += rules.notes
 
 
 def _identity(table: Table) -> tuple[str, str, str, str]:

@@ -69,7 +69,7 @@ def compared(name: str, text: str, packets: list[Packet]) -> Counter[str]:
         counts["refused by one"] += (theirs is None) != (ours is None)
         counts["refused"] += 1
         # What nft refuses we may not know, what it takes we have to.
-        assert theirs is None or not any("as nft" in each for each in theirs.notes), name
+        assert theirs is None or not any("has loaded" in each for each in theirs.notes), name
         return counts
     for asked, one, other in zip(
         packets, verdicts(theirs, packets), verdicts(ours, packets), strict=True
@@ -218,6 +218,16 @@ def test_what_nft_takes_is_read(text: str, *, nft: bool) -> None:
     assert not rules.refusals
     ssh = {"proto": "tcp", "dport": 22, "iif": "eth0", "family": 6}
     assert verdicts(rules, [ssh]) == ["accept None"]
+
+
+@pytest.mark.parametrize("text", ["destroy table inet gone\n", 'include "no/such/*.nft"\n', ""])
+def test_it_is_told_who_has_read_a_file(text: str) -> None:
+    """nft, or we, and why."""
+    rules = rules_of([("f.nft", text + rule("tcp dport 22 accept"))])
+    (note,) = rules.notes
+    assert "has loaded it" in note or "may be too old" in note
+    assert verdicts(rules, PROBES[:1]) == ["accept None"]
+    assert rules.tables[0].chains["c"].rules[0].place.line == 5 + text.count("\n")
 
 
 @pytest.mark.parametrize("nft", [True, False], ids=["nft", "ours"])
