@@ -931,19 +931,24 @@ class _Parser(_Rules):
 
     def look_at_words(self, what: str, start: int) -> None:
         """Whether nft could know all the words from here on, in what our grammar does not know."""
-        before = ""
-        if what == "rule" and self.at - start == 1 and self.tokens[start].text in _SELECTORS:
-            said = f"nft wants more than {self.tokens[start].text[:60]!a}"
-            self.note("strange", said, self.tokens[start])
+        lone = self.tokens[start]
+        if what == "rule" and self.at - start == 1 and lone.text in _SELECTORS:
+            self.note("strange", f"nft wants more than {lone.text!a}", lone)
             return
+        naming = braced = False
         for each in self.tokens[start : self.at]:
             word = each.text.partition("/")[0].lower()
-            unknown = each.kind == "word" and not (word in KNOWN or before in NAMING)
+            unknown = each.kind == "word" and not (naming or word in KNOWN)
             if unknown or (each.text == "=" and what == "rule"):
                 said = f"no nft is known to have {each.text[:60]!a} in a {what}"
                 self.note("strange", said, each)
                 return
-            before = "" if each.text in {"{", "=", ","} and before in NAMING else each.text
+            if each.text in NAMING:
+                naming, braced = True, False
+            elif naming and each.text in {"=", "{", ","}:
+                braced = braced or each.text == "{"
+            else:
+                naming = naming and braced and each.text != "}"
 
     def jump_in(self, table: _Table) -> Json:
         """The chain of ``jump { … }`` gets a name."""
