@@ -22,6 +22,7 @@ from ipv6check.model import (
 
 _SENT_NONE = "nothing was measured: this run sent no IPv6 packet to the target"
 _HEARD_NONE = "nothing was measured: no connection and no echo reply over IPv6 was seen"
+_LOOKED_NONE = "nothing was measured: no check of this run applies to the target"
 _HINT = "let tcp run too, which tells whether IPv6 works: see --only, --skip and severity"
 _LOOKED = frozenset({Status.PASS, Status.WARN})
 
@@ -41,15 +42,15 @@ def unmeasured(
         return ()
     if any(each.check in measuring and each.status in _LOOKED for each in results):
         return ()
+    looked = any(each.status in _LOOKED for each in results)
     sent = [*_over_ipv6(attempts)]
-    if any(sent):
+    if looked and any(sent):
         return ()
     message = _HEARD_NONE if sent else _SENT_NONE
-    return (
-        Result(
-            OWN_NAME, Status.UNKNOWN, message, _HINT, cause=Cause.VANTAGE, finding="not-measured"
-        ),
-    )
+    what, cause = "not-measured", Cause.VANTAGE
+    if sent and not looked:
+        message = _LOOKED_NONE
+    return (Result(OWN_NAME, Status.UNKNOWN, message, _HINT, cause=cause, finding=what),)
 
 
 def _over_ipv6(facts: Iterable[Any]) -> Iterator[bool]:

@@ -101,7 +101,7 @@ def test_the_innocent_twin(check: str) -> None:
     assert (report.verdict, {*told(report)}) == (Verdict.READY, {check})
 
 
-@pytest.mark.parametrize("check", ["aaaa", "firewall"])
+@pytest.mark.parametrize("check", ["aaaa", "firewall", "listeners"])
 def test_nothing_was_sent(check: str) -> None:
     """What sends nothing to the target says nothing of it: unknown, and a line says why."""
     report = examine(NAME, network(), only=frozenset({check}))

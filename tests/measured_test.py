@@ -93,3 +93,11 @@ def test_a_check_that_looks_for_itself(status: Status, enough: bool) -> None:  #
 def test_no_results_at_all() -> None:
     """Nothing that was asked is nothing that is well."""
     assert [each.check for each in unmeasured([], [], set(), set())] == [OWN_NAME]
+
+
+def test_every_check_is_skipped() -> None:
+    """What was asked for does not apply: however well a packet fared that helped to say so."""
+    asked = [Result("tls", Status.SKIP, "no port here begins with TLS")]
+    (told,) = unmeasured(asked, [{"fact": SEEN["TCP"]}], set(), set())
+    assert told.message == "nothing was measured: no check of this run applies to the target"
+    assert unmeasured([*asked, FINE], [{"fact": SEEN["TCP"]}], set(), set()) == ()
