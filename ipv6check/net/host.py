@@ -7,6 +7,7 @@ kernel ask its own router for its link-layer address.
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import os
 import socket
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ipv6check.model import Failure, HostState, Interface, InterfaceAddress, Kind, Route
+from ipv6check.net import netlink
 
 SYSCTL = Path("/proc/sys/net/ipv6")
 ADDRESSES = Path("/proc/net/if_inet6")
@@ -34,6 +36,7 @@ _NUD_NONE, _NUD_INCOMPLETE, _NUD_FAILED = 0x00, 0x01, 0x20
 NEIGHBOUR_S = 2.0
 _LOOK_S = 0.05
 _DISCARD = 9
+_DEFAULT_ROUTERS = 16
 
 
 def is_own(address: str) -> bool:
@@ -57,6 +60,7 @@ def is_own(address: str) -> bool:
 
 def state(ipv6: str, ipv4: str) -> HostState | Failure:
     """Interfaces, switches, and the routes to these two destinations; see ``Net.host``."""
+    netlink.load()
     from pyroute2 import IPRoute  # noqa: PLC0415 - slow to import, seldom needed
     from pyroute2.netlink.exceptions import NetlinkError  # noqa: PLC0415
 
@@ -64,6 +68,7 @@ def state(ipv6: str, ipv4: str) -> HostState | Failure:
         with IPRoute() as kernel:
             addresses = _addresses(kernel.get_addr())
             interfaces = [_interface(link, addresses) for link in kernel.get_links()]
+            _solicit_gateways(kernel)
             routes = [_route(kernel, destination) for destination in (ipv6, ipv4)]
             route6, route4 = _with_dead_gateways(kernel, routes)
     except (NetlinkError, OSError) as error:
@@ -183,6 +188,20 @@ def source_towards(destination: str) -> str:
             return str(sock.getsockname()[0])
     except OSError:
         return ""
+
+
+def _solicit_gateways(kernel: Any) -> None:
+    """Let the kernel look for every default router.
+
+    It passes over one that failed a moment ago, for as long as it remembers that, and takes its
+    route again later: what is asked of it here must not depend on the moment.
+    """
+    found = kernel.get_default_routes(family=socket.AF_INET6)
+    for message in itertools.islice(found, _DEFAULT_ROUTERS):
+        gateway, index = message.get_attr("RTA_GATEWAY"), message.get_attr("RTA_OIF")
+        with suppress(OSError):
+            if gateway and index:
+                _solicit(Route(socket.if_indextoname(index), str(gateway)))
 
 
 def _with_dead_gateways(kernel: Any, routes: list[Route | None]) -> list[Route | None]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ipv6check.model import Failure, Kind, Listener
+from ipv6check.net import netlink
 
 PROC = Path("/proc")
 PORT_RANGE = PROC / "sys/net/ipv4/ip_local_port_range"
@@ -63,7 +64,8 @@ def listening() -> tuple[Listener, ...] | Failure:
 
 def _sockets(family: int, protocol: int) -> list[tuple[str, Mapping[str, Any]]]:
     """The sockets of one table. Raises OSError where the kernel has none to show."""
-    # Slow to import, and only a target on this host needs it.
+    netlink.load()
+    # Only a target on this host needs it.
     from pyroute2.netlink.diag import DiagSocket, MarshalDiag  # noqa: PLC0415
     from pyroute2.netlink.exceptions import NetlinkError  # noqa: PLC0415
 

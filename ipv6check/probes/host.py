@@ -28,9 +28,9 @@ async def host(here: Here, net: Net) -> Host | Failure | None:
     """Look at this host; None where the target is another one."""
     if not here.addresses:
         return None
-    state, name_servers, preference = await asyncio.gather(
-        net.host(), net.name_servers(), net.preference()
-    )
+    # First, since it lets the kernel look for its routers, of which the order depends.
+    state = await net.host()
     if isinstance(state, Failure):
         return state
+    name_servers, preference = await asyncio.gather(net.name_servers(), net.preference())
     return Host(state, name_servers, preference.addresses, preference.missing, net.stub())

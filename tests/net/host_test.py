@@ -169,6 +169,38 @@ def test_a_link_without_a_carrier(lab: Lab) -> None:
     assert (v0["up"], v0["carrier"]) == (True, False)
 
 
+THREADS = """
+import threading
+from ipv6check.net import host, listening
+asked = [lambda: host.state("2001:503:ba3e::2:30", "198.41.0.4"), listening.listening]
+threads = [threading.Thread(target=ask) for ask in asked]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_threads_that_ask_at_once(lab: Lab) -> None:
+    """The first two that need pyroute2 do not block each other's import of it."""
+    run = lab.run("offline", [sys.executable, "-c", THREADS])
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_a_router_that_failed_a_moment_ago(lab: Lab) -> None:
+    """The kernel passes over it for a while; the route that it prefers is told all the same."""
+    second = "ip link add w0 type veth peer name w1; ip link set w1 up; ip link set w0 up"
+    routes = (
+        "ip -6 route add default via fd00::9 dev w0 metric 9; "
+        "ip -6 route add default via 2d00::9 dev v0 metric 1024"
+    )
+    failed = "ip -6 neigh add fd00::9 dev w0 nud failed"
+    address = "ip address add fd00::1/64 dev w0 nodad"
+    setup = f"{CABLE}; {second}; {ADD} nodad; {address}; {routes}; {failed}"
+    found = state(lab, "offline", setup=setup)["route_ipv6"]
+    assert (found["interface"], found["gateway"], found["dead"]) == ("w0", "fd00::9", True)
+
+
 def test_a_kernel_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sandbox without rtnetlink is a Failure of the vantage."""
     import pyroute2  # noqa: PLC0415
@@ -184,12 +216,12 @@ def test_a_kernel_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The order of getaddrinfo is kept; a name with one family, or with none, has no order."""
+    """The order of getaddrinfo is kept, each address once; a name with none has no order."""
     found: list[Any] = [(0, 0, 0, "", ("192.0.2.1", 9)), (0, 0, 0, "", ("2001:db8::1", 9, 0, 0))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found * 2)
     assert host.order("x.example") == ("192.0.2.1", "2001:db8::1")
     found.pop()
-    assert host.order("x.example") == ()
+    assert host.order("x.example") == ("192.0.2.1",)
 
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
