@@ -12,6 +12,7 @@ from __future__ import annotations
 from ipv6check import (
     Addresses,
     Answer,
+    Cause,
     Explained,
     Failure,
     Finding,
@@ -213,7 +214,10 @@ FINDINGS = (
 def aaaa(addresses: Addresses | Failure, settings: Settings) -> Finding | list[Finding]:
     """The name publishes IPv6 addresses that the Internet can reach."""
     if isinstance(addresses, Failure):
-        return unknown(addresses.detail, hint=ELSEWHERE, id="not-asked")
+        late = addresses.cause is not None
+        hint = "give the target more time: --deadline" if late else ELSEWHERE
+        cause = addresses.cause or Cause.VANTAGE
+        return unknown(addresses.detail, hint=hint, cause=cause, id="not-asked")
     if addresses.origin == "hosts":
         return _of_hosts_file(addresses, internal=settings.internal)
     if isinstance(addresses.aaaa, Failure):

@@ -58,6 +58,20 @@ class Gate:
             del self._inside[key]
 
 
+@asynccontextmanager
+async def turn(places: asyncio.Semaphore) -> AsyncIterator[None]:
+    """Hold one of these places; waiting for it takes none of a target's own time."""
+    if places.locked():
+        with own_time().standing():
+            await places.acquire()
+    else:
+        await places.acquire()
+    try:
+        yield
+    finally:
+        places.release()
+
+
 class Places:
     """How many sockets may be open at once, in all and for each address, in one event loop."""
 
@@ -68,13 +82,5 @@ class Places:
     @asynccontextmanager
     async def place(self, address: str) -> AsyncIterator[None]:
         """Hold a place, to open a socket to this address."""
-        async with self.per_address.place(address):
-            if self._sockets.locked():
-                with own_time().standing():
-                    await self._sockets.acquire()
-            else:
-                await self._sockets.acquire()
-            try:
-                yield
-            finally:
-                self._sockets.release()
+        async with self.per_address.place(address), turn(self._sockets):
+            yield

@@ -19,7 +19,9 @@ import dns.rdatatype
 from ipv6check.model import Answer, Failure, Kind
 from ipv6check.net import messages, streams
 from ipv6check.net.datagrams import Question, Reply, Server, place
+from ipv6check.net.limits import turn
 from ipv6check.net.servers import Servers
+from ipv6check.turns import patience_s
 
 # Where one packet of five is lost, one question of 15,000 is left without an answer.
 SENDS = 6
@@ -55,8 +57,8 @@ class Resolver:
             return Failure(Kind.DNS_ERROR, f"{name} cannot be asked for: {error}")
         question = Question(name, asked, dns.rdatatype.RdataType[rdtype], wire)
         over_tcp = self.servers.streams.issuperset(self.servers.addresses)
-        async with self._streams if over_tcp else self._places:
-            asking = _Asking(self, question, self._limit_s())
+        async with turn(self._streams if over_tcp else self._places):
+            asking = _Asking(self, question, patience_s(self._limit_s()))
             said = await asking.answer()
             if isinstance(said, Failure) and said.kind is Kind.SERVFAIL and not said.dnssec:
                 said = await self._unchecked(question, said, asking.left_s)
