@@ -88,6 +88,12 @@ class _Family:
     def heard(self) -> bool:
         return bool(self.heard_s)
 
+    @property
+    def asked_again(self) -> list[tuple[str, int]]:
+        """Who answered before, as then and by ping: a port may take no second connection."""
+        pinged = [(address, ECHO) for address, _ in self.witnesses]
+        return list(dict.fromkeys([*self.witnesses, *pinged]))
+
     def heard_between(self, start: float, end: float, *, data: bool = False) -> bool:
         """Whether anything that was sent in this time was answered; ``data``: on a connection."""
         timeline = self.data_s if data else self.heard_s
@@ -241,7 +247,7 @@ class Uplink:
 
     async def _ask_witnesses(self, family: _Family) -> bool:
         try:
-            return await self._any(list(family.witnesses), min(CONFIRM_S, self._timeout_s))
+            return await self._any(family.asked_again, min(CONFIRM_S, self._timeout_s))
         finally:
             family.looking = None
 
@@ -298,7 +304,7 @@ class Uplink:
         family.asked += 1
         began_s = time.monotonic()
         try:
-            witnesses, controls = list(family.witnesses), self._of(version)
+            witnesses, controls = family.asked_again, self._of(version)
             if witnesses and not family.silent:
                 if await self._any(witnesses, min(CONFIRM_S, self._timeout_s)):
                     return True
