@@ -68,22 +68,22 @@ async def _beside(
     One lost packet after the other is no verdict either.
     """
     loop = asyncio.get_running_loop()
-    tries: list[asyncio.Task[Handshake | None]] = [loop.create_task(first)]
+    begun = loop.create_task(first)
+    tries: list[asyncio.Task[Handshake | None]] = [begun]
     try:
-        await asyncio.wait(tries, timeout=share_s)
-        if not tries[0].done():
-            tries.append(loop.create_task(again(share_s)))
+        done, _ = await asyncio.wait((begun,), timeout=share_s)
+        if done:
+            return begun.result()
+        tries.append(loop.create_task(again(share_s)))
         for each in asyncio.as_completed(tries):
             made = await each
             if made is not None and not made.silent:
                 return made
-        made = tries[0].result()
-        assert made is not None
-        return made
+        return begun.result()
     finally:
-        for task in tries:
-            task.cancel()
-        await asyncio.gather(*tries, return_exceptions=True)
+        unfinished = [each for each in tries if each.cancel()]
+        if unfinished:
+            await asyncio.gather(*unfinished, return_exceptions=True)
 
 
 async def _second(
