@@ -20,6 +20,7 @@ from ipv6check.model import Failure, Loading
 Json = dict[str, Any]
 Load = Callable[[str, str, Sequence[str]], Loading | Failure | None]
 
+MAX_GIVEN = 1 << 20  # characters
 _INCLUDE = re.compile(r'[ \t]*include[ \t]+"([^"\n]*)"[ \t]*;?[ \t]*(?:#.*)?')
 # Where nft might yet read a file of its own accord: no remark, as those have no quotes.
 _REMARK = re.compile(r'#[^"\n]*$|^\s*#.*$', re.MULTILINE)
@@ -47,6 +48,8 @@ def given(text: str, file: str, include: Include | None) -> Given | None:
     if any(line is None for line, _ in lines):
         return None
     whole = "\n".join(str(line) for line, _ in lines)
+    if len(whole) > MAX_GIVEN:
+        return None  # which is a matter of minutes to nft, and of nothing but numbers
     if _INCLUDES.search(_REMARK.sub("", whole)) or _HIDDEN.search(whole):
         return None
     return Given(whole, [origin for _, origin in lines])

@@ -39,6 +39,7 @@ _NAMED = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 
 _NAMED_BRIDGE = {"dstnat": -300, "filter": -200, "out": 100, "srcnat": 300}
 _N = "(?:0[xX][0-9a-fA-F]{1,8}|[0-9]{1,9})"
 _PRIORITY = re.compile(rf"([a-z]+)(?:(?: |(?=\+))([+-] ?{_N}))?|(-? ?{_N})")
+MAX_ELEMENTS = 2_000_000  # of a set, with those of the variables in it
 NAMELESS = "__anon"  # how the chains begin that have no name
 # Nothing that could follow on the line would change what it means.
 _FINAL = frozenset({"}", ";", "accept", "drop", "return", "masquerade"})
@@ -435,6 +436,8 @@ class _Rules(_Cursor):
         self.line()
         while not self.accept("}"):
             found += _members(self.elements() if self.token.text == "{" else self.element())
+            if len(found) > MAX_ELEMENTS:
+                fail(self.token, f"more than {MAX_ELEMENTS} elements")
             self.line()
             if self.token.text != "}":
                 self.want(",")

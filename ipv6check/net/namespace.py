@@ -28,7 +28,10 @@ INSIDE = "inside"
 # for a process have their sockets in /run: without them none leaves the namespace.
 SCRIPT = f"""
 mount -t tmpfs none /run || exit 1
-ulimit -c 0 -t {WAIT_S:.0f} -v {2 << 20} -f {MAX_OUTPUT >> 9}
+ulimit -c 0
+ulimit -t {WAIT_S:.0f}
+ulimit -v {1 << 20}
+ulimit -f {MAX_OUTPUT >> 9}
 echo {INSIDE}
 nft --version
 for name; do

@@ -396,6 +396,13 @@ def test_ten_thousand_rules_are_quick() -> None:
     assert time.perf_counter() - start < 3  # a tenth of that, on a machine that does nothing else
 
 
+def test_variables_do_not_grow_without_end() -> None:
+    """Each is the one before it many times."""
+    growing = [f"define v{at} = {{ {', '.join([f'$v{at - 1}'] * 60)} }}" for at in range(1, 7)]
+    with pytest.raises(RuleError, match="more than 2000000 elements"):
+        parse("\n".join(["define v0 = { 1, 2, 3 }", *growing]), "f.nft")
+
+
 LISTED = """
 table inet x {
   set s { type ipv6_addr; flags interval; elements = { 2001:db8::/32, ::1 } }
