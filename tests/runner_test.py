@@ -288,7 +288,7 @@ def test_the_deadline_of_a_target_keeps_what_is_known() -> None:
     (tcp,) = [result for result in done.report("a.example").results if result.check == "tcp"]
     assert tcp.message == "4 of 4 pairs of address and port not tried in the time of the target"
     assert tcp.cause is Cause.NETWORK
-    assert 0.1 <= done.took_s < AT_ONCE_S
+    assert done.took_s < AT_ONCE_S
 
 
 def test_the_deadline_of_the_run_reports_every_target() -> None:
