@@ -77,16 +77,17 @@ MAX_TRIED = 64
 MAX_INTERFACES = 16
 OTHERS = "~"  # no name that rules have
 MAX_STORIES = 24
+MAX_STORIES_OF_A_CHAIN = 6
 # Packets a second from which on a limit is there against floods, and lets through what is meant to
 # come. For ICMP what RFC 4443 section 2.4 lets a small device send of errors; for connections
 # that are begun what a busy service has.
 GENEROUS, GENEROUS_ICMP = 1000.0, 10.0
 # Of packets that come to one chain by jumps; those beyond are judged by what is known of all.
-MAX_CLASSES = 64
+MAX_CLASSES = 16
 # Steps take about a microsecond each.
-POOL = 1_000_000
+POOL = 500_000
 LEAST_SHARE, MOST_SHARE = 20_000, 500_000
-PASSES = 20
+PASSES = 8
 TOO_COMPLEX = "the rules are too complex to evaluate in time"
 
 STATUSES: Ranges = ((0, (1 << 15) - 1),)
@@ -201,6 +202,7 @@ class Budget:
 
     share: int
     pool: int = POOL
+    used: int = 0
 
     @classmethod
     def of(cls, rules: RuleSet) -> Budget:
@@ -240,7 +242,9 @@ def judge(rules: RuleSet, packet: Packet, budget: Budget | None = None) -> Answe
         for chain in table.chains.values()
         if chain.base is not None and (chain.rules or chain.base.policy != Accept())
     ]
+    before = budget.used
     answer = _of_both_orders(chains, packet, budget)
+    cost = budget.used - before
     missing = _missing(rules, packet.family)
     if missing:
         found = answer.conditions or (f"{answer.verdict} by what was given",)
@@ -248,6 +252,8 @@ def judge(rules: RuleSet, packet: Packet, budget: Budget | None = None) -> Answe
     if answer.on is None:
         return answer
     names = _interfaces(tables, answer.on)
+    if cost * len(names) > budget.share:
+        return answer
     return _by_interface(answer, names, lambda each: _of_both_orders(chains, each, budget))
 
 
@@ -418,7 +424,9 @@ def _walked(
     except _TooManyStepsError:
         return Answer(packet, "depends", conditions=(TOO_COMPLEX,)), set()
     finally:
-        budget.pool = min(budget.pool, max(steps.left, 0))
+        left = max(steps.left, 0)
+        budget.used += budget.share + budget.pool - left
+        budget.pool = min(budget.pool, left)
     walk.outcomes += [Outcome("accept", None, way.stories) for way in ways]
     return _answer(packet, walk.outcomes), walk.limits
 
@@ -509,6 +517,11 @@ class _Called:
     going: Sequence[_Way]
     accepted: Sequence[_Way]
     outcomes: Sequence[Outcome]
+
+    @property
+    def weight(self) -> int:
+        """How much there is to tell on."""
+        return _length((*self.going, *self.accepted), self.outcomes)
 
 
 class _Walk:
@@ -731,7 +744,7 @@ class _Walk:
         if not _is_shared(name, frame.table):
             return self._chain(frame.call(called, frame.accepted), way)
         done = self._call(frame.call(called, []), way)
-        self._steps.take(len(done.going) + len(done.accepted) + len(done.outcomes))
+        self._steps.take(done.weight * len(way.stories))
         frame.accepted += [_follow(way, each) for each in done.accepted]
         self.outcomes += [
             replace(each, stories=_told_after(way.stories, each.stories)) for each in done.outcomes
@@ -758,6 +771,7 @@ class _Walk:
         before, self.outcomes = self.outcomes, []
         try:
             going = self._chain(frame, way)
+            self._steps.take(_length((*going, *frame.accepted), self.outcomes))
             return _Called(going, _met(frame.accepted), _gathered(self.outcomes))
         finally:
             self.outcomes = before
@@ -865,6 +879,12 @@ def _class(way: _Way, known: Mapping[Field, Ranges]) -> Hashable:
     )
 
 
+def _length(ways: Iterable[_Way], outcomes: Iterable[Outcome]) -> int:
+    """How much these stories tell."""
+    told = (*(way.stories for way in ways), *(outcome.stories for outcome in outcomes))
+    return sum(1 + len(story.conditions) for stories in told for story in stories)
+
+
 def _follow(way: _Way, end: _Way) -> _Way:
     """The end of a chain, of a way that came to the chain like this."""
     return replace(end, stories=_told_after(way.stories, end.stories))
@@ -885,13 +905,13 @@ def _gathered(outcomes: Sequence[Outcome]) -> list[Outcome]:
         stories = found.setdefault((each.verdict, each.reply, each.reason), {})
         stories |= dict.fromkeys(each.stories)
     return [
-        Outcome(verdict, reply, tuple(sorted(stories, key=_is_conditional))[:MAX_STORIES], reason)
+        Outcome(verdict, reply, _plain_first(stories)[:MAX_STORIES_OF_A_CHAIN], reason)
         for (verdict, reply, reason), stories in found.items()
     ]
 
 
-def _is_conditional(story: Story) -> bool:
-    return bool(story.conditions)
+def _plain_first(stories: Iterable[Story]) -> tuple[Story, ...]:
+    return tuple(sorted(stories, key=lambda story: bool(story.conditions)))
 
 
 def _is_possible(rule: Rule, values: Values) -> bool:
