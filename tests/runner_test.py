@@ -25,6 +25,7 @@ from ipv6check.model import (
     Status,
     Summary,
     TargetReport,
+    Vantage,
     Verdict,
     fail,
     ok,
@@ -651,6 +652,7 @@ def test_no_ipv6_here_blames_nobody() -> None:
         attempt(V4, 80),
         echo(V4),
         failures=dict.fromkeys([(V6, 443), (V6, 80), V6], Kind.NO_LOCAL_ROUTE),
+        vantage=Vantage(ipv6="no"),
     )
     report = examine("example.com", net)
     assert report.verdict is Verdict.UNKNOWN
