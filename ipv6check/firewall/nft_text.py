@@ -40,6 +40,7 @@ _NAMED_BRIDGE = {"dstnat": -300, "filter": -200, "out": 100, "srcnat": 300}
 _N = "(?:0[xX][0-9a-fA-F]{1,8}|[0-9]{1,9})"
 _PRIORITY = re.compile(rf"([a-z]+)(?:(?: |(?=\+))([+-] ?{_N}))?|(-? ?{_N})")
 MAX_ELEMENTS = 2_000_000  # of a set, with those of the variables in it
+MAX_PARTS = 200  # of a value
 NAMELESS = "__anon"  # how the chains begin that have no name
 # Nothing that could follow on the line would change what it means.
 _FINAL = frozenset({"}", ";", "accept", "drop", "return", "masquerade"})
@@ -190,6 +191,16 @@ def _alone(found: list[Any]) -> Any:
 
 def _members(value: Any) -> list[Any]:
     return list(value["set"]) if isinstance(value, dict) and "set" in value else [value]
+
+
+def _is_small(value: Any) -> bool:
+    """Whether it has few parts, so that what is made of it again and again stays small."""
+    left, todo = MAX_PARTS, [value]
+    while todo and left:
+        left -= 1
+        part = todo.pop()
+        todo += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    return not todo
 
 
 def _kind_of(element: Any) -> str:
@@ -682,7 +693,9 @@ class _Parser(_Rules):
             value = {"set": []} if self.ended() else self.right(None)
         except _UnknownError:
             self.back(at)
-        holder[name] = value if self.ended() else self.skip() and None
+        known = self.ended() and all(map(_is_small, _members(value)))
+        holder[name] = value if known else None
+        self.skip()
 
     def block(self, about: Json, item: Callable[[], object]) -> None:
         """``{ … }`` with a scope of its own, what it says of itself, and its handle."""

@@ -401,6 +401,14 @@ def test_variables_do_not_grow_without_end() -> None:
     growing = [f"define v{at} = {{ {', '.join([f'$v{at - 1}'] * 60)} }}" for at in range(1, 7)]
     with pytest.raises(RuleError, match="more than 2000000 elements"):
         parse("\n".join(["define v0 = { 1, 2, 3 }", *growing]), "f.nft")
+    doubled = [f"define v{at} = ($v{at - 1} | $v{at - 1})" for at in range(1, 41)]
+    table = "table inet x {\n chain c {\n  meta mark $v40 accept\n }\n}\n"
+    (found,) = (
+        each["rule"]
+        for each in parse("\n".join(["define v0 = 1", *doubled, table]), "f")
+        if "rule" in each
+    )
+    assert "unparsed" in found["expr"][0]
 
 
 LISTED = """

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, seed, settings
 
+from ipv6check import rulefiles
+from ipv6check.firewall import nft_loaded
 from ipv6check.firewall.evaluate import judge
-from ipv6check.firewall.model import RuleError, RuleSet
+from ipv6check.firewall.model import Place, RuleError, RuleSet
 from ipv6check.firewall.packets import packet
 from ipv6check.rulefiles import rules_of, text_of
 from tests.firewall import suite
@@ -244,3 +246,32 @@ def test_sets_are_read_as_nft_does(text: str, *, taken: bool, nft: bool) -> None
         return
     ssh = {"proto": "tcp", "dport": 22, "iif": "eth0", "family": 6}
     assert verdicts(rules, [ssh])[0].split()[0] == ("accept" if taken else "depends")
+
+
+def test_a_recording_tells_what_nft_made_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it is judged again where there is no nft, or another one."""
+    rules = rules_of([("f.nft", rule("tcp dport 22 accept"))])
+    assert rules.source is not None
+    monkeypatch.setattr(rulefiles, "loading", None)
+    again = rulefiles.rules_again(rules.source)
+    assert (again.tables, again.notes) == (rules.tables, rules.notes)
+
+
+def test_included_rules_stand_in_their_own_file(tmp_path: Path) -> None:
+    """What nft is given has no includes left, and errors are told where they are."""
+    main, part = tmp_path / "main.nft", tmp_path / "part.nft"
+    main.write_text('include "part.nft"\n' + rule("tcp dport $SSH accept"))
+    part.write_text("# ports\ndefine SSH = 22\n")
+    rules = rules_of([(str(main), main.read_text())])
+    assert "has loaded it" in rules.notes[0]
+    assert rules.tables[0].chains["c"].rules[0].place == Place(str(main), 6)
+    part.write_text("# ports\ndefine SSH = 70000\n")
+    (refusal,) = rules_of([(str(main), main.read_text())]).refusals
+    assert "Service out of range" in refusal.reason
+
+
+@pytest.mark.parametrize("text", ['include  "/etc/hostname"', 'include\\\n"/etc/hostname"'])
+def test_nft_never_reads_a_file_by_itself(text: str) -> None:
+    """A file could name any, and the error shows a line of it."""
+    whole = f"{rule('accept')}{text} {{\n"
+    assert nft_loaded.given(whole, "f.nft", lambda _: None) is None
