@@ -9,7 +9,8 @@ replies come from another address than was asked, so that no rule on established
 Rules are judged without a packet being sent: those in force, where the target is this host, or, for
 any target, those of --firewall RULES: the files that are about to be deployed. `ipv6check firewall
 RULES` tells more about them. What is not certain is unknown: every match that is not modelled, a
-limit, an interface or an address that the question leaves open.
+limit, an interface or an address that the question leaves open. A limit of at least 10 a second of
+ICMP, or 1000 of anything else, is there against floods, and passes.
 
 Taken for granted: packets come in on the interface over which their source is routed. Bridges, XDP
 and what a cloud filters before this host are out of sight.
