@@ -409,7 +409,9 @@ def test_a_match_that_is_not_modelled_says_so(matched: Any) -> None:
 )
 def test_a_statement_that_may_end_the_rule_is_a_condition(statement: Any, reason: str) -> None:
     """Two alike are not one: a limit that held a moment ago may hold no more."""
-    assert condition(statement) == Unmodelled(reason, steady=False)
+    found = condition(statement)
+    assert isinstance(found, Unmodelled)
+    assert (found.reason, found.steady) == (reason, False)
 
 
 @pytest.mark.parametrize(
