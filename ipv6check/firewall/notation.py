@@ -41,7 +41,8 @@ _FLUSHES = re.compile(r"^\s*flush\s+ruleset\b", re.MULTILINE)
 
 # What versions of nft differ in: words that 1.0.6 does not have, and priorities by name.
 _NEWER = re.compile(
-    r"\bdestroy\b|\b(?:vxlan|geneve|gre|gretap)\b|invalid priority expression|\blast\b"
+    r"^\s*destroy\b|\b(?:vxlan|geneve|gre|gretap|last)\b(?!-)|invalid priority expression",
+    re.MULTILINE,
 )
 
 Include = Callable[[str], list[tuple[str, str]] | None]

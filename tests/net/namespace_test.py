@@ -59,6 +59,13 @@ def test_what_this_kernel_lacks_is_no_refusal() -> None:
     assert isinstance(found, Failure)
 
 
+def test_an_address_of_the_other_family_is_refused() -> None:
+    """Although nft calls it a name that cannot be resolved."""
+    found = loaded("ip saddr ::1 accept")
+    assert isinstance(found, Loading)
+    assert "Address family" in found.refusal
+
+
 def test_this_host_keeps_its_rules() -> None:
     """Whatever the file flushes, adds or lists."""
     listing = ["nft", "list", "ruleset"]
