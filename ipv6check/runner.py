@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterable, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -34,8 +34,9 @@ from ipv6check.model import (
 )
 from ipv6check.net import Net
 from ipv6check.observation import Course, Observation, Recorded, course, recalled
-from ipv6check.plugin import Check, Plan
+from ipv6check.plugin import GIVEN, Check, Plan
 from ipv6check.probes.addresses import DNS64, Addresses
+from ipv6check.probes.pointers import Pointers
 from ipv6check.pulse import Door
 from ipv6check.target import Target
 from ipv6check.turns import OwnTime
@@ -92,6 +93,14 @@ class Assignment:
     def measuring(self) -> frozenset[str]:
         """The checks a pass of which shows by itself that IPv6 works."""
         return frozenset(check.id for check in self.plan.checks if check.measures)
+
+    @cached_property
+    def asking_names(self) -> frozenset[str]:
+        """The checks that the user names and that need nothing but answers of the DNS."""
+        named = (check for check in self.plan.checks if check.id in self.settings.only)
+        return frozenset(
+            check.id for check in named if {*_inputs(check)} <= {"addresses", "pointers"}
+        )
 
     @cached_property
     def pure(self) -> list[Check]:
@@ -236,7 +245,9 @@ class Run:
             )
         asked = any(_is_of_dns(each.get("addresses")) for each in facts)
         if not on_purpose:
-            line = measured.unmeasured(results, facts, settings.optional, assigned.measuring)
+            heard = asked or any(isinstance(each.get("pointers"), Pointers) for each in facts)
+            measuring = assigned.measuring | (assigned.asking_names if heard else frozenset())
+            line = measured.unmeasured(results, facts, settings.optional, measuring)
             results = [*results, *line]
         return TargetReport(
             target=printable(target.text),
@@ -387,6 +398,11 @@ class _Numbered:
                 raise
             self._number += 1
             return self._number, target
+
+
+def _inputs(check: Check) -> Iterator[str]:
+    """The probes that a check needs."""
+    return (wanted.name for wanted in check.inputs if wanted.name not in GIVEN)
 
 
 def _is_of_dns(fact: Any) -> bool:
