@@ -375,7 +375,7 @@ class _Scope:
         """Whether nft could know all the words of what is not known here."""
         found = next(_unknown_words(statement), None) or _unknown_field(statement)
         if found and not self.strange:
-            self.strange = f"no nft is known to have {found!a} there"
+            self.strange = f"nft does not know {found!a} there"
 
     def match(self, body: Any) -> Condition:
         """A match, but for its needs. Raises _UnknownError."""

@@ -956,7 +956,7 @@ class _Parser(_Rules):
             word = each.text.partition("/")[0].lower()
             unknown = each.kind == "word" and not (naming or word in KNOWN)
             if unknown or (each.text == "=" and what == "rule"):
-                said = f"no nft is known to have {each.text[:60]!a} in a {what}"
+                said = f"nft does not know the word {each.text[:60]!a} in a {what}"
                 self.note("strange", said, each)
                 return
             if each.text in NAMING:
