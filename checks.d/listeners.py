@@ -25,9 +25,8 @@ from ipaddress import ip_address
 
 from ipv6check import (
     LISTEN,
-    Connections,
+    Attempt,
     Explained,
-    Failure,
     Finding,
     Listener,
     Listeners,
@@ -143,16 +142,14 @@ FINDINGS = (
 @check(
     reference="RFC 3493 section 5.3", cause="host", findings=FINDINGS, looks_at="listening ports"
 )
-def listeners(
-    listeners: Listeners, connections: Connections | Failure, target: Target
-) -> Finding | list[Finding]:
+def listeners(listeners: Listeners, target: Target) -> Finding | list[Finding]:
     """What listens on this host listens over IPv6 and IPv4 alike."""
     if not listeners.here.addresses:
         message = f"{target.host} is not this host, which alone can be seen from inside"
         return skip(message, id="not-here")
     if not listeners.ports:
         return _host(listeners)
-    accepting = _accepting(connections)
+    accepting = _accepting(listeners.attempts)
     forwarded = {port: ways for port, ways in accepting.items() if not listeners.on(port)}
     used = [port for port in listeners.ports if listeners.on(port)]
     closed = [port for port in listeners.ports if port not in used and port not in forwarded]
@@ -165,21 +162,17 @@ def listeners(
     return found or _fine(listeners, used)
 
 
-def _accepting(connections: Connections | Failure) -> dict[int, frozenset[int]]:
+def _accepting(attempts: Iterable[Attempt]) -> dict[int, frozenset[int]]:
     """For each port the families, 6 and 4, in which every address accepts a connection."""
-    if isinstance(connections, Failure):
-        return {}
-    found: dict[int, frozenset[int]] = {}
-    for port in connections.ports:
-        families = {6: connections.ipv6, 4: connections.ipv4}
-        over = {
-            family: [each.connected for each in attempts if each.port == port]
-            for family, attempts in families.items()
-        }
-        ways = frozenset(family for family, ends in over.items() if ends and all(ends))
-        if ways:
-            found[port] = ways
-    return found
+    ends: dict[tuple[int, int], list[bool]] = {}
+    for attempt in attempts:
+        family = 6 if ":" in attempt.address else 4
+        ends.setdefault((attempt.port, family), []).append(attempt.connected)
+    accepting = [key for key, connected in ends.items() if all(connected)]
+    return {
+        port: frozenset(family for number, family in accepting if number == port)
+        for port, _ in accepting
+    }
 
 
 def _forwarded(listeners: Listeners, port: int, ways: frozenset[int]) -> Finding:

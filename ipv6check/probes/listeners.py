@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import ip_address
 
-from ipv6check.model import Failure, Listener, Port, Settings
+from ipv6check.eyeballs.pace import politely
+from ipv6check.model import Attempt, Failure, Listener, Port, Settings
 from ipv6check.net import Net
 from ipv6check.probes.here import Here
 from ipv6check.target import Target
@@ -16,13 +18,15 @@ class Listeners:
     """What listens, by protocol, port and address; nothing where the target is elsewhere.
 
     ``ports``: those of the target, empty for every one that listens; only then UDP is in it too.
-    ``named``: the user named them.
+    ``named``: the user named them. ``attempts``: at ports of the target where no socket serves some
+    address of it, which may be forwarded all the same (DNAT, IPVS).
     """
 
     here: Here
     ports: tuple[Port, ...]
     named: bool
     sockets: tuple[Listener, ...]
+    attempts: tuple[Attempt, ...] = ()
 
     def on(self, port: int) -> tuple[Listener, ...]:
         """What listens for TCP on one port."""
@@ -47,13 +51,24 @@ async def listeners(
     named = bool(target.ports or settings.ports)
     if not here.addresses:
         return Listeners(here, ports, named, ())
-    found = await net.listeners()
-    if isinstance(found, Failure):
-        return found
+    sockets = await net.listeners()
+    if isinstance(sockets, Failure):
+        return sockets
     wanted = tuple(
-        each for each in found if not ports or (each.protocol == "tcp" and each.port in ports)
+        each for each in sockets if not ports or (each.protocol == "tcp" and each.port in ports)
     )
-    return Listeners(here, ports, named, wanted)
+    found = Listeners(here, ports, named, wanted)
+    return replace(found, attempts=await _attempts(found, net))
+
+
+async def _attempts(found: Listeners, net: Net) -> tuple[Attempt, ...]:
+    """Try every address on each port that lacks a socket for one of them."""
+    addresses = found.here.addresses
+    unserved = [
+        port for port in found.ports if not all(found.serving(port, each) for each in addresses)
+    ]
+    calls = [partial(net.connect, address, port) for port in unserved for address in addresses]
+    return tuple(await politely(calls))
 
 
 def covers(listener: Listener, address: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ipv6check import Attempt, Connections, Failure, Finding, Here, Kind, Listener, Listeners
+from ipv6check import Attempt, Failure, Finding, Here, Kind, Listener, Listeners
 from tests.checks.facts import judged, kept, whole
 
 LOOPBACK = Here(("::1", "127.0.0.1"))
@@ -29,14 +29,13 @@ def found(
     connects: tuple[str, ...] = (),
 ) -> list[Finding]:
     """What the check says of these sockets, where port 8080 of these addresses connects."""
-    facts = Listeners(here, ports, named, sockets)
     tried = Failure(Kind.REFUSED, "refused")
     attempts = tuple(
         Attempt(address, 8080, 0.1, failure=None if address in connects else tried)
         for address in here.addresses
     )
-    connections = Connections(ports, named, attempts)
-    findings = judged("listeners", listeners=facts, connections=connections, target=target)
+    facts = Listeners(here, ports, named, sockets, attempts)
+    findings = judged("listeners", listeners=facts, target=target)
     assert whole(findings)
     return findings
 
@@ -181,7 +180,7 @@ def test_another_host_is_skipped() -> None:
 def test_a_kernel_that_does_not_tell() -> None:
     """What cannot be read is unknown, never a guess."""
     failure = Failure(Kind.PERMISSION, "this host's kernel does not tell")
-    findings = judged("listeners", listeners=failure, connections=failure, target="localhost")
+    findings = judged("listeners", listeners=failure, target="localhost")
     assert kept(findings) == [("unknown", "vantage")]
 
 

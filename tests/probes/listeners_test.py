@@ -11,7 +11,7 @@ from ipv6check.probes.here import Here
 from ipv6check.probes.listeners import Listeners, covers, listeners
 from ipv6check.profiles import PROFILES
 from ipv6check.target import parse
-from ipv6check.testing import SETTINGS, FakeNet
+from ipv6check.testing import SETTINGS, FakeNet, attempt
 from tests.probes.observing import V4, V6, observed
 
 LOOPBACK = Here(("::1", "127.0.0.1"))
@@ -41,9 +41,30 @@ def test_ports(
 ) -> None:
     """TCP on the target's ports; everything where the profile has no ports of its own."""
     settings = replace(SETTINGS, profile=PROFILES[profile])
-    net = FakeNet(listeners=[SSH, WEB, DNS])
+    refused = [
+        attempt(address, port, failure=Kind.REFUSED)
+        for address in LOOPBACK.addresses
+        for port in (22, 80)
+    ]
+    net = FakeNet(*refused, listeners=[SSH, WEB, DNS])
     seen = observed(listeners(LOOPBACK, parse(text), settings, net))
-    assert seen == Listeners(LOOPBACK, ports, named=":" in text, sockets=sockets)
+    expected = Listeners(LOOPBACK, ports, named=":" in text, sockets=sockets)
+    assert isinstance(seen, Listeners)
+    assert replace(seen, attempts=()) == expected
+
+
+def test_what_has_no_socket_is_tried() -> None:
+    """Somebody else may serve it; a port with a socket for each address is not tried."""
+    there = [attempt(address, 80) for address in LOOPBACK.addresses]
+    net = FakeNet(*there, listeners=[WEB])
+    seen = observed(listeners(LOOPBACK, parse("localhost"), SETTINGS, net))
+    assert isinstance(seen, Listeners)
+    assert seen.attempts == tuple(there)
+    assert sorted(net.calls) == [
+        ("connect", "127.0.0.1", 80),
+        ("connect", "::1", 80),
+        ("listeners",),
+    ]
 
 
 def test_failure() -> None:
