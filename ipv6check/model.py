@@ -241,7 +241,9 @@ class Attempt:
     def answered(self) -> bool:
         """Whether the address itself answered: a router's ICMP error carries its sender."""
         failure = self.failure
-        return failure is None or (failure.kind in _OWN_ANSWERS and failure.source is None)
+        if failure is None:
+            return True
+        return failure.kind in _OWN_ANSWERS and failure.source is None and not failure.near
 
     @property
     def outcome(self) -> str:

@@ -351,6 +351,8 @@ class LocalNet:
         took_s = (attempt.rtt_ms or attempt.elapsed_ms) / 1000 + _AT_ONCE_S
         if attempt.answered and not self._is_quiet() and _now() - began_s < took_s:
             self._uplink.hear(attempt.address, attempt.port, began_s)
+            if attempt.connected:
+                self._uplink.hear_accepted(attempt.address, attempt.port, began_s)
         failure = self._uplink.told(attempt.failure, attempt.address)
         return attempt if failure is attempt.failure else replace(attempt, failure=failure)
 

@@ -2,7 +2,7 @@
 
 A target is blamed for silence only where the uplink is known to have worked at the time: by what
 others answered meanwhile, by who answered before and does so again, or by the controls. Where it
-did not, the attempt is made again once it does.
+did not, the attempt is made again once it does. A refusal is believed while others accept.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ import ipaddress
 import socket
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import inf
 from typing import TypeVar
 
 from ipv6check.model import Attempt, Echo, Failure, Handshake, Kind, Vantage
+from ipv6check.net.acceptors import Acceptors, Ask
 from ipv6check.registry import special_purpose, usable_ipv4
 from ipv6check.turns import own_time
 
 Seen = TypeVar("Seen", Attempt, Handshake, Echo)
-# Asks one address so many seconds: the port given, ECHO, or ANYTHING. Whether it answers.
-Ask = Callable[[str, int, float], Awaitable[bool]]
+# What may be asked of an address instead of a port.
 ECHO, ANYTHING = 0, -1
 
 # Asked of the kernel's routing only, never sent to: the first root server's addresses.
@@ -40,6 +41,9 @@ PAUSE_S = 0.3
 LOOKS_S = (0.05, 0.4)
 # The second attempt at what is silent while others answer; the first one had all of its time.
 CONFIRM_S = 1.0
+# A refusal is held against handshakes of others that were begun so long before it, and against
+# those that follow: so long is waited for them before somebody is asked.
+BEFORE_S, MEANWHILE_S = 0.15, 0.05
 # So long an uplink that has worked in this run may be away before it is given up, for all alike.
 PATIENCE_S = 10.0
 # Between two questions to controls that were silent, where the uplink has worked, or never did.
@@ -51,6 +55,9 @@ _APART_S = 0.01
 
 # What says nothing of the target if the uplink is away: nobody, or somebody on the way, said it.
 _OF_THE_WAY = frozenset({Kind.NO_ROUTE, Kind.ADDRESS_UNREACHABLE, Kind.NO_LOCAL_ROUTE})
+# What a packet filter says in the target's place.
+_RESETS = frozenset({Kind.REFUSED, Kind.RESET})
+_FILTERED = "this host's {} connections are all reset, probably by its own packet filter"
 
 
 @dataclass(slots=True)
@@ -63,6 +70,7 @@ class _Family:
 
     name: str
     source: str | None
+    acceptors: Acceptors
     heard_s: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMELINE))
     data_s: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMELINE))
     witnesses: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=WITNESSES))
@@ -108,7 +116,7 @@ class Uplink:
         self._ask = ask
         self._timeout_s = timeout_s
         self._families = {
-            version: _Family(name, _source(family))
+            version: _Family(name, _source(family), Acceptors(ask, min(CONFIRM_S, timeout_s)))
             for version, name, family in (
                 (6, "IPv6", socket.AF_INET6),
                 (4, "IPv4", socket.AF_INET),
@@ -146,6 +154,11 @@ class Uplink:
             # A port may have a limit of connections of its own, which says nothing of the uplink.
             family.witnesses.remove((address, known[address]))
             family.witnesses.append((address, ECHO))
+
+    def hear_accepted(self, address: str, port: int, sent_s: float) -> None:
+        """Take notice that this address completed a TCP handshake that was begun then."""
+        if self.is_afar(address):
+            self._family(address).acceptors.hear(address, port, sent_s)
 
     def hear_data(self, address: str, sent_s: float) -> None:
         """Take notice that data sent on a connection at that time was answered."""
@@ -204,16 +217,18 @@ class Uplink:
         """What an attempt comes to while the uplink works.
 
         ``once`` makes it, with a limit of so many seconds. What fails as it would without an uplink
-        is tried again, and believed where the uplink works before and after.
+        is tried again, and believed where the uplink works before and after; so is what a packet
+        filter of this host's own may have refused.
         """
         if not self.is_afar(address):
             return await once(self._timeout_s)
         family = self._family(address)
-        made = await self._watched(family, once)
+        attempt = partial(self._beyond_filter, address, once)
+        made = await self._watched(family, attempt)
         anybody = family.witnesses or self._of(_version(address))
         if not anybody or not self._doubtful(family, made):
             return made
-        return await self._again(address, made, once)
+        return await self._again(address, made, attempt)
 
     def close(self) -> None:
         """Ask nobody any more."""
@@ -222,8 +237,31 @@ class Uplink:
         for task in (*tasks, *self._ports.values()):
             if task is not None:
                 task.cancel()
+        for each in self._families.values():
+            each.acceptors.close()
 
     # --- what an attempt is worth --------------------------------------------------------
+
+    async def _beyond_filter(
+        self, address: str, once: Callable[[float], Coroutine[None, None, Seen]], limit_s: float
+    ) -> Seen:
+        """The attempt; if it is refused while all others are, too, then what follows that time."""
+        made = await once(limit_s)
+        family = self._family(address)
+        others = family.acceptors
+        if not _is_refused(made) or not others.enough(address):
+            return made
+        since_s = began_s = _began_s(made)
+        with own_time().standing():  # a filter's time is none of the target's
+            await asyncio.sleep(MEANWHILE_S)
+            while await others.refuse(address, since_s):
+                if others.refuse_for(PATIENCE_S):
+                    return _from_here(made, _FILTERED.format(family.name))
+                await asyncio.sleep(AGAIN_S)
+                since_s = time.monotonic()
+        if since_s == began_s and others.accepted(address, began_s - BEFORE_S, began_s):
+            return made
+        return await once(limit_s)
 
     async def _watched(
         self, family: _Family, once: Callable[[float], Coroutine[None, None, Seen]]
@@ -254,7 +292,7 @@ class Uplink:
     def _doubtful(self, family: _Family, made: Seen) -> bool:
         """Whether it failed as everything does that is sent while the uplink is away."""
         failure = _failure(made)
-        if failure is None:
+        if failure is None or _is_refused(made):
             return False
         if failure.kind is not Kind.TIMEOUT:
             return failure.near or failure.kind in _OF_THE_WAY
@@ -279,7 +317,7 @@ class Uplink:
             away |= not works or time.monotonic() - asked_s > CONFIRM_S / 2
             if not works:
                 if family.lost:
-                    return _from_here(first, family.name)
+                    return _from_here(first, f"this host's {family.name} reaches nobody")
                 continue
             # Who was asked meanwhile was sent no data.
             patient = away or _is_data(first)
@@ -294,7 +332,7 @@ class Uplink:
                 return first if failure.kind is Kind.TIMEOUT else made
             away = True
             if time.monotonic() > until_s:
-                return _from_here(first, family.name)
+                return _from_here(first, f"this host's {family.name} reaches nobody")
 
     # --- asking -------------------------------------------------------------------------
 
@@ -376,14 +414,20 @@ def _is_data(made: Attempt | Handshake | Echo) -> bool:
     return isinstance(made, Handshake) and made.tcp.connected
 
 
-def _from_here(made: Seen, family: str) -> Seen:
-    """The same, as the fault of this host's uplink that it is."""
+def _is_refused(made: Attempt | Handshake | Echo) -> bool:
+    """Whether a reset came, by the target's own address as it seems."""
+    failure = _failure(made)
+    return failure is not None and failure.source is None and failure.kind in _RESETS
+
+
+def _from_here(made: Seen, why: str) -> Seen:
+    """The same, as the fault of this host that it is."""
     if isinstance(made, Handshake) and made.tcp.failure is not None:
-        return replace(made, tcp=_from_here(made.tcp, family))
+        return replace(made, tcp=_from_here(made.tcp, why))
     failure = made.failure
     if failure is None or failure.kind is Kind.NO_LOCAL_ROUTE:
         return made
-    detail = f"this host's {family} reaches nobody ({failure.detail})"
+    detail = f"{why} ({failure.detail})"
     return replace(made, failure=replace(failure, detail=detail, near=True))
 
 
