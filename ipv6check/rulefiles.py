@@ -94,6 +94,13 @@ def _rules(
     return rules
 
 
+def _included_text(path: Path) -> str:
+    """A pipe or a device, which a file may name as well, might never end."""
+    if path.exists() and not path.is_file():
+        raise RuleError(f"{path} is included, and is no regular file")
+    return text_of(path)
+
+
 def _included(beside: Sequence[Path], pattern: str) -> Texts | None:
     places = [Path(pattern)] if Path(pattern).is_absolute() else [at / pattern for at in beside]
     for place in places:
@@ -101,5 +108,5 @@ def _included(beside: Sequence[Path], pattern: str) -> Texts | None:
         if len(found) > MAX_INCLUDED:
             raise RuleError(f"{pattern}: includes more than {MAX_INCLUDED} files")
         if found:
-            return tuple((path, text_of(Path(path))) for path in found)
+            return tuple((path, _included_text(Path(path))) for path in found)
     return () if any(character in pattern for character in "*?[") else None

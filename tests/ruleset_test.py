@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -277,6 +278,51 @@ def test_files_are_one_host_and_bring_what_they_include(command: Callable[..., A
     document = told(command("lone.nft", "-f", "json", files={"lone.nft": 'include "gone.nft"\n'}))
     assert "gone.nft" in document["packets"][0]["conditions"][0]
     assert document["verdict"] == "unknown"
+
+
+def _chain(policy: str = "accept", rule: str = "") -> str:
+    base = f"type filter hook input priority 0; policy {policy};"
+    return f"table inet f {{\n chain i {{\n {base}\n {rule}\n }}\n}}\n"
+
+
+def _ports(*numbers: int) -> str:
+    elements = ", ".join(map(str, numbers))
+    return (
+        f"table inet f {{\n set p {{\n type inet_service\n elements = {{ {elements} }}\n }}\n}}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (_chain(), _chain("drop"), "differ in hook, priority or policy of inet f i"),
+        (_chain(), "table inet f {}\ndelete table inet f\n", "empties the table inet f"),
+        (_ports(22) + _chain(), _ports(80), "differ in the set p"),
+        # What looks the same and is none of it.
+        (_chain(), _chain(rule="tcp dport 80 accept"), None),
+        (_chain(), "table ip f {}\ndelete table ip f\n", None),
+        ("table inet f {}\ndelete table inet f\n" + _chain(), _ports(22), None),
+        (_ports(22) + _chain(), _ports(22), None),
+    ],
+)
+def test_files_that_depend_on_their_order_are_open(
+    command: Callable[..., Any], first: str, second: str, said: str | None
+) -> None:
+    """Of a table that both have a part of the kernel has what the later one leaves."""
+    files = {"first.nft": first, "second.nft": second}
+    for option in ((), ("--no-nft",)):
+        document = told(command(*files, *option, "--packet", "tcp/443", "-f", "json", files=files))
+        answer = document["packets"][0]
+        assert answer["verdict"] == ("depends" if said else "accept")
+        assert (said or "") in " ".join(answer.get("conditions", []))
+
+
+def test_no_pipe_is_included(command: Callable[..., Any], tmp_path: Path) -> None:
+    """Nobody may ever write to it; what the user names may be one."""
+    os.mkfifo(tmp_path / "pipe.nft")
+    done = command("main.nft", files={"main.nft": 'include "*pe.nft"\n'})
+    assert done.returncode == 2
+    assert done.stderr.endswith("pipe.nft is included, and is no regular file\n")
 
 
 def test_ten_thousand_rules_are_answered_in_time(command: Callable[..., Any]) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag, StrEnum
 from types import MappingProxyType
+from typing import Any
 
 from ipv6check.model import BadInputError, RuleFiles
 
@@ -371,7 +372,8 @@ class Table:
     ``kind`` is the notation's own word for the family, for people: ip6, inet, ip, netdev.
     ``backend``: ``legacy`` or ``nft`` where the file says so, as iptables-save does; else empty.
     ``opaque``: it has matches that this listing does not show (``xt`` in nft's JSON).
-    ``notation``: iptables or nft. ``jumps``: what the evaluator has found out, by chain: how many.
+    ``notation``: iptables or nft. ``sets``: the elements of each. ``jumps``: what the evaluator has
+    found out, by chain: how many.
     """
 
     kind: str
@@ -382,6 +384,7 @@ class Table:
     backend: str = ""
     opaque: bool = False
     notation: str = "nft"
+    sets: dict[str, list[Any]] = field(default_factory=dict)
     jumps: Counter[str] | None = field(default=None, repr=False, compare=False)
 
 

@@ -940,6 +940,7 @@ class _Reader:
 
     def _set(self, scope: _Scope, body: Any) -> None:
         known = scope.sets.setdefault(body["name"], _Set())
+        scope.table.sets[str(body["name"])] = known.elements
         known.elements += _list(body.get("elem", []))
         # What is done at each lookup may end it, a limit's for one.
         known.shrinks = known.shrinks or "timeout" in body or _acts(body.get("stmt"))

@@ -7,7 +7,7 @@ listing of the tables that iptables-nft made is worth nothing beside ip6tables-s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
 
 from ipv6check.firewall import iptables, nft, nft_loaded, nft_refused, nft_text
@@ -38,12 +38,18 @@ BUILT_IN = frozenset({"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}
 _COUNTED = re.compile(r"\bcounter packets [0-9]+ bytes [0-9]+\b")
 _UNSURE = re.compile(r"^\t* |  |\bct status\b")
 _FLUSHES = re.compile(r"^\s*flush\s+ruleset\b", re.MULTILINE)
+_DELETES = re.compile(
+    r"(?:^|;)[ \t]*(?:delete|destroy|flush)[ \t]+table"
+    r"(?:[ \t]+(ip6?|inet|netdev))?[ \t]+([\w./-]+)",
+    re.MULTILINE,
+)
 
 # What versions of nft differ in: words that 1.0.6 does not have, and priorities by name.
 _NEWER = re.compile(
     r"^\s*destroy\b|\b(?:vxlan|geneve|gre|gretap|last)\b(?!-)|invalid priority expression",
     re.MULTILINE,
 )
+_WHOLE = "Give one file that has all of it, or the output of nft -a list ruleset."
 
 Include = Callable[[str], list[tuple[str, str]] | None]
 
@@ -67,9 +73,34 @@ def read(
         texts_of_nft += notation == "nft"
         if texts_of_nft > 1 and _FLUSHES.search(text):
             found.gaps.append(Gap(f"{name} flushes what another file has set"))
+        if notation == "nft":
+            found.gaps += _disputed(found, rules, name, text)
         _add(found, rules)
     _drop_what_is_shown_twice(found)
     return found
+
+
+def _disputed(before: RuleSet, rules: RuleSet, name: str, text: str) -> Iterator[Gap]:
+    """What a file of nft makes of the tables of those before it depends on the order of loading."""
+    known = {(table.kind, table.name): table for table in before.tables if table.notation == "nft"}
+    for kind, deleted in dict.fromkeys(_DELETES.findall(text)):
+        if (kind or "ip", deleted) in known:
+            whole = f"{kind or 'ip'} {deleted}"
+            reason = f"{name} empties the table {whole}, of which another file has a part"
+            yield Gap(reason, hint=_WHOLE)
+    for table in rules.tables:
+        other = known.get((table.kind, table.name))
+        if other is None:
+            continue
+        whole = f"{table.kind} {table.name}"
+        for shared in table.sets.keys() & other.sets.keys():
+            if table.sets[shared] != other.sets[shared]:
+                yield Gap(f"two files differ in the set {shared} of the table {whole}", hint=_WHOLE)
+        for chain in table.chains.values():
+            same = other.chains.get(chain.name)
+            if same and same.base and chain.base and same.base != chain.base:
+                reason = f"two files differ in hook, priority or policy of {whole} {chain.name}"
+                yield Gap(reason, hint=_WHOLE)
 
 
 def live(texts: Sequence[tuple[str, str]], missing: Sequence[str]) -> RuleSet:

@@ -45,6 +45,7 @@ MAPPED = prefix(0xFFFF << 32, 96, 128)
 ALL_NODES, MLDV2_ROUTERS = 0xFF02 << 112 | 1, 0xFF02 << 112 | 0x16
 SOLICITED_NODE = prefix(0xFF02 << 112 | 0x1FF << 24, 104, 128)
 
+LOOPBACK: Mapping[int, Range] = MappingProxyType({IPV4: prefix(127 << 24, 8, 32), IPV6: (1, 1)})
 # Any unicast address that a packet from outside can come from or go to: no loopback, no ::.
 UNICAST: Mapping[int, Ranges] = MappingProxyType(
     {
@@ -386,9 +387,17 @@ def _addresses(
     if family == IPV4 and values[Field.DADDR] == ((0xFFFFFFFF, 0xFFFFFFFF),):
         values[Field.DADDR_TYPE] = ((AddressType.BROADCAST,) * 2,)
         values[Field.PACKET_TYPE] = ((1, 1),)
-    unspecified = values[Field.SADDR] == ((0, 0),)
-    own = AddressType.LOCAL if hook is Hook.OUTPUT else AddressType.UNICAST
-    values[Field.SADDR_TYPE] = ((0, 255),) if unspecified else ((own, own),)
+    values[Field.SADDR_TYPE] = _source_type(values[Field.SADDR], family, hook, given)
+
+
+def _source_type(source: Ranges, family: int, hook: Hook, given: Mapping[str, Any]) -> Ranges:
+    """Whose address it comes from; on the loopback the answer depends on how a rule asks."""
+    looped = given.get("iif") == "lo"
+    low, high = LOOPBACK[family]
+    if source == ((0, 0),) or (looped and not low <= source[0][0] <= source[-1][1] <= high):
+        return ((0, 255),)
+    own = AddressType.LOCAL if looped or hook is Hook.OUTPUT else AddressType.UNICAST
+    return ((own, own),)
 
 
 def _address(given: Mapping[str, Any], key: str, family: int, default: Ranges) -> Ranges:

@@ -24,8 +24,10 @@ MAX_INTERFACES = 64
 MAX_ERROR = 160  # characters
 INSIDE = "inside"
 
-# Rules that name an interface by its index want one of that name. The services that look up names
-# for a process have their sockets in /run: without them none leaves the namespace.
+# Rules that name an interface by its index want one of that name. It is a bridge: the module of
+# dummies, where it was not loaded yet, would make an interface of the host itself. The services
+# that look up names for a process have their sockets in /run: without them none leaves the
+# namespace.
 SCRIPT = f"""
 mount -t tmpfs none /run || exit 1
 ulimit -c 0
@@ -35,7 +37,7 @@ ulimit -f {MAX_OUTPUT >> 9}
 echo {INSIDE}
 nft --version
 for name; do
-  ip link add name "$name" type dummy || ip link add name "$name" type bridge
+  ip link add name "$name" type bridge || ip link add name "$name" type dummy
 done >/dev/null 2>&1
 nft -f - >/dev/null || exit 1
 nft -j -a list ruleset || echo
@@ -66,7 +68,10 @@ def loading(text: str, interfaces: Sequence[str] = ()) -> Loading | Failure:
         return Failure(Kind.OTHER, "nft is not installed here")
     said = Failure(Kind.OTHER, "no network namespace can be made here")
     for options in UNSHARE[os.geteuid() != 0 :]:
-        found = _run([str(programs[1]), *options], text, interfaces[:MAX_INTERFACES])
+        try:
+            found = _run([str(programs[1]), *options], text, interfaces[:MAX_INTERFACES])
+        except OSError as error:  # no more processes, no place for a temporary file
+            return Failure(Kind.OTHER, f"nft cannot be run here: {error.strerror}")
         if found is not None:
             return found
     return said
@@ -92,9 +97,11 @@ def _run(unshare: list[str], text: str, interfaces: Sequence[str]) -> Loading | 
         try:
             process.wait(WAIT_S)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # all that it has started too
-            process.wait()
             return Failure(Kind.TIMEOUT, f"nft took more than {WAIT_S:.0f} s")
+        finally:
+            if process.returncode is None:  # also where somebody interrupts
+                os.killpg(process.pid, signal.SIGKILL)  # all that it has started too
+                process.wait()
         inside, _, rest = _content(listed).partition("\n")
         if inside != INSIDE:
             return None

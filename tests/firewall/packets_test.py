@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from ipv6check.firewall.model import Field, RuleError, State
+from ipv6check.firewall.model import AddressType, Field, RuleError, State
 from ipv6check.firewall.packets import described, packet
 
 
@@ -123,3 +125,19 @@ def test_keys_of_the_askers_own_are_kept() -> None:
     """A program may carry along what it needs to know its packets again."""
     asked = packet({"proto": "tcp", "dport": 22, "id": "ssh", "comment": "x"})
     assert (asked.label, asked.given["comment"]) == ("ssh", "x")
+
+
+@pytest.mark.parametrize(
+    ("given", "kinds"),
+    [
+        ({"iif": "lo", "saddr": "::1", "daddr": "::1"}, (AddressType.LOCAL, AddressType.LOCAL)),
+        ({"iif": "lo", "saddr": "2001:db8::1"}, (0, 255)),
+        ({"iif": "eth0", "saddr": "2001:db8::1"}, (AddressType.UNICAST, AddressType.UNICAST)),
+    ],
+)
+def test_what_comes_by_the_loopback_is_from_this_host(
+    given: dict[str, Any], kinds: tuple[int, int]
+) -> None:
+    """Of its other addresses the kernel says so only where a rule asks without an interface."""
+    asked = packet({"proto": "tcp", "dport": 22, **given})
+    assert asked.values[Field.SADDR_TYPE] == (kinds,)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import signal
 import subprocess
 from collections.abc import Callable
 
@@ -88,6 +90,35 @@ def test_an_endless_file_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     found = namespace.loading("monitor\n")
     assert isinstance(found, Failure)
     assert "took more than" in found.detail
+
+
+def test_what_cannot_be_run_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No place for a temporary file, or no more processes: no traceback."""
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(namespace, "TemporaryFile", full)
+    found = loaded("accept")
+    assert isinstance(found, Failure)
+    assert found.detail == "nft cannot be run here: No space left on device"
+
+
+def test_nothing_runs_on_after_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was started has a session of its own, so no signal of the terminal reaches it."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def wait(self, timeout: float | None = None) -> int:
+            started.append(self)
+            if len(started) == 1:
+                raise KeyboardInterrupt
+            return super().wait(timeout)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        namespace.loading("monitor\n")
+    assert started[0].returncode == -signal.SIGKILL
 
 
 def test_a_file_that_grows_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
