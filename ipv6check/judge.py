@@ -188,12 +188,15 @@ def lacking(check: Check, facts: Mapping[str, Any]) -> Failure | None:
 
     A program is not to guess what a crash of ours means.
     """
-    never = {Kind.NOT_RECORDED, *([Kind.CRASH] if check.executable else [])}
     for wanted in check.inputs:
         fact = facts[wanted.name]
-        if isinstance(fact, Failure) and (not wanted.admits_failure or fact.kind in never):
+        if isinstance(fact, Failure) and (not wanted.admits_failure or _says_nothing(check, fact)):
             return fact
     return None
+
+
+def _says_nothing(check: Check, failure: Failure) -> bool:
+    return failure.kind is Kind.NOT_RECORDED or (failure.kind is Kind.CRASH and check.executable)
 
 
 def unmet(failure: Failure) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from ipv6check.model import Result, Status
 from ipv6check.plugin import Check, Input, Plan
@@ -13,25 +13,40 @@ _LOOKED = frozenset({Status.PASS, Status.WARN, Status.FAIL})
 _OF_PAGES = frozenset({"", "http", "https"})
 
 
-def looked_at(plan: Plan, results: Iterable[Result], *, asked: bool) -> tuple[str, ...]:
-    """The names of what was looked at, what comes first on the way to the target first.
+class Sights:
+    """What the checks of a plan look at, what comes first on the way to a target first."""
 
-    ``asked``: the target's name was looked up, as neither an address nor localhost is.
-    """
-    needs: dict[str, frozenset[str]] = {}
-    for probe in plan.probes:  # inputs come first
-        needs[probe.name] = _needs(probe.inputs, needs) | {probe.name}
+    def __init__(self, plan: Plan) -> None:
+        needs: dict[str, frozenset[str]] = {}
+        for probe in plan.probes:  # inputs come first
+            needs[probe.name] = _needs(probe.inputs, needs) | {probe.name}
 
-    def way(check: Check) -> tuple[int, str]:
-        return len(_needs(check.inputs, needs)), check.id
+        def way(check: Check) -> tuple[int, str]:
+            return len(_needs(check.inputs, needs)), check.id
 
-    found = [each for each in results if each.status in _LOOKED]
-    checks = [
-        *(check for check in plan.checks if any(_is_of(check, each) for each in found)),
-        *_told_by_others(plan, found),
-    ]
-    names = [check.looks_at or check.id for check in sorted(checks, key=way)]
-    return tuple(dict.fromkeys(name for name in names if name != DNS or asked))
+        checks = sorted((*plan.checks, *plan.roots), key=way)
+        self._names = {check.id: check.looks_at or check.id for check in checks}
+        self._own = {check.id: _findings(check) for check in plan.checks}
+        self._roots = {root.id: _findings(root) for root in plan.roots}
+
+    def seen(self, results: Iterable[Result], *, asked: bool) -> tuple[str, ...]:
+        """The names of what was looked at.
+
+        ``asked``: the target's name was looked up, as neither an address nor localhost is.
+        """
+        looked: set[str] = set()
+        foreign: set[str] = set()
+        for each in results:
+            if each.status not in _LOOKED or each.check not in self._own:
+                continue
+            own = self._own[each.check]
+            if not own or each.finding in own:
+                looked.add(each.check)
+            else:  # of a check that is left out
+                foreign.add(each.finding)
+        looked |= {root for root, findings in self._roots.items() if foreign & findings}
+        names = [name for check, name in self._names.items() if check in looked]
+        return tuple(dict.fromkeys(name for name in names if name != DNS or asked))
 
 
 def _needs(inputs: Iterable[Input], needs: Mapping[str, frozenset[str]]) -> frozenset[str]:
@@ -39,21 +54,8 @@ def _needs(inputs: Iterable[Input], needs: Mapping[str, frozenset[str]]) -> froz
     return frozenset[str]().union(*(needs.get(each.name, frozenset()) for each in inputs))
 
 
-def _is_of(check: Check, result: Result) -> bool:
-    """Whether it is a finding of this check, and not of one that is left out."""
-    own = {each.id for each in check.findings}
-    return result.check == check.id and (not own or result.finding in own)
-
-
-def _told_by_others(plan: Plan, found: Sequence[Result]) -> Iterable[Check]:
-    """The checks that are left out, whose findings others tell."""
-    checks = {check.id: check for check in plan.checks}
-    foreign = {
-        each.finding
-        for each in found
-        if each.check in checks and not _is_of(checks[each.check], each)
-    }
-    return (root for root in plan.roots if foreign & {each.id for each in root.findings})
+def _findings(check: Check) -> frozenset[str]:
+    return frozenset(each.id for each in check.findings)
 
 
 def not_looked_at(target: Target) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ _LOOKED = frozenset({Status.PASS, Status.WARN})
 
 def unmeasured(
     results: Sequence[Result],
-    attempts: Iterable[Mapping[str, Any]],
+    attempts: Sequence[Mapping[str, Any]],
     optional: AbstractSet[str],
     measuring: AbstractSet[str],
 ) -> tuple[Result, ...]:
@@ -43,9 +43,9 @@ def unmeasured(
     if any(each.check in measuring and each.status in _LOOKED for each in results):
         return ()
     looked = any(each.status in _LOOKED for each in results)
-    sent = [*_over_ipv6(attempts)]
-    if looked and any(sent):
+    if looked and any(_over_ipv6(attempts)):  # the first that worked will do
         return ()
+    sent = [*_over_ipv6(attempts)]
     message = _HEARD_NONE if sent else _SENT_NONE
     what, cause = "not-measured", Cause.VANTAGE
     if sent and not looked:

@@ -90,6 +90,11 @@ class Assignment:
         return course([probe for probe in self.plan.probes if probe.pure])
 
     @cached_property
+    def sights(self) -> looked.Sights:
+        """What its checks look at."""
+        return looked.Sights(self.plan)
+
+    @cached_property
     def measuring(self) -> frozenset[str]:
         """The checks a pass of which shows by itself that IPv6 works."""
         return frozenset(check.id for check in self.plan.checks if check.measures)
@@ -262,7 +267,7 @@ class Run:
             requires=assigned.requires,
             optional=settings.optional,
             purpose=assigned.no_ipv6 if on_purpose else None,
-            looked_at=looked.looked_at(assigned.plan, results, asked=asked),
+            looked_at=assigned.sights.seen(results, asked=asked),
             not_looked_at=tuple(map(printable, looked.not_looked_at(target))),
             text=target.text if self._keep else "",
             observed=tuple(each.observed for each in attempts) if self._keep else (),

@@ -57,7 +57,7 @@ class OwnTime:
 
     def alarm(self, after_s: float, ring: Callable[[], object]) -> Alarm:
         """Call back once so much of it has passed."""
-        return Alarm(self, self.spent_s + after_s, ring)
+        return Alarm(self, after_s, ring)
 
     def renew(self) -> None:
         """What was observed so far is to be observed again."""
@@ -72,25 +72,25 @@ class OwnTime:
 class Alarm:
     """Rings once, when its clock says so."""
 
-    def __init__(self, clock: OwnTime, due_s: float, ring: Callable[[], object]) -> None:
+    def __init__(self, clock: OwnTime, after_s: float, ring: Callable[[], object]) -> None:
         self._clock = clock
-        self._due_s = due_s
+        self._due_s = clock.spent_s + after_s
         self._ring = ring
-        self._set()
+        self._set(after_s)
 
     def cancel(self) -> None:
         """Ring no more."""
         self._timer.cancel()
 
-    def _set(self) -> None:
-        left_s = self._due_s - self._clock.spent_s
+    def _set(self, left_s: float) -> None:
         if self._clock.is_standing:
             left_s = max(left_s, _LOOK_S)
         self._timer = asyncio.get_running_loop().call_later(left_s, self._look)
 
     def _look(self) -> None:
-        if self._clock.spent_s < self._due_s:
-            self._set()
+        left_s = self._due_s - self._clock.spent_s
+        if left_s > 0:
+            self._set(left_s)
         else:
             self._ring()
 

@@ -201,6 +201,9 @@ class _Possible(NamedTuple):
 def _predicted(client: Client, possible: list[_Possible]) -> Prediction:
     runs: list[_Tried] = []
     for number, survey, calm, by_type in possible:
+        if len(possible) == 1:
+            runs.append(_Tried(number, _foresee(client.policy, survey, calm), {}))
+            break
         same = next((each for each in runs if each.covers(by_type)), None)
         if same is None:
             runs.append(_tried(number, by_type, _foresee(client.policy, survey, calm)))

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from math import inf
 from typing import TypeVar
 
@@ -177,15 +177,8 @@ class Uplink:
 
     def is_afar(self, address: str) -> bool:
         """Whether packets to this address go through this host's router and beyond."""
-        ip = ipaddress.ip_address(address)
         source = self._family(address).source
-        if source is None:
-            return False
-        if ip.version == 6:
-            special, own = special_purpose(address) is not None, 64
-        else:
-            special, own = not usable_ipv4(address, internal=False), 24
-        return not special and ip not in ipaddress.ip_network((source, own), strict=False)
+        return source is not None and _is_beyond(address, source)
 
     async def works(self, version: int) -> bool:
         """Whether packets of this family get out and back now; True where nobody may be asked."""
@@ -268,15 +261,19 @@ class Uplink:
     ) -> Seen:
         """The attempt; where it takes long, somebody who answered before is asked meanwhile."""
         loop, began_s = asyncio.get_running_loop(), time.monotonic()
-        timers = [
-            loop.call_later(look_s, self._look, family, _vouching(began_s)[place])
-            for place, look_s in enumerate(LOOKS_S)
-        ]
+        timer: asyncio.TimerHandle
+
+        def look(place: int) -> None:
+            nonlocal timer
+            self._look(family, _vouching(began_s)[place])
+            if place + 1 < len(LOOKS_S):
+                timer = loop.call_later(LOOKS_S[place + 1] - LOOKS_S[place], look, place + 1)
+
+        timer = loop.call_later(LOOKS_S[0], look, 0)
         try:
             return await once(self._timeout_s)
         finally:
-            for timer in timers:
-                timer.cancel()
+            timer.cancel()
 
     def _look(self, family: _Family, when: tuple[float, float]) -> None:
         if family.looking is None and family.witnesses and not family.heard_between(*when):
@@ -382,6 +379,18 @@ def _vouching(began_s: float, ended_s: float = inf) -> tuple[tuple[float, float]
     With the first packet, and later, so that the uplink was there for that one or for a repetition.
     """
     return (began_s - 0.15, began_s + 0.15), (began_s + PAUSE_S, min(began_s + 0.95, ended_s))
+
+
+# Each is asked several times while its target is under way.
+@lru_cache(maxsize=1024)
+def _is_beyond(address: str, source: str) -> bool:
+    """Whether an address is on the Internet, and not on the link of this source."""
+    ip = ipaddress.ip_address(address)
+    if ip.version == 6:
+        special, own = special_purpose(address) is not None, 64
+    else:
+        special, own = not usable_ipv4(address, internal=False), 24
+    return not special and ip not in ipaddress.ip_network((source, own), strict=False)
 
 
 def _version(address: str) -> int:
