@@ -149,7 +149,7 @@ def judge(check: Check, facts: Mapping[str, Any]) -> Findings:
         return (unmet(failure),)
     try:
         found = check.judge(**{wanted.name: facts[wanted.name] for wanted in check.inputs})
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is a result, the run goes on
+    except BaseException as error:  # noqa: BLE001 - it is a result, the run goes on
         return (crash(error, check.id),)
     findings = (found,) if isinstance(found, Finding) else found
     if not isinstance(findings, Sequence) or not findings:

@@ -296,7 +296,9 @@ def _import(path: Path, name: str) -> types.ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise  # the user's
+    except BaseException as error:
         del sys.modules[name]
         raise PluginError(f"{path}:{_line(error, path)}: {_one_line(error)}") from error
     return module

@@ -164,6 +164,18 @@ def test_a_check_that_exits_is_an_error() -> None:
     assert "SystemExit" in found[0][0].message
 
 
+@pytest.mark.parametrize("raised", [BaseException, GeneratorExit, asyncio.CancelledError])
+def test_nothing_that_a_check_raises_ends_the_thread(raised: type[BaseException]) -> None:
+    """What is no Exception neither: it would be told as a check that blocks."""
+
+    def broken() -> Any:
+        raise raised
+
+    (found,) = judged([check("a", broken), check("b", fine)])
+    assert statuses(found) == ["error", "pass"]
+    assert found[0][0].message.startswith("a crashed")
+
+
 def test_a_crash_is_an_error_with_its_traceback() -> None:
     """An exception names the check and what was raised; the traceback is evidence."""
 

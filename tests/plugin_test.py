@@ -242,6 +242,8 @@ def test_a_file_that_exits_is_refused(tmp_path: Path) -> None:
     """A script that was not meant to be imported does not end the program without a word."""
     path = write(tmp_path, "bad.py", "\nraise SystemExit(0)\n")
     assert refused(tmp_path).startswith(f"{path}:2: SystemExit: ")
+    write(tmp_path, "bad.py", "\nraise BaseException('odd')\n")
+    assert refused(tmp_path) == f"{path}:2: BaseException: odd"
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,10 @@ def test_the_day_is_over(tmp_path: Path, fail_on: str, gate: Gate) -> None:
     run = Judged(tmp_path, without(), today=REVIEW + dt.timedelta(1), fail_on=fail_on)
     assert (run.old.gating, run.summary.gate) == (Verdict.DEGRADED, gate)
     assert "was to be looked at again on 2027-06-01" in run.summary.notes[0].text
-    assert Judged(tmp_path, without(), today=REVIEW, fail_on=fail_on).summary.notes == ()
+    assert run.told("nagios").startswith("IPV6CHECK WARNING")
+    in_time = Judged(tmp_path, without(), today=REVIEW, fail_on=fail_on)
+    assert in_time.summary.notes == ()
+    assert in_time.told("nagios").startswith("IPV6CHECK OK")
 
 
 def test_somebody_published_an_address(tmp_path: Path) -> None:

@@ -58,7 +58,10 @@ class Names:
         return await asyncio.shield(self._task(self._ask_root, _A_MOMENT_S))
 
     async def withheld(self) -> Failure | None:
-        """How AAAA of a name that has one fails where A is answered; None where that is well."""
+        """How AAAA of a name that has one fails; None where that is well.
+
+        That A of it fails alike tells of no fault, unless the very root is denied.
+        """
         return await self._once(self._ask_both_families, lambda found: found is None)
 
     async def made_up(self) -> tuple[str, ...] | None:
@@ -127,9 +130,12 @@ class Names:
         aaaa = await self.resolver.ask(name, "AAAA")
         if _has_address(aaaa):
             return None
-        if not _has_address(await self.resolver.ask(name, "A")):
-            return None  # a server that knows nothing of it, such as a zone's own
+        a = await self.resolver.ask(name, "A")
         said = aaaa.detail if isinstance(aaaa, Failure) else _said(aaaa)
+        if _is_denied(a) and _is_denied(await self.resolver.ask("", "NS")):
+            said += ", and the same for the root"
+        elif not _has_address(a):
+            return None  # a server that knows nothing of it, such as a zone's own
         return Failure(Kind.RESOLVER_UNREACHABLE, f"no AAAA of {name} either: {said}")
 
     async def _ask_ipv4_only(self) -> tuple[str, ...] | None:
@@ -187,6 +193,11 @@ def _are_both(addresses: Sequence[str]) -> bool:
 
 def _has_address(answer: Answer | Failure) -> bool:
     return isinstance(answer, Answer) and bool({*answer.records} - _UNSPECIFIED)
+
+
+def _is_denied(answer: Answer | Failure) -> bool:
+    """Whether the name does not exist, as this resolver says; of the root that is never true."""
+    return isinstance(answer, Answer) and answer.rcode == "NXDOMAIN"
 
 
 def _said(answer: Answer) -> str:

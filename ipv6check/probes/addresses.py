@@ -204,10 +204,15 @@ async def _blind(host: str, aaaa: Answer | Failure, a: Answer | Failure, net: Ne
     if isinstance(aaaa, Failure) and isinstance(a, Failure):
         unserved = await _is_unserved(aaaa, a, net)
         return f"does not serve this host: {aaaa.detail}" if unserved else ""
-    if isinstance(a, Answer) and {*a.records} - _UNSPECIFIED and _lacks(aaaa):
+    if isinstance(a, Answer) and _tells(a) and _lacks(aaaa):
         withheld = await net.aaaa_withheld()
         return f"gives no AAAA of any name: {withheld.detail}" if withheld else ""
     return ""
+
+
+def _tells(a: Answer) -> bool:
+    """Whether A is there, or the whole name is not: then the lack of AAAA is worth a doubt."""
+    return bool({*a.records} - _UNSPECIFIED) or a.rcode == "NXDOMAIN"
 
 
 def _lacks(aaaa: Answer | Failure) -> bool:

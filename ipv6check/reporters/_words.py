@@ -19,7 +19,7 @@ def of_vantage(vantage: Vantage) -> str:
         )
     if vantage.ipv6 == "broken":
         return (
-            f"{here} has an IPv6 route, but nothing answers over it{detail}: mend IPv6 here or "
+            f"{here} has an IPv6 route, but nothing answers over it{detail}: fix IPv6 here or "
             "run it from another host; in CI accept it with --on-unknown pass"
         )
     return f"{here}: {vantage.detail}" if vantage.detail else ""

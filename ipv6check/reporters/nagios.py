@@ -81,7 +81,9 @@ class Document:
     def target(self, report: TargetReport, _run: RunInfo, style: Style) -> str:
         """Nothing yet."""
         if report.purpose is not None:
-            return ""  # neither well nor ill, and nobody's business at night
+            # Neither well nor ill, and nobody's business before the day of the next look.
+            self._warned |= report.gating is Verdict.DEGRADED
+            return ""
         verdict = report.gating or report.verdict
         self._verdicts[verdict] += 1
         bad = [each for each in report.results if each.status in _BAD_FIRST]

@@ -510,6 +510,7 @@ async def _main() -> None:
         plan.OVER_TCP: _over_tcp,
         plan.TRAILING: _trailing,
         plan.DNS64_SILENT: _dns64,
+        plan.DENYING: _nxdomain,
     }
     for server, personality in personalities.items():
         for address in (server.ipv4, server.ipv6):

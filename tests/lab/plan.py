@@ -353,6 +353,7 @@ TRAILING = DnsServer(77, "resolver: four octets behind each message")
 DNS64_SILENT = DnsServer(
     78, "resolver with DNS64 that nobody is told of, prefix 2d00:6ab:1:64::/96"
 )
+DENYING = DnsServer(79, "resolver: NXDOMAIN to everything, the root too")
 DNS_SERVERS = (
     RESOLVER,
     AUTHORITATIVE,
@@ -374,6 +375,7 @@ DNS_SERVERS = (
     OVER_TCP,
     TRAILING,
     DNS64_SILENT,
+    DENYING,
 )
 DNS64_PREFIXES = {DNS64: "64:ff9b::/96", DNS64_OWN_PREFIX: "2d00:6ab:64::/96"}
 

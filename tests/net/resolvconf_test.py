@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,6 +78,12 @@ def test_name_servers(conf: Path, text: str, servers: list[str]) -> None:
 def test_without_a_file(conf: Path) -> None:
     """resolv.conf(5): if this file does not exist, the name server on the local machine."""
     assert not conf.exists()
+    assert resolvconf.read(environ={}).servers == (("127.0.0.1", 53),)
+
+
+def test_a_pipe_is_not_waited_for(conf: Path) -> None:
+    """Nor anything else that is no file: it says nothing."""
+    os.mkfifo(conf)
     assert resolvconf.read(environ={}).servers == (("127.0.0.1", 53),)
 
 

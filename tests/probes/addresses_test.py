@@ -166,6 +166,15 @@ def test_no_word_for_both(kind: Kind) -> None:
     assert seen.kind is Kind.RESOLVER_UNREACHABLE
 
 
+@pytest.mark.parametrize("denied", [False, True])
+def test_a_name_that_does_not_exist(denied: bool) -> None:  # noqa: FBT001 - a parameter
+    """It is the name's word, unless this network's resolver says so of every name."""
+    answers = [answer(NAME, rdtype, rcode="NXDOMAIN") for rdtype in ("AAAA", "A")]
+    withheld = Failure(Kind.RESOLVER_UNREACHABLE, "no AAAA of any") if denied else None
+    seen = resolved(NAME, FakeNet(*answers, aaaa_withheld=withheld))
+    assert isinstance(seen, Failure) is denied
+
+
 def test_refused_for_both() -> None:
     """A resolver that refuses this host makes the vantage blind."""
     kind = Kind.DNS_REFUSED
@@ -215,8 +224,8 @@ def test_a_resolver_without_any_aaaa(aaaa: Answer | Kind) -> None:
 
 
 def test_nobody_asks_of_a_name_that_has_aaaa() -> None:
-    """The control is for a name that lacks AAAA and has A."""
-    for answers in ((AAAA, A), (NX_AAAA, NX_A), (NODATA_AAAA, NODATA_A)):
+    """The control is for a name that lacks AAAA and has A, or that is not there at all."""
+    for answers in ((AAAA, A), (NODATA_AAAA, NODATA_A)):
         net = FakeNet(*answers)
         found(net)
         assert ("aaaa_withheld",) not in net.calls
