@@ -41,9 +41,9 @@ PAUSE_S = 0.3
 LOOKS_S = (0.05, 0.4)
 # The second attempt at what is silent while others answer; the first one had all of its time.
 CONFIRM_S = 1.0
-# A refusal is held against handshakes of others that were begun so long before it, and against
-# those that follow: so long is waited for them before somebody is asked.
-BEFORE_S, MEANWHILE_S = 0.15, 0.05
+# A refusal is held against handshakes of others that were begun so shortly before it and after it:
+# so long is waited for the latter before somebody is asked.
+BESIDE_S, MEANWHILE_S = 0.15, 0.05
 # So long an uplink that has worked in this run may be away before it is given up, for all alike.
 PATIENCE_S = 10.0
 # Between two questions to controls that were silent, where the uplink has worked, or never did.
@@ -244,7 +244,9 @@ class Uplink:
         others = family.acceptors
         if not _is_refused(made) or not others.enough(address):
             return made
-        since_s = began_s = _began_s(made)
+        # What ends a connection may meet its last packet: only what is sent from now on is later.
+        began_s, told_s = _began_s(made), time.monotonic()
+        since_s = told_s
         with own_time().standing():  # a filter's time is none of the target's
             await asyncio.sleep(MEANWHILE_S)
             while await others.refuse(address, since_s):
@@ -252,7 +254,8 @@ class Uplink:
                     return _from_here(made, _FILTERED.format(family.name))
                 await asyncio.sleep(AGAIN_S)
                 since_s = time.monotonic()
-        if since_s == began_s and others.accepted(address, began_s - BEFORE_S, began_s):
+        around = (told_s - BESIDE_S, began_s), (told_s, told_s + BESIDE_S)
+        if all(others.accepted(address, *when) for when in around):
             return made
         return await once(limit_s)
 
