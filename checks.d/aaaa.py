@@ -116,7 +116,7 @@ FINDINGS = (
         "unresolvable",
         "fail",
         "Neither AAAA nor A can be resolved; that is no fault of IPv6.",
-        "Repair the name's servers, or their delegation.",
+        "Fix the name's servers, or their delegation.",
         {"dig": "dig www.example.com +trace     # who fails to answer?"},
     ),
     Explained(
@@ -124,7 +124,7 @@ FINDINGS = (
         "fail",
         "The answer for AAAA is that the name does not exist (NXDOMAIN), though A has an answer. "
         "NXDOMAIN is for every type (RFC 8020): resolvers that believe it deny the A record too.",
-        "The server has to answer NOERROR without records. It is mostly a load balancer or a "
+        "The server has to answer NOERROR without records. It is usually a load balancer or a "
         "server of one's own that knows A alone: update it, or put another server before it.",
         {"dig": "dig AAAA www.example.com @ns1.example.com +norecurse\n# wanted: NOERROR"},
     ),
@@ -132,7 +132,7 @@ FINDINGS = (
         "no-such-name",
         "fail",
         "The name, or the one at the end of its CNAME chain, does not exist.",
-        "Look at the spelling, and whether the record or the domain was deleted.",
+        "Check the spelling, and whether the record or the domain was deleted.",
     ),
     Explained(
         "resolve-without-ipv6",

@@ -49,6 +49,7 @@ from ipv6check import (
     warn,
 )
 
+FROM_ELSEWHERE = "run it from a host with IPv6; a pipeline may accept this with --on-unknown pass"
 # Less than this nobody feels, and much of it is how a network is on another day.
 FELT_MS = 100.0
 # RFC 8305 section 3: how long a client that has A waits for AAAA.
@@ -64,7 +65,7 @@ FINDINGS = (
         "No IPv6 address accepts a connection, and IPv4 does. Browsers go on with IPv4 after a "
         "wait, so that nobody complains; other programs wait for minutes, or fail. A warning, as "
         "tcp fails for it; a failure where tcp is left out.",
-        "Repair IPv6, see tcp for what is wrong; or withdraw the AAAA records until then, which "
+        "Fix IPv6, see tcp for what is wrong; or withdraw the AAAA records until then, which "
         "helps as soon as their TTL is over.",
     ),
     Explained(
@@ -73,7 +74,7 @@ FINDINGS = (
         "An address accepts connections and TLS is never completed there. Happy Eyeballs is over "
         "once TCP is up, so that clients do not go on to another address, except by its third "
         "version. A warning, as tls fails for it; a failure where tls is left out.",
-        "Repair TLS there, see tls for what is wrong; or withdraw the record until then.",
+        "Fix TLS there, see tls for what is wrong; or withdraw the record until then.",
     ),
     Explained(
         "stalled",
@@ -81,7 +82,7 @@ FINDINGS = (
         "Some address of the name is dead, and clients that happen to try it first wait for it. "
         "Which one that is, most resolvers change from one answer to the next. A warning, as tcp "
         "fails for a dead IPv6 address; a failure where tcp is left out.",
-        "Repair each dead address or withdraw its record: tcp names them.",
+        "Fix each dead address or withdraw its record: tcp names them.",
     ),
     Explained(
         "ipv4-dead",
@@ -288,7 +289,7 @@ def fallback(
     if alone and not isinstance(addresses.a, Failure):
         return skip(ONE_FAMILY, id="one-family")
     if path.ipv6 != "yes":
-        return unknown(path.detail, id="no-ipv6-here")
+        return unknown(path.detail, hint=FROM_ELSEWHERE, id="no-ipv6-here")
     ended = [each for each in connections.ipv6 if ended_here(each.failure, each.address)]
     if not ports and ended:
         return _untried(ended[0])

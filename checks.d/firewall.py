@@ -102,7 +102,7 @@ FINDINGS = (
         "(types 135 and 136) nothing arrives at all; without packet-too-big (type 2) large pages "
         "stall; without router advertisements (type 134) the address and the route run out. A "
         "warning for what IPv6 can do without for a while, such as echo.",
-        "Accept ICMPv6 before whatever drops. Three mistakes are told by name: -p icmp in "
+        "Accept ICMPv6 before whatever drops. Three common mistakes: -p icmp in "
         "ip6tables is the ICMP of IPv4; ip6 nexthdr icmpv6 misses MLD, which comes behind a "
         "hop-by-hop header; and ct state new is never true of neighbour discovery, which is not "
         "tracked.",

@@ -49,7 +49,7 @@ FINDINGS = (
         "fail",
         "IPv6 is on, and no interface has an IPv6 address beyond its own link, while IPv4 has one. "
         "No router advertises a prefix, or this host does not take it.",
-        "Look whether router advertisements arrive. A host that forwards takes none unless "
+        "Check that router advertisements arrive. A host that forwards takes none unless "
         "accept_ra is 2. In a cloud, give the interface an address.",
         {
             **GET_IPV6,
@@ -77,7 +77,7 @@ FINDINGS = (
         "no-route",
         "fail",
         "The kernel has no way to the Internet over IPv6, while IPv4 has one.",
-        "Look whether a router advertises itself and is heard, or set a default route. In a "
+        "Check that a router advertises itself and is heard, or set a default route. In a "
         "cloud the route table of the subnet needs ::/0.",
         {
             "Linux": "ip -6 route show default\nip -6 route add default via fe80::1 dev eth0",
@@ -126,7 +126,7 @@ FINDINGS = (
         "fail",
         "A name server that has an IPv6 address does not serve, while another one does. Each "
         "lookup that begins with it waits.",
-        "Repair it, or take it out of the configuration.",
+        "Fix it, or take it out of the configuration.",
         {
             "dig": "dig @2001:db8::53 example.com",
             "systemd": "resolvectl dns    # else: /etc/resolv.conf",
@@ -136,7 +136,7 @@ FINDINGS = (
         "resolvers-dead",
         "fail",
         "No name server answers. Where both families are silent it is no fault of IPv6.",
-        "Look whether they are the right ones, up, and routed.",
+        "Check that they are the right ones, up, and routed.",
         {
             "dig": "dig @2001:db8::53 example.com",
             "systemd": "resolvectl dns    # else: /etc/resolv.conf",
@@ -203,8 +203,8 @@ FINDINGS = (
         "one-family",
         "warn",
         "For a name that has addresses of both families, getaddrinfo gives those of one, or takes "
-        "longer than anybody waits. So it is for programs of this host.",
-        "Look whether the resolver answers for AAAA as for A.",
+        "longer than anybody waits. Programs of this host get the same.",
+        "Check that the resolver answers for AAAA as for A.",
         {
             "dig": "dig A a.root-servers.net\ndig AAAA a.root-servers.net",
             "Linux": "time getent ahosts a.root-servers.net",
@@ -232,7 +232,7 @@ FINDINGS = (
         "ipv4-first",
         "warn",
         "getaddrinfo puts IPv4 addresses before IPv6 ones, and most programs connect in that "
-        "order. Mostly /etc/gai.conf says so.",
+        "order. Usually /etc/gai.conf says so.",
         "Take the line out, unless somebody wanted it for a reason that still holds.",
         {"Linux": "grep -n '^precedence ::ffff:0:0/96' /etc/gai.conf"},
     ),

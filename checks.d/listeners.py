@@ -5,15 +5,15 @@ serves IPv4 as well (RFC 3493 section 5.3), or two sockets, on [::]:PORT and 0.0
 that was only ever told 0.0.0.0 or 127.0.0.1 refuses every IPv6 client, whatever DNS and firewalls
 say.
 
-Looked at is the kernel's table of sockets; so only a target on this host can be judged: localhost,
-an address of this host, or a name that leads to one. Programs are named where this user may know
+It reads the kernel's table of sockets, so only a target on this host can be judged: localhost, an
+address of this host, or a name that leads to one. Programs are named where this user may know
 them (root may). A port that accepts connections though no socket listens is forwarded, by DNAT or
 IPVS, as container engines do: it is judged by what connects.
 
 One socket's IPV6_V6ONLY is set by its program, else by the sysctl net.ipv6.bindv6only.
 
-With the profile `host` every port is looked at that others can reach. What listens on loopback
-alone is then told, and fails nothing; nor does UDP, of which nobody can tell whether it serves.
+With the profile `host` it looks at every port that others can reach. What listens on loopback alone
+is listed and fails nothing. UDP never fails, because nobody can tell whether such a socket serves.
 
 https://www.rfc-editor.org/rfc/rfc3493#section-5.3
 """
@@ -60,7 +60,7 @@ FINDINGS = (
         "The port is open over IPv4, and nothing listens on it over IPv6: every IPv6 client is "
         "refused, whatever DNS and firewalls say. A warning where the program was told one IPv4 "
         "address, which may be meant: a bridge's, say.",
-        "Tell the program to listen on [::] too, or on this IPv6 address, and start it anew.",
+        "Tell the program to listen on [::] too, or on this IPv6 address, and restart it.",
         LISTEN,
     ),
     Explained(

@@ -34,6 +34,7 @@ from ipv6check import (
     warn,
 )
 
+FROM_ELSEWHERE = "run it from a host with IPv6; a pipeline may accept this with --on-unknown pass"
 HALF_PERCENT = 50
 
 FINDINGS = (
@@ -58,7 +59,7 @@ FINDINGS = (
     Explained(
         "no-answer",
         "skip",
-        "The address answers nothing at all, neither ping nor TCP. That is told by tcp.",
+        "The address answers nothing at all, neither ping nor TCP. See tcp.",
         see="tcp",
     ),
     Explained(
@@ -89,7 +90,7 @@ def ping(pings: Pings | Failure, connections: Connections, path: Path) -> Findin
     if isinstance(pings, Pings) and not pings.ipv6 and not pings.untried:
         return skip("no IPv6 address to ping: see aaaa", id="no-address")
     if path.ipv6 != "yes":
-        return unknown(path.detail, id="no-ipv6-here")
+        return unknown(path.detail, hint=FROM_ELSEWHERE, id="no-ipv6-here")
     if isinstance(pings, Failure):
         return skip(pings.detail, id="not-pinged")
     unheard = [address for address in pings.untried if ":" in address]

@@ -56,7 +56,7 @@ FINDINGS = (
         "warn",
         "The question for the PTR record gets no answer, or an error. Whoever asks, such as a "
         "mail server for each mail, waits for that.",
-        "Repair the name servers of the reverse zone, or have its delegation taken away.",
+        "Fix the name servers of the reverse zone, or have its delegation taken away.",
         {"dig": "dig -x 2001:db8::1 +trace     # who fails to answer?"},
     ),
     Explained(

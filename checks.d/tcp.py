@@ -2,7 +2,7 @@
 
 Clients try IPv6 first. An address that is silent, refuses or is filtered costs each of them
 between a round trip and minutes, and a user who has only IPv6 gets nothing. So every published AAAA
-is tried on every port, and held against what IPv4 does there.
+is tried on every port, and compared with what IPv4 does there.
 
 https://www.rfc-editor.org/rfc/rfc4890
 """
@@ -53,8 +53,8 @@ FINDINGS = (
         "refused",
         "fail",
         "The machine answers with a reset: it is up and routed, and nothing listens on this port "
-        "of this IPv6 address. Mostly the service was only ever told its IPv4 address.",
-        "Let the service listen on the IPv6 address too, and start it anew. On the machine "
+        "of this IPv6 address. Usually the service was only told its IPv4 address.",
+        "Let the service listen on the IPv6 address too, and restart it. On the machine "
         "itself, ipv6check --profile host names the program.",
         LISTEN,
     ),
@@ -81,8 +81,8 @@ FINDINGS = (
         "Nothing answers at this address, to no port and no ping, or a router says that it knows "
         "no way there. The address may be wrong or old, not configured, or not routed; or a "
         "filter drops everything.",
-        "Look whether the machine has this very address and a default route, and whether the "
-        "cloud routes IPv6 to it. Where it cannot be mended now, withdraw the AAAA record: users "
+        "Check that the machine has this very address and a default route, and that the "
+        "cloud routes IPv6 to it. Where that cannot be done now, withdraw the AAAA record: users "
         "with IPv4 are then served at once.",
         GET_IPV6,
     ),
@@ -236,7 +236,7 @@ def _blocked(port: int, how: str, evidence: dict[str, object]) -> Finding:
     """The port may be shut on this host's way out, whoever listens at its end."""
     message = f"port {port} is silent {how}"
     hint = f"run it from a host that may send to port {port}, "
-    hint += f"or name a server that accepts it: --control ADDR:{port}"
+    hint += f"or name a server that accepts it: --control '[ADDR]:{port}'"
     return unknown(
         message,
         hint=hint,
@@ -307,13 +307,16 @@ def _down(
     elif cause is _blame(first4, connections, pings) is Cause.FIREWALL and _silent(
         [each for each in connections.attempts if each.port in ports]
     ):
-        message = f"port {where} is silent over IPv6 and IPv4 alike, the host answers otherwise"
-        hint = "not an IPv6 fault: a packet filter drops TCP over both families, here or there"
+        silent = f"ports {' and '.join(map(str, ports))} are" if len(ports) > 1 else f"{subject} is"
+        message = f"{silent} silent over IPv6 and IPv4 alike, the host answers otherwise"
+        hint = f"not an IPv6 fault: open TCP {' and '.join(map(str, ports))} where it is filtered, "
+        hint += "or name the port that the service has"
         what = "silent"
     else:
         message = f"nothing accepts port {where}, over IPv6 and IPv4 alike: the service is down"
-        hint = f"not an IPv6 fault: {first6.address} {describe(first6.failure)}, "
-        hint += f"{first4.address} {describe(first4.failure)}"
+        hint = "not an IPv6 fault: start the service, or name the port that it has "
+        hint += f"({first6.address} {describe(first6.failure)}, "
+        hint += f"{first4.address} {describe(first4.failure)})"
         cause, what = Cause.HOST, "down"
     return fail(message, hint=hint, subject=subject, cause=cause, evidence=evidence, id=what)
 

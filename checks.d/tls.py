@@ -3,7 +3,7 @@
 A server may accept, and then say nothing: a load balancer without a backend, a certificate that is
 there for IPv4 alone, a middlebox that answers every SYN, a path that loses large packets. No client
 rescues its user from that: Happy Eyeballs is over once TCP is up. So one handshake is made with
-every address that accepts, and held against what IPv4 does there. The certificate itself is not
+every address that accepts, and compared with what IPv4 does there. The certificate itself is not
 looked at.
 
 https://www.rfc-editor.org/rfc/rfc8446
@@ -89,7 +89,7 @@ FINDINGS = (
         "error",
         "fail",
         "The address answers, and not with a TLS that can be completed: with an alert, the end of "
-        "the connection, or something that is no TLS. Mostly the server has a configuration for "
+        "the connection, or something that is no TLS. Usually the server has a configuration for "
         "its IPv6 address that lacks certificate, name or TLS itself.",
         "Give the IPv6 address the configuration that the IPv4 address has.",
         {
@@ -111,7 +111,7 @@ FINDINGS = (
         "warn",
         "Something answers over both families, and completes no TLS. Only the number of the port "
         "says that it should; that is no fault of IPv6.",
-        "If it is to speak TLS, repair it; else name its scheme, such as http://HOST:PORT.",
+        "If it is to speak TLS, fix that; else name its scheme, such as http://HOST:PORT.",
     ),
     Explained(
         "unsteady",
@@ -310,17 +310,25 @@ def _down(first6: Handshake, first4: Handshake, target: Target) -> Finding:
     if alike == {"no_application_protocol"}:
         return _other_protocol(subject, evidence)
     what = f"no TLS on port {first6.port}, over IPv6 and IPv4 alike"
-    hint = f"not an IPv6 fault: {first6.address} {_how(first6)}, {first4.address} {_how(first4)}"
     answers = {first6.outcome, first4.outcome} == {Kind.TLS_ERROR}
     if alike:
         says, todo = ALERTS[first6.alert]
-        what, hint = f"{what}: the server {says}", f"not an IPv6 fault: {todo}"
+        what = f"{what}: the server {says}"
     elif not answers:
-        what += ": the service is down"
+        what, todo = (
+            f"{what}: the service is down",
+            "start the service, or name the port that it has",
+        )
     elif target.scheme:
         what += ": the server answers, and completes none"
+        todo = "give the server TLS, or name a scheme without it"
+    else:
+        todo = "give the server TLS, or name its scheme, such as http://"
     # Who answers, and was only taken for TLS by the number, may be something else altogether.
     guessed = answers and not target.scheme
+    hint = f"not an IPv6 fault: {todo}"
+    if not alike:
+        hint += f" ({first6.address} {_how(first6)}, {first4.address} {_how(first4)})"
     status = Status.WARN if guessed else Status.FAIL
     return Finding(status, what, hint, subject, None, evidence, "no-service" if guessed else "down")
 

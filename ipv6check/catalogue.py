@@ -25,18 +25,26 @@ WIDTH = 80
 def listing(directories: Iterable[Path] = ()) -> str:
     """Every check with its sentence, every profile with its ports, every format."""
     checks = plugin.load(directories).checks
-    lines = ["Checks:", *(f"  {check.id:<12}{sentence(check)}" for check in checks)]
+    lines = ["Checks:"]
+    for check in checks:
+        lines += _row(check.id, sentence(check))
     lines += ["", "Profiles:"]
     for profile in PROFILES.values():
-        ports = f" (ports {', '.join(map(str, profile.ports))})" if profile.ports else ""
-        lines.append(f"  {profile.name:<12}{profile.about}{ports}")
+        word = "port" if len(profile.ports) == 1 else "ports"
+        ports = f" ({word} {', '.join(map(str, profile.ports))})" if profile.ports else ""
+        lines += _row(profile.name, profile.about + ports)
     lines += [
         "",
-        f"Formats: {', '.join(formats())}",
+        *textwrap.wrap(f"Formats: {', '.join(formats())}", WIDTH, subsequent_indent=" " * 9),
         "",
         "More: ipv6check explain CHECK or CHECK/FINDING",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _row(name: str, about: str) -> list[str]:
+    first = f"  {name:<12}"
+    return textwrap.wrap(about, WIDTH, initial_indent=first, subsequent_indent=" " * len(first))
 
 
 def document(directories: Iterable[Path] = ()) -> str:
@@ -145,7 +153,7 @@ def _explained(finding: Explained, indent: str = "") -> list[str]:
     lines = [f"{indent}{finding.id} ({' or '.join(finding.statuses)})"]
     lines += _wrapped(finding.what, inside)
     if finding.mend:
-        lines += _wrapped(f"Mend: {finding.mend}", inside)
+        lines += _wrapped(f"Fix: {finding.mend}", inside)
     room = max(map(len, finding.examples), default=0) + 2
     for software, example in finding.examples.items():
         for label, line in zip_longest([software], example.splitlines(), fillvalue=""):

@@ -28,7 +28,7 @@ COMMANDS = (
 SHORT = {"port": "-p", "format": "-f", "quiet": "-q", "verbose": "-v"}
 USAGE, INTERRUPTED = 2, 130
 
-ABOUT = """Tell whether what you run is ready for IPv6: what is wrong, where, and how to mend it.
+ABOUT = """Tell whether what you run is ready for IPv6: what is wrong, where, and how to fix it.
 
 `ipv6check example.com` is short for `ipv6check check example.com`; without any argument the
 services of ./ipv6check.toml are checked (ipv6check init writes one)."""
@@ -429,7 +429,7 @@ def _list(*, format: Any = "table", checks_dir: Any = None) -> None:  # noqa: A0
 
 
 def _explain(check: str, *, checks_dir: Any = None) -> None:
-    """Explain a check, or one finding of it (tcp/refused): what it means, and how to mend it."""
+    """Explain a check, or one finding of it (tcp/refused): what it means, and how to fix it."""
     from ipv6check import catalogue  # noqa: PLC0415
 
     _say(catalogue.explanation(check, _private(checks_dir)))

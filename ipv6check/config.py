@@ -412,9 +412,9 @@ class Options:
         metadata={
             "option": Option(
                 _control,
-                "ADDR[:PORT]",
-                "Address known to be up, asked when everything timed out. Repeatable. With a port "
-                "it tells whether that one is blocked on the way out.",
+                "ADDR",
+                "Address known to be up, asked when everything timed out; [ADDR]:PORT shows "
+                "whether that port is blocked on the way out. Repeatable.",
                 join=_distinct,
             )
         },

@@ -1,4 +1,4 @@
-"""What a check says of each finding that it can give, for whoever has to mend it."""
+"""What a check says of each finding that it can give, for whoever has to fix it."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ class Gatekeeper:
             return f"expired on {waiver.expires}: what it excused counts again"
         if use.findings and days_left <= NOTICE_DAYS:
             left = "today" if days_left == 0 else f"in {count(days_left, 'day', 'days')}"
-            return f"expires {left}, on {waiver.expires}: mend the fault, or agree anew"
+            return f"expires {left}, on {waiver.expires}: fix the fault, or set a later day"
         if use.findings or use.unsure:
             return ""
         if use.outlived:

@@ -29,6 +29,7 @@ from ipv6check.model import (
 )
 from ipv6check.plugin import Check
 
+_MORE_TIME = "give it more time: --deadline for a target, --run-deadline for the run"
 _LOOK_S = 0.1
 # What a check may still take once the run is to end.
 _LAST_S = 0.2
@@ -204,7 +205,8 @@ def unmet(failure: Failure) -> Finding:
     if failure.kind is Kind.CRASH:
         return broken(failure.detail)
     if failure.kind in VANTAGE_KINDS:
-        return unknown(failure.detail, cause=failure.cause or Cause.VANTAGE)
+        hint = _MORE_TIME if failure.kind is Kind.DEADLINE else ""
+        return unknown(failure.detail, hint=hint, cause=failure.cause or Cause.VANTAGE)
     return skip(failure.detail)
 
 

@@ -1,4 +1,4 @@
-"""What more than one check can find, and the lines that mend it, by software; for port 443."""
+"""What more than one check can find, and the lines that fix it, by software; for port 443."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ class Run:
         limit = self._settings.run_deadline_s
         if limit is None:
             return None
-        late = Failure(Kind.DEADLINE, f"not measured in the {limit:g} s of the run")
+        late = Failure(Kind.DEADLINE, f"not measured within the run's {limit:g} s")
         return asyncio.get_running_loop().call_later(limit, self._end, late)
 
     async def _work(
@@ -341,7 +341,7 @@ class Run:
         self._observing.add(observation)
         try:
             late = Failure(
-                Kind.DEADLINE, f"not measured in the {settings.deadline_s:g} s of the target"
+                Kind.DEADLINE, f"not measured within the target's {settings.deadline_s:g} s"
             )
             await observation.finish(clock, late)
         finally:

@@ -77,7 +77,7 @@ Findings:
 
   shut (fail or warn)
     It is shut.
-    Mend: Open it.
+    Fix: Open it.
       nginx  one;
              two;
       Go     x
@@ -97,7 +97,7 @@ def test_one_finding_is_explained_alone(directory: Path) -> None:
     assert catalogue.explanation("mine/shut", [directory]) == (
         "shut (fail or warn)\n"
         "  It is shut.\n"
-        "  Mend: Open it.\n"
+        "  Fix: Open it.\n"
         "    nginx  one;\n"
         "           two;\n"
         "    Go     x\n"

@@ -300,7 +300,7 @@ def test_the_deadline_of_the_run_reports_every_target() -> None:
     assert [report.target for _, report in sorted(done.emitted)] == names
     assert {status["tcp"] for status in map(done.statuses, names)} == {"unknown"}
     last = done.report("9.example").results[0]
-    assert last.message == "not measured in the 0.1 s of the run"
+    assert last.message == "not measured within the run's 0.1 s"
     assert {call[1] for call in net.calls if call[0] == "resolve"} >= {"0.example", "1.example"}
     assert ("resolve", "9.example", "AAAA") not in net.calls
     assert done.took_s < AT_ONCE_S

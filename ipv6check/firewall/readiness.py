@@ -52,7 +52,7 @@ TRAPS: Mapping[str, str] = MappingProxyType(
         "ct state new": "is never true of it, as conntrack does not track it: accept without state",
     }
 )
-OF_A_GROUP = "conntrack does not count it to the question, which went to a group"
+OF_A_GROUP = "conntrack does not match it to the request, which went to a multicast group"
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,7 @@ def _rule_id(result: Result) -> str:
 
 def _sentence(result: Result, report: TargetReport) -> str:
     what = printable(f"{report.target}: {result.message}")
-    return what + (f"\nTo mend: {printable(result.hint)}" if result.hint else "")
+    return what + (f"\nTo fix: {printable(result.hint)}" if result.hint else "")
 
 
 def _plain(text: str) -> str:

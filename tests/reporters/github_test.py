@@ -125,7 +125,7 @@ def test_a_runner_without_ipv6() -> None:
 def test_what_could_not_be_measured_otherwise() -> None:
     """The first one stands for all; so does the first defect of ours."""
     broken = Result("ours", Status.ERROR, "ZeroDivisionError", cause=Cause.TOOL)
-    late = replace(BLIND, message="not measured in the 15 s of the target")
+    late = replace(BLIND, message="not measured within the target's 15 s")
     first, second = commands(text("github", target(late, late, broken)))
     assert first.message == "1 check broke, the first is example.com: ours: ZeroDivisionError"
     assert second.message.endswith("the first is example.com: tcp: " + late.message)

@@ -85,7 +85,7 @@ def test_a_finding_is_a_result() -> None:
     assert (first["ruleId"], first["level"]) == ("tcp", "error")
     assert (second["ruleId"], second["level"]) == ("aaaa", "warning")
     assert first["message"]["text"] == (
-        "example.com: silent, IPv4 connects in 11 ms\nTo mend: open TCP 443"
+        "example.com: silent, IPv4 connects in 11 ms\nTo fix: open TCP 443"
     )
     rule = told["tool"]["driver"]["rules"][second["ruleIndex"]]
     assert rule["helpUri"] == "https://www.rfc-editor.org/rfc/rfc6890"
