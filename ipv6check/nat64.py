@@ -25,6 +25,11 @@ def prefixes(addresses: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def unexplained(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Those AAAA of ipv4only.arpa that no DNS64 makes: the name has none (RFC 7050 section 8.2)."""
+    return tuple(each for each in addresses if _prefix(each) is None)
+
+
 def embedding(aaaa: Collection[str], a: Collection[str]) -> str | None:
     """The one prefix under which every AAAA is one of the A, and every A one of them."""
     ipv4 = frozenset(ipaddress.IPv4Address(each).packed for each in a)

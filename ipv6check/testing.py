@@ -149,6 +149,7 @@ class FakeNet(Net):
         aaaa_withheld: Failure | None = None,
         aaaa_made_up: Sequence[str] | None = (),
         pref64: Sequence[str] = (),
+        aaaa_of_all: Sequence[str] = (),
         stub: Stub = Stub(),  # noqa: B008 - frozen
         hosts: Mapping[str, Sequence[str]] | None = None,
         controls_answer: bool = True,
@@ -174,6 +175,7 @@ class FakeNet(Net):
             aaaa_withheld: how AAAA of every name fails there.
             aaaa_made_up: the AAAA of a name that has A alone, None where nobody knows that name.
             pref64: the NAT64 prefixes of the network.
+            aaaa_of_all: the AAAA that its resolver gives every name.
             stub: how its programs resolve names.
             hosts: what /etc/hosts has there.
             controls_answer: whether addresses known to be up answer.
@@ -200,6 +202,7 @@ class FakeNet(Net):
         self._aaaa_withheld = aaaa_withheld
         self._aaaa_made_up = None if aaaa_made_up is None else tuple(aaaa_made_up)
         self._pref64 = tuple(pref64)
+        self._aaaa_of_all = tuple(aaaa_of_all)
         self._stub = stub
         self._hosts = hosts or {}
         self._controls_answer = controls_answer
@@ -292,6 +295,10 @@ class FakeNet(Net):
         """As planned."""
         self.calls.append(("pref64",))
         return self._pref64
+
+    async def aaaa_of_all(self) -> tuple[str, ...]:
+        """As planned. Not one of ``calls``: nothing more is sent for it."""
+        return self._aaaa_of_all
 
     async def undisturbed(
         self,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipv6check.nat64 import prefixes
+from ipv6check.nat64 import prefixes, unexplained
 
 LENGTHS = (32, 40, 48, 56, 64, 96)
 # RFC 6052 section 2.4, table 1: 192.0.2.33 under a prefix of each length.
@@ -47,6 +47,12 @@ def test_both_addresses_are_one_prefix() -> None:
     """The two well-known addresses of one DNS64 tell the same prefix, once."""
     both = [embedded("64:ff9b::/96", f"192.0.0.{last}") for last in (170, 171)]
     assert prefixes(both) == ("64:ff9b::/96",)
+
+
+def test_what_no_dns64_makes() -> None:
+    """An address that embeds none of the two is of whoever answers every name alike."""
+    made = ["64:ff9b::c000:aa", "2001:db8::1"]
+    assert unexplained(made) == ("2001:db8::1",)
 
 
 def test_several_prefixes() -> None:

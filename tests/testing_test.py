@@ -177,8 +177,8 @@ def test_examine_takes_settings() -> None:
     """Fields of Settings are given by name; the plan asks no more than it needs."""
     net = FakeNet(answer("example.com", "AAAA", "fd00::1"), answer("example.com", "A"))
     report = examine(parse("example.com"), net, only={"aaaa"}, internal=True, ports=(25,))
-    assert [result.check for result in report.results] == ["aaaa", "ipv6"]
-    assert (report.verdict, report.ports) == (Verdict.UNKNOWN, (25,))
+    assert [result.check for result in report.results] == ["aaaa"]
+    assert (report.verdict, report.ports) == (Verdict.READY, (25,))
 
 
 def test_examine_complains_of_what_nobody_planned() -> None:

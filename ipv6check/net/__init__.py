@@ -65,6 +65,10 @@ class Net(Protocol):
         """The NAT64 prefixes of this network (RFC 7050). Asked at most once a run."""
         ...
 
+    async def aaaa_of_all(self) -> tuple[str, ...]:
+        """The AAAA that the resolver gives even a name that has none, by the question of pref64."""
+        ...
+
     async def connect(self, address: str, port: int, *, once: bool = False) -> Attempt:
         """Make one TCP handshake with this address, and close it.
 

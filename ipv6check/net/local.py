@@ -111,6 +111,10 @@ class LocalNet:
         """The NAT64 prefixes that this network's DNS64 adds."""
         return await self._names.pref64()
 
+    async def aaaa_of_all(self) -> tuple[str, ...]:
+        """The AAAA that this network's resolver gives even a name that has none."""
+        return await self._names.aaaa_of_all()
+
     def stub(self) -> Stub:
         """What resolv.conf has besides name servers."""
         return self._names.stub

@@ -47,7 +47,7 @@ class Names:
         """Ask one question."""
         if rdtype == "AAAA":
             # Whoever asks for AAAA will want to know which of them are the network's own.
-            self._task(self._ask_pref64, inf)
+            self._task(self._ask_ipv4only_arpa, inf)
         return await self.resolver.ask(name, rdtype)
 
     async def answers(self) -> bool:
@@ -70,7 +70,11 @@ class Names:
 
     async def pref64(self) -> tuple[str, ...]:
         """The NAT64 prefixes that this network's DNS64 adds (RFC 7050 section 3)."""
-        return await self._once(self._ask_pref64, lambda found: found is not None) or ()
+        return nat64.prefixes(await self._ipv4only_arpa())
+
+    async def aaaa_of_all(self) -> tuple[str, ...]:
+        """The AAAA that the resolver gives even a name that has none, and no DNS64 makes."""
+        return nat64.unexplained(await self._ipv4only_arpa())
 
     def hosts_entry(self, name: str) -> tuple[str, ...]:
         """What /etc/hosts has; nothing where the user named a server to ask."""
@@ -144,9 +148,12 @@ class Names:
         known = _has_address(a) and isinstance(aaaa, Answer)
         return aaaa.records if known and isinstance(aaaa, Answer) else None
 
-    async def _ask_pref64(self) -> tuple[str, ...] | None:
+    async def _ipv4only_arpa(self) -> tuple[str, ...]:
+        return await self._once(self._ask_ipv4only_arpa, lambda found: found is not None) or ()
+
+    async def _ask_ipv4only_arpa(self) -> tuple[str, ...] | None:
         answer = await self.resolver.ask(nat64.WELL_KNOWN_NAME, "AAAA")
-        return nat64.prefixes(answer.records) if isinstance(answer, Answer) else None
+        return answer.records if isinstance(answer, Answer) else None
 
     async def _ask_server(self, server: Server) -> NameServer:
         """One question about the root. Who refuses it has answered; who fails at it serves none."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ipv6check.model import Address, Answer, Failure, Kind, Settings
-from ipv6check.nat64 import embedding
+from ipv6check.nat64 import WELL_KNOWN_NAME, embedding
 from ipv6check.net import Net
 from ipv6check.registry import SpecialPurpose, unusable_ipv6, usable_ipv4
 from ipv6check.target import Target
@@ -147,8 +147,7 @@ async def _published(host: str, settings: Settings, net: Net) -> Addresses | Fai
             break
         again = await _ask_both(host, net)
         aaaa, a = again if _answered(*again) else (aaaa, a)
-    blind = await _blind(host, aaaa, a, net)
-    if blind:
+    if blind := await _blind(host, aaaa, a, net) or await _invented(aaaa, net):
         asked = "the name server" if settings.nameservers else "this network's resolver"
         return Failure(Kind.RESOLVER_UNREACHABLE, f"{asked} {blind}")
     ipv6 = aaaa.records if isinstance(aaaa, Answer) else ()
@@ -213,6 +212,15 @@ async def _blind(host: str, aaaa: Answer | Failure, a: Answer | Failure, net: Ne
 def _tells(a: Answer) -> bool:
     """Whether A is there, or the whole name is not: then the lack of AAAA is worth a doubt."""
     return bool({*a.records} - _UNSPECIFIED) or a.rcode == "NXDOMAIN"
+
+
+async def _invented(aaaa: Answer | Failure, net: Net) -> str:
+    """That the resolver made these AAAA up: it gives them a name that has none, too."""
+    if not _has_records(aaaa) or not isinstance(aaaa, Answer):
+        return ""
+    if not {*aaaa.records} <= {*await net.aaaa_of_all()}:
+        return ""
+    return f"makes AAAA up: {aaaa.records[0]} for {WELL_KNOWN_NAME}, too, which has none"
 
 
 def _lacks(aaaa: Answer | Failure) -> bool:

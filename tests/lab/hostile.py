@@ -130,6 +130,13 @@ def _blocking(query: Query) -> Reply:
     return _answer(query, _addresses(query, query.name, ["::"], ["0.0.0.0"]))
 
 
+def _inventing(query: Query) -> Reply:
+    """It has an address for every name but those of its zone: a portal's, or a search page's."""
+    if query.type not in {dns.rdatatype.AAAA, dns.rdatatype.A} or query.name.is_subdomain(ZONE):
+        return hostile(query)
+    return _answer(query, _open(query, query.name, plan.HEALTHY_N + 1))
+
+
 def _without_edns(query: Query) -> Reply:
     if query.message.edns < 0:
         return hostile(query)
@@ -511,6 +518,7 @@ async def _main() -> None:
         plan.TRAILING: _trailing,
         plan.DNS64_SILENT: _dns64,
         plan.DENYING: _nxdomain,
+        plan.INVENTING: _inventing,
     }
     for server, personality in personalities.items():
         for address in (server.ipv4, server.ipv6):

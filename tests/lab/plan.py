@@ -354,6 +354,7 @@ DNS64_SILENT = DnsServer(
     78, "resolver with DNS64 that nobody is told of, prefix 2d00:6ab:1:64::/96"
 )
 DENYING = DnsServer(79, "resolver: NXDOMAIN to everything, the root too")
+INVENTING = DnsServer(80, "resolver: the addresses of a live host for names that have none")
 DNS_SERVERS = (
     RESOLVER,
     AUTHORITATIVE,
@@ -376,6 +377,7 @@ DNS_SERVERS = (
     TRAILING,
     DNS64_SILENT,
     DENYING,
+    INVENTING,
 )
 DNS64_PREFIXES = {DNS64: "64:ff9b::/96", DNS64_OWN_PREFIX: "2d00:6ab:64::/96"}
 

@@ -231,6 +231,16 @@ def test_nobody_asks_of_a_name_that_has_aaaa() -> None:
         assert ("aaaa_withheld",) not in net.calls
 
 
+@pytest.mark.parametrize(("of_all", "made_up"), [(["2d00::9"], False), ([V6, "2d00::9"], True)])
+def test_a_resolver_that_invents_aaaa(of_all: list[str], made_up: bool) -> None:  # noqa: FBT001 - a parameter
+    """What it gives a name without AAAA, too, is not this name's; what it gives no other is."""
+    seen = resolved(NAME, FakeNet(AAAA, A, aaaa_of_all=of_all))
+    assert isinstance(seen, Failure) is made_up
+    if isinstance(seen, Failure):
+        assert seen.kind is Kind.RESOLVER_UNREACHABLE
+        assert seen.detail.startswith(f"this network's resolver makes AAAA up: {V6} for")
+
+
 def blocked(answer_: Answer, code: int) -> Answer:
     """The answer, with this reason given for it."""
     return replace(answer_, extended=(ExtendedError(code, "by policy"),))
