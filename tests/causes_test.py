@@ -101,12 +101,21 @@ def test_the_innocent_twin(check: str) -> None:
     assert (report.verdict, {*told(report)}) == (Verdict.READY, {check})
 
 
-@pytest.mark.parametrize("check", ["aaaa", "firewall", "listeners"])
+@pytest.mark.parametrize("check", ["firewall", "listeners"])
 def test_nothing_was_sent(check: str) -> None:
     """What sends nothing to the target says nothing of it: unknown, and a line says why."""
     report = examine(NAME, network(), only=frozenset({check}))
     assert report.verdict is Verdict.UNKNOWN
     assert told(report)["ipv6"][0][0] is Status.UNKNOWN
+
+
+def test_who_asks_for_dns_alone() -> None:
+    """The record is right, and that was the question; leaving the rest out is another one."""
+    report = examine(NAME, network(), only=frozenset({"aaaa"}))
+    assert (report.verdict, report.looked_at) == (Verdict.READY, ("DNS",))
+    rest = frozenset({"tcp", "tls", "ping", "fallback", "firewall", "listeners"})
+    assert examine(NAME, network(), skip=rest).verdict is Verdict.UNKNOWN
+    assert examine(IPV6, network(), only=frozenset({"aaaa"})).verdict is Verdict.UNKNOWN
 
 
 def test_what_is_asked_for_is_never_optional() -> None:

@@ -75,7 +75,14 @@ OUTCOMES = {
     "tls-alert": ("connected", "connected"),
     "tls-none": ("connected", "connected"),
     "pmtu-hole": ("connected", "connected"),
+    "once": ("connected", "connected"),
+    "lose-one": ("timeout", "timeout"),
+    "no-route-once": ("ENETUNREACH", "ENETUNREACH"),
+    "icmp-after-tcp": ("connected", "connected"),
+    "icmp-for-data": ("connected", "connected"),
+    "tls-named": ("connected", "connected"),
 }
+NO_IPV4 = ("ipv6-only", "dead-ipv4")
 NO_PING = ("silent", "no-ping", "ping-prohibited")
 SLOW = [behaviour.name for behaviour in plan.BEHAVIOURS.values() if behaviour.rtt_ms]
 HOSTILE = plan.HOSTILE.ipv4
@@ -141,7 +148,7 @@ def test_connect(lab: Lab, behaviour: str) -> None:
 
 def test_every_behaviour_is_tested() -> None:
     """No behaviour of the plan is without a test of its connect()."""
-    assert set(plan.BEHAVIOURS) == {*OUTCOMES, *SLOW, "lossy"}
+    assert set(plan.BEHAVIOURS) == {*OUTCOMES, *SLOW, "lossy", "accept-reset"}
 
 
 @pytest.mark.parametrize("behaviour", [name for name in OUTCOMES if name != "half-loss"])
@@ -150,6 +157,12 @@ def test_ping(lab: Lab, behaviour: str) -> None:
     expected = 0 if behaviour in NO_PING else 2
     replies = together(lambda address: ping(lab, "dual", address), both(behaviour))
     assert [expected, expected] == replies
+
+
+def test_accept_reset(lab: Lab) -> None:
+    """The reset follows the handshake so closely that connect() may tell of it, or not."""
+    tries = together(lambda address: connect(lab, "dual", address), both("accept-reset"))
+    assert {outcome for outcome, _ in tries} <= {"connected", "ECONNRESET"}
 
 
 def test_half_loss(lab: Lab) -> None:
@@ -263,8 +276,8 @@ def test_ipv4_only_has_link_local(lab: Lab) -> None:
 
 @pytest.mark.parametrize("client", plan.CLIENTS)
 def test_resolv_conf(lab: Lab, client: str) -> None:
-    """A client sees one resolver, over IPv6 only where it has no IPv4."""
-    address = plan.RESOLVER.ipv6 if client == "ipv6-only" else plan.RESOLVER.ipv4
+    """A client sees one resolver, over IPv6 only where its IPv4 leads nowhere."""
+    address = plan.RESOLVER.ipv6 if client in NO_IPV4 else plan.RESOLVER.ipv4
     assert f"nameserver {address}\n" == lab.run(client, ["cat", "/etc/resolv.conf"]).stdout
 
 

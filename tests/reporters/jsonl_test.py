@@ -34,6 +34,8 @@ def test_a_line_is_a_target_and_what_it_shares() -> None:
         "verdict": "ready",
         "duration_ms": 8.0,
         "results": [],
+        "looked_at": [],
+        "not_looked_at": [],
     }
 
 
