@@ -43,7 +43,8 @@ def unmeasured(
     if any(each.check in measuring and each.status in _LOOKED for each in results):
         return ()
     looked = any(each.status in _LOOKED for each in results)
-    if looked and any(_over_ipv6(attempts)):  # the first that worked will do
+    likely = [each.get("connections") for each in attempts]
+    if looked and any(_over_ipv6([*likely, *attempts])):  # the first that worked will do
         return ()
     sent = [*_over_ipv6(attempts)]
     message = _HEARD_NONE if sent else _SENT_NONE

@@ -40,7 +40,7 @@ def embedding(aaaa: Collection[str], a: Collection[str]) -> str | None:
 def _prefix(address: str, embedded: Collection[bytes] = _WELL_KNOWN_ADDRESSES) -> str | None:
     packed = ipaddress.IPv6Address(address).packed
     for length, octets in _EMBEDDED.items():
-        suffix = packed[max(octets) + 1 :]
-        if bytes(packed[octet] for octet in octets) in embedded and not any(suffix):
+        four = bytes(map(packed.__getitem__, octets))
+        if four in embedded and not any(packed[max(octets) + 1 :]):
             return str(ipaddress.IPv6Network((packed, length), strict=False))
     return None

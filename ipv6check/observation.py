@@ -78,6 +78,7 @@ class Observation:
         self._began = self._loop.time()
         self._clock = OwnTime()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._since_s: dict[str, float] = {}  # of the target's own time, in this order
         self._end: Failure | None = None
         self._done: asyncio.Future[None] = self._loop.create_future()
         self.changed: Callable[[Sequence[str]], None] = lambda _: None
@@ -90,6 +91,7 @@ class Observation:
         # Many silent addresses make many waits in a row: they may take nearly all of the time.
         self._limit_s = max(self._limit_s, clock.left_s - self._timeout_s / 2)
         alarm = clock.alarm(clock.left_s, partial(self.end, late))
+        self._limit = clock.alarm(self._limit_s, self._give_up)
         for probe in self._course.probes:
             if not self._missing[probe.name]:
                 self._start(probe)
@@ -97,12 +99,25 @@ class Observation:
             await self._done
         finally:
             alarm.cancel()
+            self._limit.cancel()
 
     def end(self, why: Failure) -> None:
         """End early: what is not known by now is ``why``."""
         self._end = self._end or why
         for task in list(self._tasks.values()):
             task.cancel()
+
+    def _give_up(self) -> None:
+        """Cancel each probe that has had its time, and look again when the next one has."""
+        left_s = self._limit_s
+        for name, since_s in list(self._since_s.items()):
+            left_s = since_s + self._limit_s - self._clock.spent_s
+            if left_s > 0:
+                break
+            del self._since_s[name]
+            self._tasks[name].cancel()
+            left_s = self._limit_s
+        self._limit = self._clock.alarm(left_s, self._give_up)
 
     def _start(self, probe: Probe) -> None:
         """Begin the probe; a Failure of an input that it does not admit is its own."""
@@ -127,16 +142,16 @@ class Observation:
             self._learn(name, self._end)
 
     async def _run(self, probe: Probe, arguments: dict[str, Any]) -> None:
-        timer = self._clock.alarm(self._limit_s, self._tasks[probe.name].cancel)
+        self._since_s[probe.name] = self._clock.spent_s
         try:
             fact = await probe.observe(**arguments)
         except asyncio.CancelledError:
-            # Nobody but end() and the timer cancels it.
+            # Nobody but end() and _give_up() cancels it.
             fact = _cut(probe.name, self._end)
         except Exception as error:  # noqa: BLE001 - a broken probe becomes a result
             fact = Failure(Kind.CRASH, crash(error, f"probe {probe.name}").message)
         finally:
-            timer.cancel()
+            self._since_s.pop(probe.name, None)
         del self._tasks[probe.name]
         self._learn(probe.name, fact)
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Literal
 
 from ipv6check.turns import own_time
 
@@ -58,29 +59,30 @@ class Gate:
             del self._inside[key]
 
 
-@asynccontextmanager
-async def turn(places: asyncio.Semaphore) -> AsyncIterator[None]:
-    """Hold one of these places; waiting for it takes none of a target's own time."""
-    if places.locked():
+class Room(asyncio.Semaphore):
+    """So many places; waiting for one takes none of a target's own time."""
+
+    async def acquire(self) -> Literal[True]:
+        """Take a place, in order of arrival."""
+        if not self.locked():
+            return await super().acquire()
         with own_time().standing():
-            await places.acquire()
-    else:
-        await places.acquire()
-    try:
-        yield
-    finally:
-        places.release()
+            return await super().acquire()
 
 
 class Places:
     """How many sockets may be open at once, in all and for each address, in one event loop."""
 
     def __init__(self, sockets: int, per_address: int) -> None:
-        self._sockets = asyncio.Semaphore(sockets)
+        self._sockets = Room(sockets)
         self.per_address = Gate(per_address)
 
     @asynccontextmanager
     async def place(self, address: str) -> AsyncIterator[None]:
         """Hold a place, to open a socket to this address."""
-        async with self.per_address.place(address), turn(self._sockets):
-            yield
+        await self.per_address.enter(address)
+        try:
+            async with self._sockets:
+                yield
+        finally:
+            self.per_address.leave(address)

@@ -19,7 +19,7 @@ import dns.rdatatype
 from ipv6check.model import Answer, Failure, Kind
 from ipv6check.net import messages, streams
 from ipv6check.net.datagrams import Question, Reply, Server, place
-from ipv6check.net.limits import turn
+from ipv6check.net.limits import Room
 from ipv6check.net.servers import Servers
 from ipv6check.turns import patience_s
 
@@ -43,8 +43,8 @@ class Resolver:
     ) -> None:
         self.servers = Servers(servers, timeout_s, use_vc=use_vc)
         self._timeout_s = timeout_s
-        self._places = asyncio.Semaphore(IN_FLIGHT)
-        self._streams = asyncio.Semaphore(STREAMS)
+        self._places = Room(IN_FLIGHT)
+        self._streams = Room(STREAMS)
         self._silent_since: float | None = None
         self._pulse: asyncio.Task[Answer | Failure] | None = None
 
@@ -57,7 +57,7 @@ class Resolver:
             return Failure(Kind.DNS_ERROR, f"{name} cannot be asked for: {error}")
         question = Question(name, asked, dns.rdatatype.RdataType[rdtype], wire)
         over_tcp = self.servers.streams.issuperset(self.servers.addresses)
-        async with turn(self._streams if over_tcp else self._places):
+        async with self._streams if over_tcp else self._places:
             asking = _Asking(self, question, patience_s(self._limit_s()))
             said = await asking.answer()
             if isinstance(said, Failure) and said.kind is Kind.SERVFAIL and not said.dnssec:
@@ -362,4 +362,4 @@ def _is_unreachable(failure: Failure) -> bool:
 
 
 def _now() -> float:
-    return asyncio.get_running_loop().time()
+    return time.monotonic()  # as the loop's timers
