@@ -42,6 +42,7 @@ OUTAGES = {
     "drop-ipv6": filtered("oifname eth0 meta nfproto ipv6 drop"),
     "reject": filtered("oifname eth0 meta nfproto ipv6 reject"),
     "reset": filtered("oifname eth0 meta l4proto tcp reject with tcp reset"),
+    "reset-data": filtered("oifname eth0 tcp flags \\& psh == psh reject with tcp reset"),
     "drop-data": filtered("oifname eth0 tcp flags \\& psh == psh drop"),
 }
 

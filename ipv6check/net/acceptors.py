@@ -1,4 +1,4 @@
-"""Who completes TCP handshakes of one family: they tell whose word a refusal is.
+"""Who completes handshakes, of TCP or of TLS, in one family: they tell whose word a reset is.
 
 A packet filter of this host's own that rejects with a reset speaks by the target's address. It
 does so of everybody, so others are asked who were connected to before.
@@ -12,9 +12,8 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from math import inf
 
-# Asks one address and port (or what `uplink.py` has instead of one) so many seconds. Whether it
-# answers, by a refusal too.
-Ask = Callable[[str, int, float], Awaitable[bool]]
+# Makes the handshake again, in so many seconds. Whether there is an answer, be it a reset.
+Again = Callable[[float], Awaitable[bool]]
 
 # So many others are needed: a single one that refuses as well may have been stopped.
 ENOUGH = 2
@@ -29,19 +28,18 @@ class Acceptors:
     Times are of `time.monotonic`.
     """
 
-    def __init__(self, ask: Ask, timeout_s: float) -> None:
-        self._ask = ask
+    def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
-        self._known: OrderedDict[str, int] = OrderedDict()
+        self._known: OrderedDict[str, Again] = OrderedDict()
         self._accepted: deque[tuple[str, float]] = deque(maxlen=_TIMELINE)
         self._asking: asyncio.Task[tuple[float, bool]] | None = None
         self._refuse_s: float | None = None
 
-    def hear(self, address: str, port: int, sent_s: float) -> None:
+    def hear(self, address: str, again: Again, sent_s: float) -> None:
         """Take notice of a handshake that was begun at that time, and completed."""
         self._refuse_s = None
         self._accepted.append((address, sent_s))
-        self._remember(address, port)
+        self._remember(address, again)
 
     def enough(self, address: str) -> bool:
         """Whether there are others than this one to ask."""
@@ -73,14 +71,14 @@ class Acceptors:
         if self._asking is not None:
             self._asking.cancel()
 
-    def _remember(self, address: str, port: int) -> None:
+    def _remember(self, address: str, again: Again) -> None:
         """As the last one to be asked."""
-        self._known[address] = port
+        self._known[address] = again
         self._known.move_to_end(address)
         if len(self._known) > _KNOWN:
             self._known.popitem(last=False)
 
-    def _others(self, address: str) -> list[tuple[str, int]]:
+    def _others(self, address: str) -> list[tuple[str, Again]]:
         return [each for each in self._known.items() if each[0] != address]
 
     async def _question(self, address: str) -> tuple[float, bool]:
@@ -96,11 +94,11 @@ class Acceptors:
 
     async def _all_refuse(self, address: str) -> bool:
         """Ask one after the other, until one does not refuse; next time others come first."""
-        for other, port in self._others(address)[:_ASKED]:
-            self._remember(other, port)
+        for other, again in self._others(address)[:_ASKED]:
+            self._remember(other, again)
             asked_s = time.monotonic()
             try:
-                answers = await self._ask(other, port, self._timeout_s)
+                answers = await again(self._timeout_s)
             except OSError:
                 answers = False
             if not answers or self.accepted(address, asked_s):

@@ -287,8 +287,18 @@ class LocalNet:
         )
         if made.tcp.connected and not made.silent and not self._is_quiet():
             self._uplink.hear_data(address, _now() - made.elapsed_ms / 1000)
+        if made.connected and not self._is_quiet():
+            again = partial(self._shakes, address, port, server_name, alpn)
+            self._uplink.hear_completed(address, again, began_s)
         failure = self._uplink.told(made.failure, address)
         return replace(made, tcp=self._heard(made.tcp, began_s), failure=failure)
+
+    async def _shakes(
+        self, address: str, port: int, server_name: str, alpn: tuple[str, ...], timeout_s: float
+    ) -> bool:
+        """Whether a TLS handshake meets an answer, be it a reset."""
+        made = await self._shake(address, port, server_name, alpn, _at_once, timeout_s)
+        return not made.silent if made.tcp.connected else made.tcp.answered
 
     async def _ping(
         self,

@@ -12,7 +12,7 @@ import ipaddress
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -20,12 +20,13 @@ from math import inf
 from typing import TypeVar
 
 from ipv6check.model import Attempt, Echo, Failure, Handshake, Kind, Vantage
-from ipv6check.net.acceptors import Acceptors, Ask
+from ipv6check.net.acceptors import Acceptors, Again
 from ipv6check.registry import special_purpose, usable_ipv4
 from ipv6check.turns import own_time
 
 Seen = TypeVar("Seen", Attempt, Handshake, Echo)
-# What may be asked of an address instead of a port.
+# Asks one address so many seconds: the port given, ECHO, or ANYTHING. Whether it answers.
+Ask = Callable[[str, int, float], Awaitable[bool]]
 ECHO, ANYTHING = 0, -1
 
 # Asked of the kernel's routing only, never sent to: the first root server's addresses.
@@ -71,6 +72,7 @@ class _Family:
     name: str
     source: str | None
     acceptors: Acceptors
+    shakers: Acceptors
     heard_s: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMELINE))
     data_s: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMELINE))
     witnesses: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=WITNESSES))
@@ -115,8 +117,9 @@ class Uplink:
         self._controls = [_control(text) for text in controls]
         self._ask = ask
         self._timeout_s = timeout_s
+        limit_s = min(CONFIRM_S, timeout_s)
         self._families = {
-            version: _Family(name, _source(family), Acceptors(ask, min(CONFIRM_S, timeout_s)))
+            version: _Family(name, _source(family), Acceptors(limit_s), Acceptors(limit_s))
             for version, name, family in (
                 (6, "IPv6", socket.AF_INET6),
                 (4, "IPv4", socket.AF_INET),
@@ -158,7 +161,13 @@ class Uplink:
     def hear_accepted(self, address: str, port: int, sent_s: float) -> None:
         """Take notice that this address completed a TCP handshake that was begun then."""
         if self.is_afar(address):
-            self._family(address).acceptors.hear(address, port, sent_s)
+            again = partial(self._ask, address, port)
+            self._family(address).acceptors.hear(address, again, sent_s)
+
+    def hear_completed(self, address: str, again: Again, sent_s: float) -> None:
+        """Take notice that this address completed a TLS handshake that was begun then."""
+        if self.is_afar(address):
+            self._family(address).shakers.hear(address, again, sent_s)
 
     def hear_data(self, address: str, sent_s: float) -> None:
         """Take notice that data sent on a connection at that time was answered."""
@@ -232,6 +241,7 @@ class Uplink:
                 task.cancel()
         for each in self._families.values():
             each.acceptors.close()
+            each.shakers.close()
 
     # --- what an attempt is worth --------------------------------------------------------
 
@@ -241,7 +251,8 @@ class Uplink:
         """The attempt; if it is refused while all others are, too, then what follows that time."""
         made = await once(limit_s)
         family = self._family(address)
-        others = family.acceptors
+        data = _is_data(made) and family.shakers.enough(address)
+        others = family.shakers if data else family.acceptors
         if not _is_refused(made) or not others.enough(address):
             return made
         # What ends a connection may meet its last packet: only what is sent from now on is later.

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import TypeVar
 
 import pytest
@@ -47,6 +48,8 @@ class World:
         await asyncio.sleep(0)
         if self.accepts(address):
             self.uplink.hear_accepted(address, port, time.monotonic())
+            again = partial(self.ask, address, port)
+            self.uplink.hear_completed(address, again, time.monotonic())
         return address not in self.silent
 
     def accepts(self, address: str) -> bool:
@@ -89,15 +92,36 @@ def test_a_filter_that_resets_all_for_a_time_is_waited_for() -> None:
     assert set(world.asked) == set(OTHERS)
 
 
-def test_tls_that_a_filter_resets_is_tried_again() -> None:
-    """The connection was made before the filter came."""
-    made = [Handshake(Attempt(TARGET, 443, 1.0), 1.0, RESET), Handshake(Attempt(TARGET, 443, 1.0))]
-    world = World(resets=7).known(*OTHERS)
+@pytest.mark.parametrize(
+    ("resets", "others", "connected"),
+    [(7, "tcp", True), (7, "tls", True), (0, "tcp", False), (0, "tls", False)],
+)
+def test_tls_that_is_reset(resets: int, others: str, connected: bool) -> None:  # noqa: FBT001
+    """By a filter, it is tried again; by the target while others complete it, it is believed.
+
+    A filter may let connections be made, and reset what is sent on them: TLS is held against TLS.
+    """
+    world = World(refusing=[] if resets else [TARGET], resets=resets)
+    asked: list[str] = []
+
+    async def shake(address: str, limit_s: float) -> bool:
+        asked.append(address)
+        return await world.ask(address, 443, limit_s)
+
+    for address in OTHERS:
+        if others == "tls":
+            again = partial(shake, address)
+            world.uplink.hear_completed(address, again, time.monotonic() - 9)
+    if others == "tcp":
+        world.known(*OTHERS)
 
     async def once(_: float) -> Handshake:
-        return made.pop(0)
+        failure = None if world.accepts(TARGET) else RESET
+        return Handshake(Attempt(TARGET, 443, 1.0), 1.0, failure)
 
-    assert world.run(lambda: world.uplink.surely(TARGET, once)).connected
+    assert world.run(lambda: world.uplink.surely(TARGET, once)).connected == connected
+    assert world.asked
+    assert bool(asked) == (others == "tls")
 
 
 def test_a_filter_that_stays_is_this_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
