@@ -27,6 +27,7 @@ from ipv6check import (
     Explained,
     Failure,
     Finding,
+    Kind,
     Rules,
     Settings,
     Target,
@@ -35,6 +36,7 @@ from ipv6check import (
     unknown,
 )
 
+READ_THEM = "run it as root, or give them with --firewall"
 # A cloud's rules are out of sight here.
 OURS = ("nftables", "ip6tables", "ufw", "firewalld")
 
@@ -190,8 +192,8 @@ FINDINGS = (
     Explained(
         "unreadable",
         "unknown",
-        "The rules of this host may not be read by this user.",
-        "Run it as root, or give the rules with --firewall.",
+        "The rules of this host may not be read by this user, or there was no time for it.",
+        "Run it as root, or give the rules with --firewall; or give it more time with --deadline.",
     ),
     Explained(
         "not-here",
@@ -209,11 +211,10 @@ def firewall(
 ) -> Finding | list[Finding]:
     """The firewall lets in over IPv6 what it lets in over IPv4, and the ICMPv6 that IPv6 needs."""
     if isinstance(rules, Failure):
-        return unknown(
-            f"the rules of this host cannot be read: {rules.detail}",
-            hint="run it as root, or give them with --firewall",
-            id="unreadable",
-        )
+        late = rules.kind is Kind.DEADLINE
+        hint = "give the target more time: --deadline" if late else READ_THEM
+        message = f"the rules of this host {'were not' if late else 'cannot be'} read"
+        return unknown(f"{message}: {rules.detail}", hint=hint, id="unreadable")
     if rules.ruleset is None:
         message = f"{target.host} is not this host, which alone can be seen from inside"
         return skip(message, id="not-here")

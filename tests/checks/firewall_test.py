@@ -119,6 +119,16 @@ def test_rules_that_cannot_be_read_are_unknown(kind: Kind) -> None:
     failure = Failure(kind, "nft list ruleset: Operation not permitted")
     found = run_check("firewall", target=parse("localhost"), addresses=OWN, rules=failure)
     assert [(each.status, each.cause) for each in found] == [("unknown", "vantage")]
+    assert found[0].hint.startswith("run it as root")
+
+
+def test_rules_that_there_was_no_time_for() -> None:
+    """Who is root already is not told to become it."""
+    failure = Failure(Kind.DEADLINE, "not measured within the run's 0.01 s")
+    found = run_check("firewall", target=parse("localhost"), addresses=OWN, rules=failure)
+    assert [(each.status, each.hint) for each in found] == [
+        ("unknown", "give the target more time: --deadline")
+    ]
 
 
 UNUSED_ICMP4 = f"{HTTPS}\n-A INPUT -p icmp -j ACCEPT"
