@@ -94,6 +94,16 @@ def _rules(
     return rules
 
 
+def _texts(pattern: str, paths: Sequence[str]) -> Texts:
+    """Of all that one pattern names, which together are as much as one file may be."""
+    texts: list[tuple[str, str]] = []
+    for path in paths:
+        texts.append((path, _included_text(Path(path))))
+        if sum(len(text) for _, text in texts) > MAX_FILE:
+            raise RuleError(f"{pattern}: includes more than {MAX_FILE} bytes")
+    return tuple(texts)
+
+
 def _included_text(path: Path) -> str:
     """A pipe or a device, which a file may name as well, might never end."""
     if path.exists() and not path.is_file():
@@ -108,5 +118,5 @@ def _included(beside: Sequence[Path], pattern: str) -> Texts | None:
         if len(found) > MAX_INCLUDED:
             raise RuleError(f"{pattern}: includes more than {MAX_INCLUDED} files")
         if found:
-            return tuple((path, _included_text(Path(path))) for path in found)
+            return _texts(pattern, found)
     return () if any(character in pattern for character in "*?[") else None

@@ -15,7 +15,9 @@ import jsonschema
 import pytest
 
 from ipv6check import schema
+from ipv6check.firewall.model import RuleError
 from ipv6check.model import Verdict
+from ipv6check.rulefiles import MAX_FILE, rules_of
 from ipv6check.ruleset import EXIT_CODES
 from tests.lab import Lab
 
@@ -323,6 +325,14 @@ def test_no_pipe_is_included(command: Callable[..., Any], tmp_path: Path) -> Non
     done = command("main.nft", files={"main.nft": 'include "*pe.nft"\n'})
     assert done.returncode == 2
     assert done.stderr.endswith("pipe.nft is included, and is no regular file\n")
+
+
+def test_includes_have_a_limit_together(tmp_path: Path) -> None:
+    """Many files below the limit are one above it: no gigabytes are held."""
+    for at in range(5):
+        (tmp_path / f"{at}.part").write_bytes(b"# \n" * (MAX_FILE // 12))
+    with pytest.raises(RuleError, match="includes more than"):
+        rules_of([("main.nft", f'include "{tmp_path}/*.part"\n')])
 
 
 def test_ten_thousand_rules_are_answered_in_time(command: Callable[..., Any]) -> None:

@@ -970,7 +970,7 @@ class _Reader:
         if scope.strange and "handle" not in body:
             # One with a handle has been loaded.
             self._strange({"reason": scope.strange})
-        if len(set(steps) & EACH_PROTOCOL) > 1:
+        if not self._loaded and len(set(steps) & EACH_PROTOCOL) > 1:
             self._refuse("a rule for two protocols at once")
         if steps and chain.base and chain.base.hook in DEVICE_HOOKS and not chain.base.devices:
             steps = (NOT_TOLD, *steps)

@@ -42,7 +42,7 @@ _BITS = {
     **dict.fromkeys(("ip dscp", "ip6 dscp"), 6),
     **dict.fromkeys(("ip ecn", "ip6 ecn"), 2),
     **dict.fromkeys(("ip length", "ip id", "ct zone", "ip checksum", "udp length"), 16),
-    **dict.fromkeys(("vlan dei", "vlan cfi", "transparent", "wildcard"), 1),
+    **dict.fromkeys(("vlan dei", "vlan cfi", "transparent", "wildcard", "meta nftrace"), 1),
     "ip hdrlength": 4,
     "ip6 flowlabel": 20,
     "vlan id": 12,
@@ -58,6 +58,10 @@ _TYPES = {
     "icmp_type": "icmp type",
     "icmpv6_type": "icmpv6 type",
 }
+_FAMILIES = {"ip saddr": "ip", "ip daddr": "ip", "ip6 saddr": "ip6", "ip6 daddr": "ip6"}
+# Names that no version has added to.
+_CLOSED = frozenset(f"{kind} {key}" for kind in ("icmp", "icmpv6") for key in ("type", "code"))
+_ORDERED = frozenset({"<", "<=", ">", ">="})
 _KINDS = {read: kind for kind, read in _TYPES.items()}
 _KINDS |= {"ip daddr": "ipv4_addr", "ip6 daddr": "ipv6_addr"}
 NAT = frozenset({"dnat", "snat", "masquerade", "redirect", "tproxy"})
@@ -102,8 +106,14 @@ def _owner(body: Json) -> tuple[Any, Any]:
 
 
 def _look_up(rule: Json, declared: Mapping[tuple[Any, ...], Json]) -> None:
+    chain = declared.get(("chain", *_owner(rule), rule["chain"]), {})
     for statement in rule["expr"]:
         kind, body = only(statement)
+        if kind in NAT and "type" in chain:
+            _in_its_chain(kind, chain)
+        for kinds, name in _used(kind, body):
+            if not any((each, *_owner(rule), name) in declared for each in kinds):
+                raise _RefusedError(f"there is no {kinds[0]} {name[:60]!a}")
         if kind == "flow":
             kind, body = "flowtable", body["flowtable"].removeprefix("@")
         named = isinstance(body, str) and kind in DECLARED
@@ -115,6 +125,24 @@ def _look_up(rule: Json, declared: Mapping[tuple[Any, ...], Json]) -> None:
             wanted = _KINDS.get(read(body["left"]))
             if wanted and isinstance(held, str) and held in _TYPES and held != wanted:
                 raise _RefusedError(f"{right[:60]} is a set of another type")
+
+
+def _in_its_chain(kind: str, chain: Json) -> None:
+    if kind == "tproxy":
+        if (chain["type"], chain["hook"]) != ("filter", "prerouting"):
+            raise _RefusedError("tproxy stands in chains of type filter at the hook prerouting")
+    elif chain["type"] != "nat":
+        raise _RefusedError(f"{kind} stands in chains of type nat")
+
+
+def _used(kind: str, body: Any) -> Iterator[tuple[Sequence[str], str]]:
+    """The sets and maps that a statement adds to or looks up in, and what each may be."""
+    if kind in {"set", "map"} and isinstance(body, dict) and "op" in body:
+        yield ("set", "map"), body[kind].removeprefix("@")
+    while kind == "mangle":
+        kind, body = only(body["value"]) if isinstance(body["value"], dict) else ("", {})
+    if kind in {"map", "vmap"} and str(body.get("data")).startswith("@"):
+        yield ("map",), body["data"].removeprefix("@")
 
 
 @dataclass(slots=True)
@@ -139,6 +167,8 @@ class _Context:
             ended = kind if kind in TERMINAL else ""
             for header in _read(body):
                 self.meet(header)
+            if kind == "dup" and self.family == "inet":
+                raise _RefusedError("dup in a table of the family inet")
             if kind in NAT:
                 self.nat(kind, body or {})
             elif kind in (about := {"match": self.match, "reject": self.reject, **_ALONE}):
@@ -177,6 +207,7 @@ class _Context:
 
     def match(self, body: Json) -> None:
         """A comparison that says which protocol it is."""
+        _comparable(body["op"], body["left"], body["right"])
         _in_range(body["left"], body["right"])
         if body["op"] not in {"==", "in"}:
             return
@@ -197,6 +228,7 @@ class _Context:
         kind = body.get("type")
         if kind in ICMP:
             self.be(network=ICMP[kind])
+            _in_range(only_named(f"{kind} code"), body["expr"])
         if kind == "tcp reset" and self.transport not in {"", "tcp"}:
             raise _RefusedError(f"a TCP reset for {self.transport}")
 
@@ -230,6 +262,29 @@ def _plain(value: Any) -> bool:
     return isinstance(value, str | int) and not str(value).startswith("@")
 
 
+def _comparable(operator: str, left: Any, right: Any) -> None:
+    """Each comparison wants values of its form. Raises."""
+    kind, body = only(right) if isinstance(right, dict) else ("", None)
+    if operator in _ORDERED and kind in {"range", "prefix"}:
+        raise _RefusedError(f"{operator} compares with one value: {written(right)[:60]!a}")
+    if right == "*":
+        raise _RefusedError("a name of nothing but a *")
+    if kind == "set" and not body:
+        raise _RefusedError("a set of nothing")
+    if isinstance(left, dict) and "concat" in left:
+        if kind not in {"", "set"}:
+            raise _RefusedError("a concatenation is compared with a set")
+        for each in body or ():
+            _joined(len(left["concat"]), each)
+
+
+def _joined(number: int, element: Any) -> None:
+    parts = element.get("concat", [element]) if isinstance(element, dict) else [element]
+    bare = isinstance(element, str | int) or (isinstance(element, dict) and "concat" in element)
+    if bare and element != "*" and len(parts) != number:
+        raise _RefusedError(f"{number} values are wanted: {written(element)[:60]!a}")
+
+
 def _in_range(left: Any, value: Any) -> None:
     """A number that has the bits of what is read, whose name nft.build knows. Raises."""
     name = read(left) or " ".join(map(str, left.get("socket", {"": ""}).values())).strip()
@@ -242,6 +297,11 @@ def _in_range(left: Any, value: Any) -> None:
         ends = each["range"] if isinstance(each, dict) and "range" in each else [each]
         if each == "":
             raise _RefusedError("an empty string")
+        if name in _CLOSED and isinstance(each, str) and each not in SELECTORS[name].names:
+            raise _RefusedError(f"no {name} is called {each[:60]!a}")
+        family = _FAMILIES.get(name, "")
+        if any(isinstance(end, str) and _is_of_other(end, family) for end in ends):
+            raise _RefusedError(f"{written(each)[:60]!a} is of the other family")
         prefixed = each["prefix"]["len"] if isinstance(each, dict) and "prefix" in each else 0
         if (bits and any(type(end) is int and end >> bits for end in ends)) or prefixed > (
             bits or 128
@@ -280,6 +340,8 @@ def _log(body: Json) -> None:
     level = str(body.get("level", ""))
     if grouped and not body.keys().isdisjoint({"level", "flags"}):
         raise _RefusedError("a log to a group has neither level nor flags")
+    if level and level not in _LEVELS:
+        raise _RefusedError(f"no log level {level[:60]!a}")
     if level == "audit" and len(body) > 1:
         raise _RefusedError("log level audit stands alone")
 
@@ -289,10 +351,14 @@ def _limit(body: Json) -> None:
     if unit not in _UNITS or (burst and (burst == "packets") != (unit == "packets")):
         raise _RefusedError(f"a limit in {unit} with a burst in {burst or unit}"[:80])
     factor = 1 << 10 * ("bytes", "kbytes", "mbytes").index(unit) if unit != "packets" else 1
+    if body.get("per") not in _PERIODS:
+        raise _RefusedError(f"a limit per {body.get('per')!a}"[:80])
     if body.get("rate") == 0 or body["rate"] * factor >> 39:
         raise _RefusedError("a limit of nothing, or one too large")
 
 
+_LEVELS = frozenset(["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug", "audit"])
+_PERIODS = frozenset(["second", "minute", "hour", "day", "week"])
 _UNITS = ("packets", "bytes", "kbytes", "mbytes")
 # Statements that say nothing of protocols.
 _ALONE: dict[str, Callable[[Json], None]] = {
@@ -340,7 +406,7 @@ def _intervals(name: str, data: Any, *, named: bool = False, wide: bool = True) 
 
 def _interval(name: str, selector: Selector, key: Any) -> Range:
     plain = key["prefix"]["addr"] if isinstance(key, dict) and "prefix" in key else key
-    family = {"ip saddr": "ip", "ip daddr": "ip", "ip6 saddr": "ip6", "ip6 daddr": "ip6"}.get(name)
+    family = _FAMILIES.get(name)
     if isinstance(plain, str) and family and _is_of_other(plain, family):
         raise _RefusedError(f"{plain[:60]!a} among addresses of the other family")
     _in_range(only_named(name), key)

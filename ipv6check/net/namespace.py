@@ -52,8 +52,9 @@ _ERROR = re.compile(
 )
 # What this machine lacks, which the one that the rules are for may have.
 _ELSEWHERE = re.compile(
-    r"No such file or directory|(?<!hostname )not supported|not permitted|memory|buffer space"
-    r"|too long|(?:Interface|User|Group|group|user) does not exist|cgroup|not compiled|denied"
+    r"No such file or directory|(?<!hostname )(?<!strings are )not supported|not permitted|memory"
+    r"|buffer space|too long|(?:Interface|User|Group|group|user) does not exist|cgroup"
+    r"|not compiled|denied"
     r"|resolve(?! hostname: Address family)"
 )
 

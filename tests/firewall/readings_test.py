@@ -157,8 +157,30 @@ REFUSED = {
     "a carriage return": "tcp dport 22 accept\r",
     "the other end of a fib": "fib saddr . daddr oif exists accept",
     "several values to set": "meta mark set { 1, 2 }",
+    "a greater than several": "tcp dport > 22-80 accept",
+    "nothing in braces": "tcp dport { } accept",
+    "an address of IPv4": "ip6 saddr 192.0.2.1 accept",
+    "addresses of both": "ip6 saddr { ::1, 192.0.2.1 } accept",
+    "one of two values": "ip6 saddr . tcp dport { ::1 } accept",
+    "three for two values": "ip6 saddr . tcp dport { ::1 . 22 . 3 } accept",
+    "two values without braces": "ip6 saddr . tcp dport ::1 . 22 accept",
+    "another tool's name": "icmpv6 type router-advertisement accept",
+    "a code of the other family": "reject with icmpv6 host-unreachable",
+    "a short word for second": "limit rate 10/s accept",
+    "no such level": "log level nosuch accept",
+    "a trace of two": "meta nftrace set 2 accept",
+    "a copy of both families": "dup to ::1",
+    "no such set to add to": "update @seen { ip6 saddr }",
+    "no such map": "meta mark set tcp dport map @marks",
+    "NAT in a filter": "masquerade",
+    "a proxy behind routing": "meta l4proto tcp tproxy to :80",
+    "an interface of any name": 'iifname "*" accept',
 }
 TAKEN = {
+    "two values in braces": "ip6 saddr . tcp dport { ::1 . 22, ::2 . 80-90 } accept\n tcp dport 22 accept",  # noqa: E501
+    "codes by name and number": "tcp dport 23 reject with icmpv6 addr-unreachable\n tcp dport 22 accept",  # noqa: E501
+    "a level in quotes": 'log level "warn" tcp dport 22 accept',
+    "types by name": "icmpv6 type { nd-router-advert, 135 } icmpv6 code 0 accept\n tcp dport 22 accept",  # noqa: E501
     "a map without blanks": "tcp dport vmap { 22:accept, 80:drop }",
     "states with a stroke": "ct state established|related accept\n tcp dport 22 accept",
     "flags in numbers": "tcp flags 0x2 / 0x1,0x2,0x4,0x10 tcp dport 22 accept",
