@@ -16,6 +16,7 @@ from ipv6check import (
     Explained,
     Failure,
     Finding,
+    Kind,
     Settings,
     Unusable,
     check,
@@ -216,6 +217,8 @@ def aaaa(addresses: Addresses | Failure, settings: Settings) -> Finding | list[F
     if isinstance(addresses, Failure):
         late = addresses.cause is not None
         hint = "give the target more time: --deadline" if late else ELSEWHERE
+        if addresses.kind is Kind.INTERRUPTED:  # nobody's resolver is why
+            hint = ""
         cause = addresses.cause or Cause.VANTAGE
         return unknown(addresses.detail, hint=hint, cause=cause, id="not-asked")
     if addresses.origin == "hosts":

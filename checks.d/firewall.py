@@ -211,6 +211,8 @@ def firewall(
 ) -> Finding | list[Finding]:
     """The firewall lets in over IPv6 what it lets in over IPv4, and the ICMPv6 that IPv6 needs."""
     if isinstance(rules, Failure):
+        if rules.kind is Kind.INTERRUPTED:
+            return unknown(rules.detail, cause="vantage", id="unreadable")
         late = rules.kind is Kind.DEADLINE
         hint = "give the target more time: --deadline" if late else READ_THEM
         message = f"the rules of this host {'were not' if late else 'cannot be'} read"

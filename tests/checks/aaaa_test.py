@@ -241,6 +241,12 @@ def test_a_resolver_out_of_reach_is_unknown() -> None:
     assert kept(found) == [("unknown", "vantage")]
 
 
+def test_an_interrupted_run_is_no_resolver_s_fault() -> None:
+    """Who presses Ctrl-C is not sent to another resolver."""
+    (found,) = found_in(Failure(Kind.INTERRUPTED, "interrupted before it was measured"))
+    assert (found.status, found.hint) == ("unknown", "")
+
+
 def missing(name: str, **more: Any) -> object:
     """A name that the DNS does not have."""
     facts = addresses(

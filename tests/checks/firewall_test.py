@@ -131,6 +131,13 @@ def test_rules_that_there_was_no_time_for() -> None:
     ]
 
 
+def test_an_interrupted_run_asks_nobody_to_become_root() -> None:
+    """Rules that were not read by then are not unreadable."""
+    failure = Failure(Kind.INTERRUPTED, "interrupted before it was measured")
+    (found,) = run_check("firewall", target=parse("localhost"), addresses=OWN, rules=failure)
+    assert (found.status, found.message, found.hint) == ("unknown", failure.detail, "")
+
+
 UNUSED_ICMP4 = f"{HTTPS}\n-A INPUT -p icmp -j ACCEPT"
 
 
