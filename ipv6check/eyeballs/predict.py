@@ -199,32 +199,26 @@ class _Possible(NamedTuple):
 
 
 def _predicted(client: Client, possible: list[_Possible]) -> Prediction:
+    if len(possible) == 1:
+        number, survey, calm, _ = possible[0]
+        return _certain(
+            client, _ending(number, client.policy, _foresee(client.policy, survey, calm))
+        )
     runs: list[_Tried] = []
     for number, survey, calm, by_type in possible:
-        if len(possible) == 1:
-            runs.append(_Tried(number, _foresee(client.policy, survey, calm), {}))
-            break
         same = next((each for each in runs if each.covers(by_type)), None)
         if same is None:
             runs.append(_tried(number, by_type, _foresee(client.policy, survey, calm)))
         else:
             same.number += number
     endings = [_ending(each.number, client.policy, each.ends) for each in runs]
-    about, told = (client.name, client.client, client.version), _distinct(endings)
-    first = endings[0]
+    first, told = endings[0], _distinct(endings)
     if len(told) == 1:
-        return Prediction(
-            *about,
-            first.outcome,
-            first.family,
-            first.address,
-            first.connect_ms,
-            first.failed_ms,
-            first.earliest_ms,
-            first.latest_ms,
-        )
+        return _certain(client, first)
     return Prediction(
-        *about,
+        client.name,
+        client.client,
+        client.version,
         "either",
         _same([each.family for each in told]),
         _same([each.address for each in told]),
@@ -233,6 +227,22 @@ def _predicted(client: Client, possible: list[_Possible]) -> Prediction:
         min(each.earliest_ms for each in told),
         max(each.latest_ms for each in told),
         tuple(told),
+    )
+
+
+def _certain(client: Client, ending: Ending) -> Prediction:
+    """How it ends in any order."""
+    return Prediction(
+        client.name,
+        client.client,
+        client.version,
+        ending.outcome,
+        ending.family,
+        ending.address,
+        ending.connect_ms,
+        ending.failed_ms,
+        ending.earliest_ms,
+        ending.latest_ms,
     )
 
 
@@ -680,8 +690,10 @@ class _Run:
 
 def _ending(number: int, policy: Policy, ends: list[_End]) -> Ending:
     first = ends[0]
-    times = sorted(end.at_ms for end in ends)
     outcome: Word = "connected" if first.connected else "failed"
+    if len(ends) == 1:
+        return _alone(number, outcome, first)
+    times = sorted(end.at_ms for end in ends)
     ranged = policy.connection_attempt_delay_max_ms is not None
     leaps = first.connected and not ranged and times[-1] - times[0] > _LEAP_MS
     if leaps or len({(end.connected, end.address) for end in ends}) > 1:
@@ -695,6 +707,20 @@ def _ending(number: int, policy: Policy, ends: list[_End]) -> Ending:
         first.at_ms if not first.connected and first.at_ms < inf else None,
         times[0],
         times[-1],
+    )
+
+
+def _alone(number: int, outcome: Word, end: _End) -> Ending:
+    """What is on no boundary."""
+    return Ending(
+        number,
+        outcome,
+        family(end.address) if end.address else None,
+        end.address,
+        end.at_ms if end.connected else None,
+        end.at_ms if not end.connected and end.at_ms < inf else None,
+        end.at_ms,
+        end.at_ms,
     )
 
 
