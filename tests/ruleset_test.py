@@ -279,6 +279,7 @@ def test_files_are_one_host_and_bring_what_they_include(command: Callable[..., A
     assert {each["verdict"] for each in document["packets"]} == {"accept"}
     document = told(command("lone.nft", "-f", "json", files={"lone.nft": 'include "gone.nft"\n'}))
     assert "gone.nft" in document["packets"][0]["conditions"][0]
+    assert document["findings"][0]["hint"].startswith("run it where that file is")
     assert document["verdict"] == "unknown"
 
 

@@ -838,7 +838,7 @@ class _Reader:
         alone: Mapping[str, Callable[[Any], None]] = {
             "metainfo": self._metainfo,
             "table": self._table,
-            "gap": lambda body: self._gap(str(body["reason"])),
+            "gap": lambda body: self._gap(str(body["reason"]), hint=str(body.get("hint", ""))),
             "strange": self._strange,
             "refused": lambda body: self._refuse(str(body["reason"])),
             "unparsed_object": self._unparsed,

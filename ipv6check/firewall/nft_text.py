@@ -25,6 +25,7 @@ from ipv6check.firewall.nft_words import KNOWN, NAMING
 
 Json = dict[str, Any]
 
+INCLUDED = "run it where that file is, or give what that host's `nft list ruleset` prints"
 _KINDS = "table|chain|rule|set|map|element|counter|quota|limit|ct|flowtable|synproxy|secmark|tunnel"
 _OBJECTS = _KINDS.split("|")[6:]  # what they hold decides nothing by itself
 _OF_CT = ("helper", "timeout", "expectation")
@@ -655,8 +656,8 @@ class _Parser(_Rules):
             if last.kind != "newline" and last.text not in _FINAL:
                 self.note("gap", "the file ends within a line", last)
 
-    def note(self, kind: str, reason: str, token: Token) -> None:
-        self.notes.append({kind: {"reason": reason, **self.place(token)}})
+    def note(self, kind: str, reason: str, token: Token, **more: str) -> None:
+        self.notes.append({kind: {"reason": reason, **more, **self.place(token)}})
 
     def absent(self, what: str, token: Token) -> None:
         kind = "refused" if self.flushed else "gap"
@@ -669,7 +670,8 @@ class _Parser(_Rules):
             if token.kind in {"newline", "handle"} or token.text == ";":
                 self.next()
             elif token.kind == "gap":
-                self.note("gap", f"the file included as {token.text} was not given", self.next())
+                reason = f"the file included as {token.text} was not given"
+                self.note("gap", reason, self.next(), hint=INCLUDED)
                 self.lacking = True
             elif self.accept("define", "redefine", "undefine"):
                 self.define(token)

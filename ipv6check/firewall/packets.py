@@ -443,7 +443,9 @@ def _untold_state(values: Mapping[Field, Ranges], protocol: int) -> State:
 def _label(protocol: int, values: Mapping[Field, Ranges]) -> str:
     name = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMPV6: "icmpv6"}.get(protocol, str(protocol))
     if Field.TYPE in values:
-        return f"{name}/{_shown(values[Field.TYPE][0])}"
+        label = f"{name}/{_shown(values[Field.TYPE][0])}"
+        code = values.get(Field.CODE, ((0, 0),))[0]
+        return label if code[0] == 0 else f"{label}/{_shown(code)}"
     return f"{name}/{_shown(values[Field.DPORT][0])}" if Field.DPORT in values else name
 
 

@@ -127,6 +127,12 @@ def test_keys_of_the_askers_own_are_kept() -> None:
     assert (asked.label, asked.given["comment"]) == ("ssh", "x")
 
 
+def test_messages_of_one_type_are_told_apart() -> None:
+    """A code is part of the name, as --packet takes it."""
+    said = {"family": 4, "proto": "icmp", "type": 3}
+    assert [packet({**said, "code": code}).label for code in (1, 4)] == ["icmp/3/1", "icmp/3/4"]
+
+
 @pytest.mark.parametrize(
     ("given", "kinds"),
     [
