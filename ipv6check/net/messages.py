@@ -24,6 +24,8 @@ HEADER_SIZE = 12
 TRUNCATED = 0x02
 _CHECKING_DISABLED = 0x10
 _NO_RECORDS = bytes(2)
+# The name and the type of an OPT record (RFC 6891 section 6.1.2).
+_OPT = b"\0\0\x29"
 
 # No resolver follows so many aliases in a row; glibc follows what the message holds.
 MAX_CHAIN = 100
@@ -103,13 +105,11 @@ def read(
 ) -> dns.message.QueryMessage | None:
     """The message, None unless it is a well-formed response to this very question.
 
-    What follows a message is not part of it: some NATs append octets, and glibc does not mind.
+    What follows a message is not part of it: some NATs append octets, and glibc does not mind. Nor
+    does it mind what is amiss with an option of EDNS, which is additional.
     """
-    try:
-        message = dns.message.from_wire(data, ignore_trailing=True)
-    except (dns.exception.DNSException, ValueError):
-        return None
-    if not message.flags & dns.flags.QR or not isinstance(message, dns.message.QueryMessage):
+    message = _parsed(data) or _parsed(_without_options(data))
+    if not isinstance(message, dns.message.QueryMessage) or not message.flags & dns.flags.QR:
         return None
     if len(message.question) != 1:
         # A server that cannot read the question may leave it out (RFC 1035 section 4.1.1).
@@ -117,6 +117,25 @@ def read(
     asked = message.question[0]
     same = (asked.name, asked.rdtype, asked.rdclass) == (name, rdtype, _IN)
     return message if same else None
+
+
+def _parsed(data: bytes) -> dns.message.Message | None:
+    try:
+        return dns.message.from_wire(data, ignore_trailing=True)
+    except (dns.exception.DNSException, ValueError):
+        return None
+
+
+def _without_options(data: bytes) -> bytes:
+    """The message without its additional records, if an OPT record ends it; nothing if none does.
+
+    So a message that was cut off is not taken for one whose options are amiss.
+    """
+    start = data.rfind(_OPT)
+    length = int.from_bytes(data[start + 9 : start + 11])
+    if start < 0 or start + 11 + length != len(data):
+        return b""
+    return data[: HEADER_SIZE - 2] + _NO_RECORDS + data[HEADER_SIZE:]
 
 
 def meaning(

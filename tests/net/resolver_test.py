@@ -313,6 +313,31 @@ def test_octets_behind_the_message_are_no_part_of_it() -> None:
     assert answered(over_tcp(spoilt(lambda wire: wire + bytes(4)))).tcp
 
 
+def with_option(option: dns.edns.GenericOption) -> Handler:
+    """An answer whose OPT record has this option."""
+
+    def handler(query: Query) -> Replies:
+        wire = good(query)
+        assert isinstance(wire, bytes)
+        response = dns.message.from_wire(wire)
+        response.use_edns(0, options=[option])
+        return response.to_wire()
+
+    return handler
+
+
+@pytest.mark.parametrize(("code", "octets"), [(15, b"\xff"), (8, b"\0\1\x20\0\xc0")])
+def test_an_option_amiss_does_not_spoil_the_answer(code: int, octets: bytes) -> None:
+    """An extended error or a client subnet that is cut short: glibc looks at neither."""
+    assert answered(with_option(dns.edns.GenericOption(dns.edns.OptionType(code), octets))).records
+
+
+def test_a_record_amiss_does() -> None:
+    """An address of 15 octets is none, and nothing else is made of it."""
+    said = failed(spoilt(lambda wire: wire.replace(b"\0\x10\x20\x01", b"\0\x0f\x20\x01")))
+    assert said.kind is Kind.BAD_ANSWER
+
+
 def test_noise_alone() -> None:
     """A server that sends only noise is told from one that sends nothing."""
 
