@@ -147,6 +147,7 @@ class FakeNet(Net):
         failures: Mapping[Question, Failure | Kind] | None = None,
         resolver_answers: bool = True,
         aaaa_withheld: Failure | None = None,
+        root_denied: Failure | None = None,
         aaaa_made_up: Sequence[str] | None = (),
         pref64: Sequence[str] = (),
         aaaa_of_all: Sequence[str] = (),
@@ -173,6 +174,7 @@ class FakeNet(Net):
                 not answer is an ``echo`` with a failure.
             resolver_answers: whether the resolver answers anything at all.
             aaaa_withheld: how AAAA of every name fails there.
+            root_denied: how its resolver denies every name.
             aaaa_made_up: the AAAA of a name that has A alone, None where nobody knows that name.
             pref64: the NAT64 prefixes of the network.
             aaaa_of_all: the AAAA that its resolver gives every name.
@@ -200,6 +202,7 @@ class FakeNet(Net):
             self._plan[question] = _failure(failure) if isinstance(failure, Kind) else failure
         self._resolver_answers = resolver_answers
         self._aaaa_withheld = aaaa_withheld
+        self._root_denied = root_denied
         self._aaaa_made_up = None if aaaa_made_up is None else tuple(aaaa_made_up)
         self._pref64 = tuple(pref64)
         self._aaaa_of_all = tuple(aaaa_of_all)
@@ -272,6 +275,11 @@ class FakeNet(Net):
         """As planned."""
         self.calls.append(("resolver_answers",))
         return self._resolver_answers
+
+    async def root_denied(self) -> Failure | None:
+        """As planned."""
+        self.calls.append(("root_denied",))
+        return self._root_denied
 
     async def aaaa_withheld(self) -> Failure | None:
         """As planned."""

@@ -953,6 +953,10 @@ class _Parser(_Rules):
         if what == "rule" and self.at - start == 1 and lone.text in _SELECTORS:
             self.note("strange", f"nft wants more than {lone.text!a}", lone)
             return
+        field = self.tokens[start + 1].text
+        if lone.text in _PAYLOADS and (not field[:1].isalpha() or ":" in field):
+            self.note("strange", f"no field of {lone.text!a} is called {field[:60]!a}", lone)
+            return
         naming = braced = False
         for each in self.tokens[start : self.at]:
             word = each.text.partition("/")[0].lower()

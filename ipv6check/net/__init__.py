@@ -38,6 +38,13 @@ class Net(Protocol):
         """Whether the resolver answers anything at all, by now."""
         ...
 
+    async def root_denied(self) -> Failure | None:
+        """How the resolver denies every name, the root too; None where it does not.
+
+        Asked once a run, and again after a while where it was amiss.
+        """
+        ...
+
     async def aaaa_withheld(self) -> Failure | None:
         """What the resolver does to every AAAA: how that of a name known to have one fails.
 

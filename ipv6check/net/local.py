@@ -100,6 +100,10 @@ class LocalNet:
         """Whether a name server answers for the root by now."""
         return await self._names.answers()
 
+    async def root_denied(self) -> Failure | None:
+        """How the resolver denies every name, the root too; None where it does not."""
+        return await self._names.denied()
+
     async def aaaa_withheld(self) -> Failure | None:
         """How AAAA of a name that has one fails, None where it is answered."""
         return await self._names.withheld()

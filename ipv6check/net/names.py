@@ -58,11 +58,12 @@ class Names:
         return await asyncio.shield(self._task(self._ask_root, _A_MOMENT_S))
 
     async def withheld(self) -> Failure | None:
-        """How AAAA of a name that has one fails; None where that is well.
-
-        That A of it fails alike tells of no fault, unless the very root is denied.
-        """
+        """How AAAA of a name that has one fails where A is answered; None where that is well."""
         return await self._once(self._ask_both_families, lambda found: found is None)
+
+    async def denied(self) -> Failure | None:
+        """How the resolver denies that the very root exists; None where it does not."""
+        return await self._once(self._ask_whether_denied, lambda found: found is None)
 
     async def made_up(self) -> tuple[str, ...] | None:
         """The AAAA of a name that has A alone; None where the resolver does not know that name."""
@@ -134,13 +135,16 @@ class Names:
         aaaa = await self.resolver.ask(name, "AAAA")
         if _has_address(aaaa):
             return None
-        a = await self.resolver.ask(name, "A")
-        said = aaaa.detail if isinstance(aaaa, Failure) else _said(aaaa)
-        if _is_denied(a) and _is_denied(await self.resolver.ask("", "NS")):
-            said += ", and the same for the root"
-        elif not _has_address(a):
+        if not _has_address(await self.resolver.ask(name, "A")):
             return None  # a server that knows nothing of it, such as a zone's own
+        said = aaaa.detail if isinstance(aaaa, Failure) else _said(aaaa)
         return Failure(Kind.RESOLVER_UNREACHABLE, f"no AAAA of {name} either: {said}")
+
+    async def _ask_whether_denied(self) -> Failure | None:
+        root = await self.resolver.ask("", "NS")
+        if not isinstance(root, Answer) or root.rcode != "NXDOMAIN":
+            return None
+        return Failure(Kind.RESOLVER_UNREACHABLE, f"{_said(root)} for the root, too")
 
     async def _ask_ipv4_only(self) -> tuple[str, ...] | None:
         a = await self.resolver.ask(IPV4_ONLY, "A")
@@ -200,11 +204,6 @@ def _are_both(addresses: Sequence[str]) -> bool:
 
 def _has_address(answer: Answer | Failure) -> bool:
     return isinstance(answer, Answer) and bool({*answer.records} - _UNSPECIFIED)
-
-
-def _is_denied(answer: Answer | Failure) -> bool:
-    """Whether the name does not exist, as this resolver says; of the root that is never true."""
-    return isinstance(answer, Answer) and answer.rcode == "NXDOMAIN"
 
 
 def _said(answer: Answer) -> str:

@@ -203,15 +203,21 @@ async def _blind(host: str, aaaa: Answer | Failure, a: Answer | Failure, net: Ne
     if isinstance(aaaa, Failure) and isinstance(a, Failure):
         unserved = await _is_unserved(aaaa, a, net)
         return f"does not serve this host: {aaaa.detail}" if unserved else ""
-    if isinstance(a, Answer) and _tells(a) and _lacks(aaaa):
+    return await _lacking(a, net) if isinstance(a, Answer) and _lacks(aaaa) else ""
+
+
+async def _lacking(a: Answer, net: Net) -> str:
+    """Whether the resolver lacks AAAA of every name, or every name altogether.
+
+    A zone's own server knows no other name, and of its own it is right.
+    """
+    if {*a.records} - _UNSPECIFIED:
         withheld = await net.aaaa_withheld()
         return f"gives no AAAA of any name: {withheld.detail}" if withheld else ""
+    if a.rcode == "NXDOMAIN" and not a.authoritative:
+        denied = await net.root_denied()
+        return f"denies every name: {denied.detail}" if denied else ""
     return ""
-
-
-def _tells(a: Answer) -> bool:
-    """Whether A is there, or the whole name is not: then the lack of AAAA is worth a doubt."""
-    return bool({*a.records} - _UNSPECIFIED) or a.rcode == "NXDOMAIN"
 
 
 async def _invented(aaaa: Answer | Failure, net: Net) -> str:

@@ -26,6 +26,7 @@ DEAD, OPEN, OPEN4, SLOW = (
 # One race after the other; ``others`` targets are connected to meanwhile, over and over.
 SCRIPT = """
 import asyncio, json, sys, time
+from functools import partial
 from ipv6check.eyeballs.core import Resolved
 from ipv6check.eyeballs.happy import race
 from ipv6check.eyeballs.policy import RFC8305
@@ -33,7 +34,7 @@ from ipv6check.net.local import LocalNet
 
 async def busy(net, address):
     while True:
-        await net.connect(address, 80)
+        await net.connect(address, 80, once=True)
         await asyncio.sleep(0.5)
 
 async def main(first, second, others, races):
@@ -42,8 +43,12 @@ async def main(first, second, others, races):
     await asyncio.sleep(0.5 if others else 0)
     dns = {"AAAA": Resolved((first,)), "A": Resolved((second,))}
     for _ in range(races):
+        # Whoever raced there before knows how it ends, and sends nothing.
+        fresh = LocalNet()
+        connect = partial(fresh.connect, once=True)
         began_ms = time.time() * 1000
-        outcome = await race(RFC8305, dns, {first: 0, second: 1}, 80, net.connect)
+        outcome = await race(RFC8305, dns, {first: 0, second: 1}, 80, connect)
+        fresh.close()
         starts = [[each.address, began_ms + each.started_ms] for each in outcome.entrants]
         print(json.dumps([starts, began_ms, outcome.elapsed_ms]), flush=True)
         await asyncio.sleep(0.05)

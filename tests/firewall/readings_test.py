@@ -129,6 +129,7 @@ def test_random_rules_are_read_alike() -> None:
 
 
 REFUSED = {
+    "an address without a field": "ip6 ::1 accept",
     "two protocols": "tcp dport 22 udp dport 53 accept",
     "a protocol of several": "meta l4proto { tcp, udp } tcp dport 53 accept",
     "the other ICMP": "ip protocol icmp icmpv6 type echo-request accept",

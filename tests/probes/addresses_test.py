@@ -170,9 +170,16 @@ def test_no_word_for_both(kind: Kind) -> None:
 def test_a_name_that_does_not_exist(denied: bool) -> None:  # noqa: FBT001 - a parameter
     """It is the name's word, unless this network's resolver says so of every name."""
     answers = [answer(NAME, rdtype, rcode="NXDOMAIN") for rdtype in ("AAAA", "A")]
-    withheld = Failure(Kind.RESOLVER_UNREACHABLE, "no AAAA of any") if denied else None
-    seen = resolved(NAME, FakeNet(*answers, aaaa_withheld=withheld))
+    root = Failure(Kind.RESOLVER_UNREACHABLE, "NXDOMAIN for the root, too") if denied else None
+    seen = resolved(NAME, FakeNet(*answers, root_denied=root))
     assert isinstance(seen, Failure) is denied
+
+
+def test_a_server_that_knows_its_zone_alone() -> None:
+    """It denies the root as well, and is right of its own names: this one has A, and no AAAA."""
+    root = Failure(Kind.RESOLVER_UNREACHABLE, "NXDOMAIN for the root, too")
+    own = FakeNet(answer(NAME, "AAAA"), answer(NAME, "A", "192.0.33.8"), root_denied=root)
+    assert isinstance(resolved(NAME, own), Addresses)
 
 
 def test_refused_for_both() -> None:
