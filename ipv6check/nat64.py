@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Collection, Iterable
 
-WELL_KNOWN_PREFIX = "64:ff9b::/96"
 WELL_KNOWN_NAME = "ipv4only.arpa"
 _WELL_KNOWN_ADDRESSES = frozenset({bytes((192, 0, 0, 170)), bytes((192, 0, 0, 171))})
 # RFC 6052 section 2.2: where the four octets stand, octet 8 left out; the longest prefix first.

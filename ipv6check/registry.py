@@ -68,6 +68,8 @@ INTERNAL_IPV4 = (
     "172.16.0.0/12",
     "192.168.0.0/16",
 )
+# What a resolver answers that blocks a name.
+UNSPECIFIED = frozenset({"::", "0.0.0.0"})  # noqa: S104 - nothing is bound to it
 UNUSABLE_IPV4 = ("0.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4")
 
 

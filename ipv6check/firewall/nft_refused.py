@@ -22,7 +22,6 @@ Json = dict[str, Any]
 NETWORKS = ("ip", "ip6")
 ICMP = {"icmp": "ip", "icmpv6": "ip6"}
 TRANSPORTS = frozenset({"tcp", "udp", "udplite", "sctp", "dccp", "ah", "esp", "comp", *ICMP})
-EXTENSIONS = ("exthdr", "rt")
 _NUMBERS = {number: name for name, number in PROTOCOLS.items() if name in TRANSPORTS}
 _READ_PROTOCOL = (
     {"meta": {"key": "l4proto"}},

@@ -22,6 +22,11 @@ def want_timestamps(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
 
 
+def now_s() -> float:
+    """The monotonic clock, in seconds: that of the loop's timers."""
+    return time.monotonic()
+
+
 def now_ns() -> int:
     """The monotonic clock, in nanoseconds: when something is sent."""
     return time.monotonic_ns()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,7 +26,7 @@ from ipv6check.model import (
     Stub,
     Vantage,
 )
-from ipv6check.net import host, icmp, listening, rules, tcp, tls
+from ipv6check.net import clock, host, icmp, listening, rules, tcp, tls
 from ipv6check.net.datagrams import Server
 from ipv6check.net.errors import local_failure
 from ipv6check.net.limits import Gate, Places
@@ -256,7 +255,7 @@ class LocalNet:
     ) -> Attempt:
         async with self._places.place(address):
             begin()
-            began_s = _now()
+            began_s = clock.now_s()
             attempt = await tcp.connect(address, port, patience_s(timeout_s))
         return self._heard(attempt, began_s)
 
@@ -285,12 +284,12 @@ class LocalNet:
         *,
         once: bool = False,
     ) -> Handshake:
-        began_s = _now()
+        began_s = clock.now_s()
         made = await tls.handshake(
             address, port, server_name, alpn, timeout_s, connected, once=once
         )
         if made.tcp.connected and not made.silent and not self._is_quiet():
-            self._uplink.hear_data(address, _now() - made.elapsed_ms / 1000)
+            self._uplink.hear_data(address, clock.now_s() - made.elapsed_ms / 1000)
         if made.connected and not self._is_quiet():
             again = partial(self._shakes, address, port, server_name, alpn)
             self._uplink.hear_completed(address, again, began_s)
@@ -313,7 +312,7 @@ class LocalNet:
     ) -> Echo:
         async with self._places.per_address.place(address):
             begin()
-            began_s = _now()
+            began_s = clock.now_s()
             echo = await echo_socket.ping(address, self._pings, patience_s(timeout_s))
         if echo.received:
             self._uplink.hear(address, ECHO, began_s)
@@ -322,8 +321,8 @@ class LocalNet:
     async def _race_tcp(self, address: str, port: int) -> Attempt:
         """The first race with this address and port is one; others go as it is known to go."""
         known = self._attempts.lately((address, port))
-        if known is None or self._raced.first((address, port), _now()):
-            began_s = _now()
+        if known is None or self._raced.first((address, port), clock.now_s()):
+            began_s = clock.now_s()
             with self._racing(address, port, lives=known is not None and known.connected):
                 attempt = await tcp.connect(address, port, self._timeout_s, once=True)
             return self._heard(attempt, began_s)
@@ -341,7 +340,7 @@ class LocalNet:
         """The same, where TLS decides."""
         key = (address, port, server_name, alpn)
         known = self._handshakes.lately(key)
-        if known is None or self._raced.first((address, port), _now()):
+        if known is None or self._raced.first((address, port), clock.now_s()):
             with self._racing(address, port, lives=known is not None and known.connected):
                 return await self._handshake(*key, self._timeout_s, connected, once=True)
         await asyncio.sleep(known.tcp.elapsed_ms / 1000)
@@ -368,7 +367,7 @@ class LocalNet:
         """Learn from an attempt what this host's uplink does, and what its own router says."""
         # Where it took longer than that, it is not known which of several packets was answered.
         took_s = (attempt.rtt_ms or attempt.elapsed_ms) / 1000 + _AT_ONCE_S
-        if attempt.answered and not self._is_quiet() and _now() - began_s < took_s:
+        if attempt.answered and not self._is_quiet() and clock.now_s() - began_s < took_s:
             self._uplink.hear(attempt.address, attempt.port, began_s)
             if attempt.connected:
                 self._uplink.hear_accepted(attempt.address, attempt.port, began_s)
@@ -416,7 +415,7 @@ class LocalNet:
         return (await self._ping(echo_socket, address, _at_once, timeout_s)).received > 0
 
     async def _serves(self, address: str, timeout_s: float) -> bool:
-        began_s = _now()
+        began_s = clock.now_s()
         resolver = Resolver([(address, DNS_PORT)], timeout_s)
         try:
             answer = await resolver.ask("", "NS")
@@ -432,10 +431,6 @@ class LocalNet:
         if known is None:
             known = self._echo[family] = _open_echo(family)
         return known
-
-
-def _now() -> float:
-    return time.monotonic()  # as the loop's timers
 
 
 def _at_once() -> None:

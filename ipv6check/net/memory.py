@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from math import inf
 from typing import Generic, TypeVar
 
+from ipv6check.net.wait import settle
 from ipv6check.turns import own_time
 
 Key = TypeVar("Key", bound=Hashable)
@@ -37,12 +38,12 @@ class _Asking(Generic[Fact]):
     def begin(self) -> None:
         """The first packet is about to leave; until then it waits for its turn."""
         self.since = asyncio.get_running_loop().time()
-        _settle(self.begun, None)
+        settle(self.begun, None)
 
     def end(self, fact: Fact | None) -> None:
         """Tell everybody."""
-        _settle(self.begun, None)
-        _settle(self.fact, fact)
+        settle(self.begun, None)
+        settle(self.fact, fact)
 
 
 class Memory(Generic[Key, Fact]):
@@ -126,8 +127,3 @@ class Turns(Generic[Key]):
     def forget(self, key: Key) -> None:
         """What came of it tells nothing: whoever asks next does it again."""
         self._done.pop(key, None)
-
-
-def _settle(future: asyncio.Future[Fact], value: Fact) -> None:
-    if not future.done():
-        future.set_result(value)

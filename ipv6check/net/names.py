@@ -16,6 +16,8 @@ from ipv6check.net import host, resolvconf
 from ipv6check.net.datagrams import Server
 from ipv6check.net.pairs import loses_second
 from ipv6check.net.resolver import Resolver
+from ipv6check.net.wait import settle
+from ipv6check.registry import UNSPECIFIED
 
 Value = TypeVar("Value")
 Ask = Callable[[], Coroutine[None, None, Value]]
@@ -23,7 +25,6 @@ Ask = Callable[[], Coroutine[None, None, Value]]
 # Known to have A alone, by its purpose: who has AAAA for it makes them up.
 IPV4_ONLY = "ipv4.google.com"
 # What blocking resolvers answer.
-_UNSPECIFIED = frozenset({"::", "0.0.0.0"})  # noqa: S104 - nothing is bound to it
 # How long that a resolver answers, or does not, is taken for so.
 _A_MOMENT_S = 1.0
 _A_WHILE_S = 5.0
@@ -185,7 +186,7 @@ class Names:
             found = host.order(name)
             # Nobody waits any more, and the loop may be closed.
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(_settle, done, found)
+                loop.call_soon_threadsafe(settle, done, found)
 
         threading.Thread(target=ask, name="getaddrinfo", daemon=True).start()
         try:
@@ -203,13 +204,8 @@ def _are_both(addresses: Sequence[str]) -> bool:
 
 
 def _has_address(answer: Answer | Failure) -> bool:
-    return isinstance(answer, Answer) and bool({*answer.records} - _UNSPECIFIED)
+    return isinstance(answer, Answer) and bool({*answer.records} - UNSPECIFIED)
 
 
 def _said(answer: Answer) -> str:
     return " ".join((answer.rcode, *answer.records[:1], "from", answer.nameserver))
-
-
-def _settle(done: asyncio.Future[tuple[str, ...]], found: tuple[str, ...]) -> None:
-    if not done.done():
-        done.set_result(found)

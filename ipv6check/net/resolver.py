@@ -17,7 +17,7 @@ import dns.name
 import dns.rdatatype
 
 from ipv6check.model import Answer, Failure, Kind
-from ipv6check.net import messages, streams
+from ipv6check.net import clock, messages, streams
 from ipv6check.net.datagrams import Question, Reply, Server, place
 from ipv6check.net.limits import Room
 from ipv6check.net.servers import Servers
@@ -82,14 +82,14 @@ class Resolver:
     def _limit_s(self) -> float:
         """The time of one question: little where no server has said anything for long."""
         since = self._silent_since
-        patient = since is None or _now() - since < _PATIENCE * self._timeout_s
+        patient = since is None or clock.now_s() - since < _PATIENCE * self._timeout_s
         return self._timeout_s if patient else self._timeout_s / SENDS
 
     def _note(self, said: Answer | Failure) -> None:
         if isinstance(said, Answer) or said.kind is not Kind.RESOLVER_UNREACHABLE:
             self._silent_since = None
         elif self._silent_since is None:
-            self._silent_since = _now()
+            self._silent_since = clock.now_s()
 
     async def _unchecked(
         self, question: Question, said: Failure, left_s: float
@@ -124,7 +124,7 @@ class _Asking:
         self._question = question
         self._pulse = pulse
         self._limit_s = limit_s
-        self._began = _now()
+        self._began = clock.now_s()
         self._deadline = self._began + limit_s
         # Whose no is final, and who may be away for a moment only.
         self._failures: dict[Server, Failure] = {}
@@ -136,19 +136,19 @@ class _Asking:
     @property
     def left_s(self) -> float:
         """What is left of its time."""
-        return max(self._deadline - _now(), 0.0)
+        return max(self._deadline - clock.now_s(), 0.0)
 
     async def answer(self) -> Answer | Failure:
         """The first answer of any server, else why there is none."""
         slot_s = self._limit_s / max(SENDS, len(self._addresses))
         waiting = deque(self._addresses)
         try:
-            while waiting and (_now() < self._deadline or self._is_held()):
+            while waiting and (clock.now_s() < self._deadline or self._is_held()):
                 server = waiting.popleft()
                 if server in self._failures:
                     continue
                 self._look_further()
-                answer = await self._turn(server, min(_now() + slot_s, self._deadline))
+                answer = await self._turn(server, min(clock.now_s() + slot_s, self._deadline))
                 if answer is not None:
                     return answer
                 waiting.append(server)
@@ -165,7 +165,7 @@ class _Asking:
         if self._pulse or self._others_heard():
             return False
         self._deadline = max(self._deadline, self._servers.held_until)
-        return _now() < self._deadline
+        return clock.now_s() < self._deadline
 
     def _others_heard(self) -> bool:
         """Whether the resolver was there at the end, to whatever question it gave an answer."""
@@ -174,7 +174,7 @@ class _Asking:
     def _look_further(self) -> None:
         """After half of the time without a word: ask for something else, and in another way."""
         half = self._began + self._limit_s / 2
-        if self._pulse or _now() < half:
+        if self._pulse or clock.now_s() < half:
             return
         if not self._servers.heard_since(half):
             self._resolver.feel_pulse()
@@ -341,7 +341,7 @@ class _Asking:
 
     def _verdict(self) -> Failure:
         """Why there is no answer: a server's own word goes before silence, and silence of all."""
-        elapsed_ms = (_now() - self._began) * 1000
+        elapsed_ms = (clock.now_s() - self._began) * 1000
         told = [each for each in self._failures.values() if not _is_unreachable(each)]
         gone = {**self._failures, **self._away}
         if told or len(gone) == len(self._addresses) > 0:
@@ -359,7 +359,3 @@ class _Asking:
 
 def _is_unreachable(failure: Failure) -> bool:
     return failure.kind is Kind.RESOLVER_UNREACHABLE
-
-
-def _now() -> float:
-    return time.monotonic()  # as the loop's timers

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from math import inf
 
-from ipv6check.net import messages
+from ipv6check.net import clock, messages
 from ipv6check.net.datagrams import Channel, Question, Server
 
 # How often EDNS is met with silence, and its absence with an answer, before it is left out.
@@ -32,7 +31,7 @@ class Servers:
 
     def heard(self, server: Server, *, tcp: bool = False) -> None:
         """Something came back from this server."""
-        self._heard_at = _now()
+        self._heard_at = clock.now_s()
         if not tcp:
             self._over_udp.add(server)
 
@@ -94,7 +93,3 @@ class Servers:
         for channel in self.channels.values():
             channel.close()
         self.channels.clear()
-
-
-def _now() -> float:
-    return time.monotonic()  # as the loop's timers

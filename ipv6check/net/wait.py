@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 
+Value = TypeVar("Value")
 Direction = Literal["read", "write"]
 
 
@@ -43,3 +44,9 @@ async def first_ready(
         timer.cancel()
         for sock in socks:
             remove(sock.fileno())
+
+
+def settle(future: asyncio.Future[Value], value: Value) -> None:
+    """Give it its value, unless it has one or nobody waits any more."""
+    if not future.done():
+        future.set_result(value)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from ipv6check.model import Address, Answer, Failure, Kind, Settings
 from ipv6check.nat64 import WELL_KNOWN_NAME, embedding
 from ipv6check.net import Net
-from ipv6check.registry import SpecialPurpose, unusable_ipv6, usable_ipv4
+from ipv6check.registry import UNSPECIFIED, SpecialPurpose, unusable_ipv6, usable_ipv4
 from ipv6check.target import Target
 
 LOCALHOST = {"AAAA": "::1", "A": "127.0.0.1"}
@@ -24,7 +24,6 @@ _BLOCKED = frozenset({4, 15, 16, 17})
 # RFC 8305 section 3: how long a client that has A waits for AAAA.
 _LATE_MS = 50
 _AGAIN = 3
-_UNSPECIFIED = frozenset({"::", "0.0.0.0"})  # noqa: S104 - nothing is bound to it
 
 Both = tuple[Answer | Failure, Answer | Failure]
 
@@ -211,7 +210,7 @@ async def _lacking(a: Answer, net: Net) -> str:
 
     A zone's own server knows no other name, and of its own it is right.
     """
-    if {*a.records} - _UNSPECIFIED:
+    if {*a.records} - UNSPECIFIED:
         withheld = await net.aaaa_withheld()
         return f"gives no AAAA of any name: {withheld.detail}" if withheld else ""
     if a.rcode == "NXDOMAIN" and not a.authoritative:
@@ -233,7 +232,7 @@ def _lacks(aaaa: Answer | Failure) -> bool:
     """Whether AAAA is what a resolver that wants none could have made of it."""
     if isinstance(aaaa, Failure):
         return True
-    return not ({*aaaa.records} - _UNSPECIFIED or aaaa.unfinished)
+    return not ({*aaaa.records} - UNSPECIFIED or aaaa.unfinished)
 
 
 async def _is_unserved(aaaa: Failure, a: Failure, net: Net) -> bool:
@@ -251,7 +250,7 @@ def _blocked(host: str, aaaa: Answer | Failure, a: Answer | Failure) -> str:
             return f"blocks {'AAAA of ' if each is aaaa and _has_records(a) else ''}{host}{why}"
     answered = [each for each in (aaaa, a) if _has_records(each)]
     told = [record for each in answered if isinstance(each, Answer) for record in each.records]
-    if told and {*told} <= _UNSPECIFIED and not any(map(_is_own, answered)):
+    if told and {*told} <= UNSPECIFIED and not any(map(_is_own, answered)):
         return f"blocks {host}: it answers {' and '.join(sorted({*told}, reverse=True))}"
     return ""
 
