@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ipv6check.diagnosis import blame, describe, ended_here, out_of_reach
-    from ipv6check.explained import Explained
     from ipv6check.eyeballs.happy import Entrant, Outcome
     from ipv6check.eyeballs.predict import Ending, Prediction, Survey
     from ipv6check.mends import (
@@ -44,6 +43,8 @@ if TYPE_CHECKING:
         unknown,
         warn,
     )
+    from ipv6check.model.findings import Explained
+    from ipv6check.model.text import count, ms
     from ipv6check.plugin import check
     from ipv6check.probes.addresses import Addresses, Unusable
     from ipv6check.probes.connections import Connections
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     from ipv6check.probes.pointers import Pointer, Pointers
     from ipv6check.probes.rules import Rules
     from ipv6check.target import Target, endpoint
-    from ipv6check.wording import count, ms
 
 __version__ = "0.1.0"
 
@@ -65,7 +65,7 @@ _HOMES = {
     "diagnosis": ("blame", "describe", "ended_here", "out_of_reach"),
     "eyeballs.happy": ("Entrant", "Outcome"),
     "eyeballs.predict": ("Ending", "Prediction", "Survey"),
-    "explained": ("Explained",),
+    "model.findings": ("Explained",),
     "mends": (
         "ACCEPT_ICMPV6",
         "ACCEPT_TCP",
@@ -113,7 +113,7 @@ _HOMES = {
     "probes.pointers": ("Pointer", "Pointers"),
     "probes.rules": ("Rules",),
     "target": ("Target", "endpoint"),
-    "wording": ("count", "ms"),
+    "model.text": ("count", "ms"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -142,7 +142,7 @@ def _open_closed_streams() -> None:
 def _refuse(error: Exception) -> None:
     """The one line that bad input gets. Anything else than our own errors is a defect: raise it."""
     from ipv6check.model import BadInputError  # noqa: PLC0415
-    from ipv6check.target import harmless  # noqa: PLC0415
+    from ipv6check.model.text import harmless  # noqa: PLC0415
 
     line = str(error)
     # An error of click's, which typer has under a name of its own.

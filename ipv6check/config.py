@@ -19,22 +19,20 @@ from typing import Any
 from ipv6check import manifest, tomlfile
 from ipv6check.manifest import Service
 from ipv6check.model import Profile, Settings, Waiver
+from ipv6check.model.settings import all_pauses_s
+from ipv6check.model.text import closest, harmless, quoted
 from ipv6check.profiles import PROFILES
-from ipv6check.retries import all_pauses_s
 from ipv6check.target import (
     Target,
     TargetError,
     address,
     address_and_port,
     endpoint,
-    harmless,
     hostname,
     ipv6_address,
     port_number,
-    quoted,
 )
 from ipv6check.tomlfile import ConfigError, TomlFile
-from ipv6check.wording import closest
 
 FILE = "ipv6check.toml"
 TABLE = "check"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import traceback
 
-from ipv6check.model import Cause, Evidence, Finding, Status, printable
+from ipv6check.model import Cause, Evidence, Finding, Status
+from ipv6check.model.text import printable
 
 
 def broken(message: str, evidence: Evidence | None = None) -> Finding:

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from math import inf, log2
 from typing import Any, NamedTuple
 
-from ipv6check.wording import count, ms
+from ipv6check.model.text import count, ms
 
 Told = Mapping[str, Any]
 

@@ -20,7 +20,8 @@ from contextlib import suppress
 from typing import Any, Self
 
 from ipv6check.defects import broken
-from ipv6check.model import SCHEMA_VERSION, Cause, Failure, Finding, Findings, Status, printable
+from ipv6check.model import SCHEMA_VERSION, Cause, Failure, Finding, Findings, Status
+from ipv6check.model.text import printable
 from ipv6check.plugin import Check
 from ipv6check.target import Target
 

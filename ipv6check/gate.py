@@ -27,7 +27,7 @@ from ipv6check.model import (
     Waiver,
     verdict_of,
 )
-from ipv6check.wording import count
+from ipv6check.model.text import count
 
 # How long before its last day a waiver says that it is about to end.
 NOTICE_DAYS = 14

@@ -13,7 +13,8 @@ from ipv6check.eyeballs.happy import RUNNING, Entrant, Outcome
 from ipv6check.eyeballs.pace import politely
 from ipv6check.eyeballs.policy import Policy
 from ipv6check.eyeballs.predict import Survey, predict_all
-from ipv6check.model import Failure, Settings, printable
+from ipv6check.model import Failure, Settings
+from ipv6check.model.text import count, ms, printable
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses, addresses
 from ipv6check.probes.connections import Connections
@@ -21,7 +22,6 @@ from ipv6check.probes.handshakes import handshakes
 from ipv6check.probes.race import Course, resolved
 from ipv6check.probes.survey import survey
 from ipv6check.target import Target
-from ipv6check.wording import count, ms
 
 CONNECTED, NOBODY, BLIND = 0, 1, 3
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ipv6check.model import NoIPv6, Place, Profile, Status, Waiver
+from ipv6check.model.text import harmless, quoted
 from ipv6check.profiles import PROFILES
-from ipv6check.target import Target, TargetError, harmless, parse, port_number, quoted
+from ipv6check.target import Target, TargetError, parse, port_number
 from ipv6check.tomlfile import ConfigError, TomlFile, expected, kind, meant, scalar
 from ipv6check.tomllines import Keys
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ipv6check.explained import Explained
+from ipv6check.model.findings import Explained
 
 # Serve over IPv6 too what is served over IPv4.
 LISTEN: Mapping[str, str] = MappingProxyType(

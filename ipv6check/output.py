@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TextIO
 
 from ipv6check.model import BadInputError, RunInfo, Summary, TargetReport
+from ipv6check.model.text import harmless
 from ipv6check.progress import Progress
 from ipv6check.reporters import Stream, Style
-from ipv6check.target import harmless
 
 # How far one slow target lets the others run ahead of it: bounds what waits to be printed.
 AHEAD = 1024

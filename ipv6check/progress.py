@@ -15,7 +15,8 @@ from typing import Self, TextIO
 
 from rich.cells import cell_len
 
-from ipv6check.model import TargetReport, Verdict, printable
+from ipv6check.model import TargetReport, Verdict
+from ipv6check.model.text import printable
 
 INTERVAL_S = 0.1
 

@@ -30,11 +30,11 @@ from ipv6check.model import (
     Summary,
     TargetReport,
     Vantage,
-    printable,
 )
+from ipv6check.model.text import harmless, printable, quoted
 from ipv6check.observation import Recorded
 from ipv6check.plugin import all_probes
-from ipv6check.target import TargetError, harmless, parse, quoted
+from ipv6check.target import TargetError, parse
 
 VERSION = "1"
 MAX_LINE = 64 << 20  # bytes; a rule set alone may have half of that

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from ipv6check import recording
 from ipv6check.model import RecordingError, RunInfo, Summary
+from ipv6check.model.text import harmless
 from ipv6check.observation import Recorded
-from ipv6check.target import TargetError, harmless
+from ipv6check.target import TargetError
 from ipv6check.targets import HandOff, Source, chunk, open_input
 
 STDIN = Path("-")

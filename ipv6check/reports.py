@@ -29,7 +29,7 @@ from ipv6check.model import (
     TargetReport,
     Verdict,
 )
-from ipv6check.target import harmless, quoted
+from ipv6check.model.text import harmless, quoted
 
 CHUNK = 1 << 18  # bytes of one read
 MAX_VALUE = 4 << 20  # characters of one target

@@ -13,11 +13,6 @@ from typing import Any
 
 from ipv6check.model import TRANSIENT_KINDS, Echo, Failure, Result, Status
 
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 30.0
-# So much longer a pause may be by chance, so that not all targets come at once again.
-SPREAD = 0.5
-
 # What says most of a target comes first: what was measured goes before what could not be.
 BEST_FIRST = (
     Status.PASS,
@@ -31,16 +26,6 @@ _NOT_WELL = frozenset({Status.FAIL, Status.WARN, Status.UNKNOWN})
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
 Results = Sequence[Result]
-
-
-def pauses_s(retries: int) -> tuple[float, ...]:
-    """How long to wait before each further attempt, at the least; ``SPREAD`` more at the most."""
-    return tuple(min(FIRST_PAUSE_S * 2**number, LONGEST_PAUSE_S) for number in range(retries))
-
-
-def all_pauses_s(retries: int) -> float:
-    """The most that the pauses of one target take together."""
-    return sum(pauses_s(retries)) * (1 + SPREAD)
 
 
 def worth_another(results: Results, facts: Mapping[str, Any]) -> bool:

@@ -32,10 +32,10 @@ from ipv6check.model import (
     Verdict,
     verdict_of,
 )
+from ipv6check.model.text import count
 from ipv6check.output import terminal
 from ipv6check.reporters import Style
 from ipv6check.rulefiles import read_rules, text_of
-from ipv6check.wording import count
 
 EXIT_CODES = {
     Verdict.READY: 0,

@@ -28,10 +28,11 @@ from ipv6check.model import (
     Summary,
     TargetReport,
     Verdict,
-    printable,
     verdict_of,
     worst,
 )
+from ipv6check.model.settings import SPREAD, pauses_s
+from ipv6check.model.text import printable
 from ipv6check.net import Net
 from ipv6check.observation import Course, Observation, Recorded, course, recalled
 from ipv6check.plugin import GIVEN, Check, Plan
@@ -277,11 +278,11 @@ class Run:
         """One attempt, and more for as long as there is hope, time and patience."""
         clock = turns.begin(assigned.settings.deadline_s)
         attempts = [await self._attempt(target, assigned, clock)]
-        for least_s in retries.pauses_s(assigned.settings.retries):
+        for least_s in pauses_s(assigned.settings.retries):
             results = retries.best([each.results for each in attempts])
             if not retries.worth_another(results, attempts[-1].observed.facts):
                 break
-            pause_s = least_s * random.uniform(1, 1 + retries.SPREAD)  # noqa: S311 - spreads load
+            pause_s = least_s * random.uniform(1, 1 + SPREAD)  # noqa: S311 - spreads load
             if pause_s >= clock.left_s or await self._ends_within(pause_s):
                 break
             clock.renew()

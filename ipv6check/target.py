@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ipv6check.model import BadInputError, Place
+from ipv6check.model.text import harmless, quoted, without_user
 
 MAX_TEXT = 2048
 MAX_NAME = 253  # RFC 1035 section 2.3.4: 255 octets on the wire
@@ -220,26 +221,6 @@ def _zoned(text: str) -> str:
     plain, percent, zone = text.partition("%")
     scoped = percent and _ZONE.fullmatch(zone) and _LINK_LOCAL.match(plain)
     return f"{address(plain)}%{zone}" if scoped else address(text)
-
-
-def without_user(text: str) -> str:
-    """``text`` from its last ``@`` on: what stands before may be a password, and is not shown."""
-    return f"...@{text.rpartition('@')[2]}" if "@" in text else text
-
-
-def quoted(text: str) -> str:
-    """``text`` in double quotes, made harmless."""
-    return f'"{harmless(text)}"'
-
-
-def harmless(text: str, limit: int = 80) -> str:
-    r"""``text`` for one line of a terminal: printable, the rest as ``\xNN``, and bounded."""
-    shown = text if len(text) <= limit else f"{text[:limit]}..."
-    if shown.isprintable():
-        return shown
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown
-    )
 
 
 def _parse(text: str) -> Target:

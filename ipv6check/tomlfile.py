@@ -9,9 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ipv6check.model import BadInputError
-from ipv6check.target import harmless, quoted
+from ipv6check.model.text import closest, harmless, quoted
 from ipv6check.tomllines import Keys, TooMuchError, lines_of
-from ipv6check.wording import closest
 
 MAX_FILE = 1 << 20  # bytes
 

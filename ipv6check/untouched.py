@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from ipv6check.config import Options
 from ipv6check.model import Note
+from ipv6check.model.text import closest
 from ipv6check.runner import Assignment
 from ipv6check.target import Target
 from ipv6check.tomlfile import ConfigError
-from ipv6check.wording import closest
 
 # By option: the probes that it changes. Of a check that is left out nobody needs them.
 PROBES: Mapping[str, frozenset[str]] = {

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from ipv6check.explained import Explained
 from ipv6check.judge import Judge, judge, lacking
 from ipv6check.model import (
     VANTAGE_KINDS,
@@ -29,6 +28,7 @@ from ipv6check.model import (
     unknown,
     warn,
 )
+from ipv6check.model.findings import Explained
 from ipv6check.plugin import Check, Input
 
 DEADLINE_S = 0.2

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ipv6check.explained import Explained
 from ipv6check.mends import ACCEPT_ICMPV6, ACCEPT_TCP, GET_IPV6, LISTEN
+from ipv6check.model.findings import Explained
 from tests.lab import requirements
 
 COMMENT = re.compile(r" *(#|//) .*")

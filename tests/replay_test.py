@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from ipv6check import session
 from ipv6check.config import Options, load
 from ipv6check.manifest import Service
-from ipv6check.model import Failure, Kind, Place, RecordingError, Vantage, printable
+from ipv6check.model import Failure, Kind, Place, RecordingError, Vantage
+from ipv6check.model.text import printable
 from ipv6check.net.local import LocalNet
 from ipv6check.plugin import PluginError, all_probes
 from ipv6check.profiles import PROFILES

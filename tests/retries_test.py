@@ -29,7 +29,9 @@ from ipv6check.model import (
     Kind,
     Result,
     Status,
+    settings,
 )
+from ipv6check.model.settings import pauses_s
 from ipv6check.probes.connections import Connections
 from ipv6check.session import FINDINGS, INTERRUPTED, OK
 from ipv6check.target import parse
@@ -166,8 +168,8 @@ def test_no_ipv6_here_is_not_retried() -> None:
 
 def test_the_pauses_double() -> None:
     """From half a second, to no more than half a minute; a deadline has room for all of them."""
-    assert retries.pauses_s(3) == (0.5, 1.0, 2.0)
-    assert max(retries.pauses_s(10)) == 30.0
+    assert pauses_s(3) == (0.5, 1.0, 2.0)
+    assert max(pauses_s(10)) == 30.0
     assert Options(retries=2).settings.deadline_s == 3 * 15 + 1.5 * 1.5
     assert Options().settings.deadline_s == 15
     assert Options(retries=5, deadline=7.0).settings.deadline_s == 7
@@ -220,7 +222,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, dict[str
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that a test can wait for."""
-    monkeypatch.setattr(retries, "FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr(settings, "FIRST_PAUSE_S", 0.02)
 
 
 @pytest.mark.usefixtures("hurried")

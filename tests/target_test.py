@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ipv6check.model.text import harmless
 from ipv6check.target import (
     SCHEMES,
     Target,
@@ -15,7 +16,6 @@ from ipv6check.target import (
     address,
     address_and_port,
     endpoint,
-    harmless,
     hostname,
     ipv6_address,
     parse,

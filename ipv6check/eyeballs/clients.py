@@ -11,9 +11,8 @@ from ipv6check import tomlfile
 from ipv6check.eyeballs import policy
 from ipv6check.eyeballs.policy import Policy, PolicyError
 from ipv6check.model import BadInputError
-from ipv6check.target import harmless
+from ipv6check.model.text import closest, harmless
 from ipv6check.tomlfile import ConfigError, TomlFile
-from ipv6check.wording import closest
 
 OURS = Path(__file__).with_name("clients.toml")
 _ABOUT = ("client", "version", "source", "date", "sure")

@@ -36,7 +36,7 @@ from ipv6check.firewall.model import (
     without,
 )
 from ipv6check.firewall.names import ICMP, ICMPV6, PROTOCOLS, TCP, UDP
-from ipv6check.wording import closest
+from ipv6check.model.text import closest
 
 MULTICAST6 = prefix(0xFF << 120, 8, 128)
 MULTICAST4 = prefix(0xE0 << 24, 4, 32)

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from tempfile import TemporaryFile
 from typing import IO
 
-from ipv6check.model import Failure, Kind, Loading, printable
+from ipv6check.model import Failure, Kind, Loading
+from ipv6check.model.text import printable
 from ipv6check.net.rules import SEARCHED
 
 WAIT_S = 20.0

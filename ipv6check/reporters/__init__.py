@@ -13,8 +13,8 @@ import pkgutil
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from ipv6check.model import Report, Result, RunInfo, Summary, TargetReport, Term, printable
-from ipv6check.wording import count
+from ipv6check.model import Report, Result, RunInfo, Summary, TargetReport, Term
+from ipv6check.model.text import count, printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ipv6check.model import WORST_FIRST, Summary, Vantage, Verdict
-from ipv6check.wording import count
+from ipv6check.model.text import count
 
 
 def of_vantage(vantage: Vantage) -> str:

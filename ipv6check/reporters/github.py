@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ipv6check.model import Place, RunInfo, Status, Summary, TargetReport, printable
+from ipv6check.model import Place, RunInfo, Status, Summary, TargetReport
+from ipv6check.model.text import count, printable
 from ipv6check.reporters import Style, lacking
 from ipv6check.reporters._places import in_repository
 from ipv6check.reporters._words import of_vantage, tally
-from ipv6check.wording import count
 
 SHOWN = 10  # of each level, a step
 LONGEST = 1000

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from ipv6check.model import Note, Result, RunInfo, Status, Summary, TargetReport, printable
+from ipv6check.model import Note, Result, RunInfo, Status, Summary, TargetReport
+from ipv6check.model.text import printable
 from ipv6check.reporters import Style, agreed, lacking
 
 ORDERED = True

@@ -8,17 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ipv6check.model import (
-    Gate,
-    RunInfo,
-    Status,
-    Summary,
-    TargetReport,
-    printable,
-)
+from ipv6check.model import Gate, RunInfo, Status, Summary, TargetReport
+from ipv6check.model.text import count, printable
 from ipv6check.reporters import Style, agreed, lacking
 from ipv6check.reporters._words import of_vantage, tally
-from ipv6check.wording import count
 
 # A comment holds 65,536 characters, which are bytes at worst; each part has its share of them.
 FINDINGS_ROOM, EXCUSED_ROOM, MENDS_ROOM, UNMEASURED_ROOM = 28_000, 12_000, 14_000, 5_000

@@ -12,21 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from ipv6check.model import (
-    Note,
-    Place,
-    Result,
-    Rule,
-    RunInfo,
-    Status,
-    Summary,
-    TargetReport,
-    printable,
-)
+from ipv6check.model import Note, Place, Result, Rule, RunInfo, Status, Summary, TargetReport
+from ipv6check.model.text import count, printable
 from ipv6check.reporters import Style, agreed, lacking
 from ipv6check.reporters._places import in_repository
 from ipv6check.reporters.json import encode
-from ipv6check.wording import count
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 # GitHub refuses a file with more; of those it shows the 5,000 most severe.

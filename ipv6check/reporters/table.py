@@ -30,10 +30,10 @@ from ipv6check.model import (
     Vantage,
     Verdict,
 )
+from ipv6check.model.text import count
 from ipv6check.reporters import Style, agreed
 from ipv6check.reporters._words import of_vantage, tally
 from ipv6check.reporters.json import plain
-from ipv6check.wording import count
 
 ORDERED = True
 

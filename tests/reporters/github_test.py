@@ -11,18 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ipv6check.model import (
-    Cause,
-    Gate,
-    Note,
-    Place,
-    Result,
-    RunInfo,
-    Status,
-    Term,
-    Vantage,
-    printable,
-)
+from ipv6check.model import Cause, Gate, Note, Place, Result, RunInfo, Status, Term, Vantage
+from ipv6check.model.text import printable
 from ipv6check.reporters import Style, load, render
 from tests.reporters.reports import DOWN, HOSTILE, RUN, report, run, served, target, text, waived
 

@@ -16,7 +16,8 @@ import xmlschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipv6check.model import Note, Place, Result, Status, TargetReport, Term, printable
+from ipv6check.model import Note, Place, Result, Status, TargetReport, Term
+from ipv6check.model.text import printable
 from ipv6check.reporters import load
 from tests.reporters.reports import DOWN, HOSTILE, run, served, target, text, waived
 

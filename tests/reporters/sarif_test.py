@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
-from ipv6check.model import Note, Place, Result, Rule, RunInfo, Status, Term, printable
+from ipv6check.model import Note, Place, Result, Rule, RunInfo, Status, Term
+from ipv6check.model.text import printable
 from ipv6check.reporters import Style, load, render
 from ipv6check.reporters.sarif import MOST_RESULTS
 from tests.reporters.reports import DOWN, HOSTILE, report, run, served, target, waived

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ipv6check.explained import SOFTWARE, Explained
 from ipv6check.model import Status
+from ipv6check.model.findings import SOFTWARE, Explained
 
 
 @pytest.mark.parametrize("name", ["refused", "no-aaaa", "ipv4-only", "a", "dns64"])
