@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ipv6check.config.target import Target, endpoint
     from ipv6check.diagnosis import blame, describe, ended_here, out_of_reach
     from ipv6check.eyeballs.happy import Entrant, Outcome
     from ipv6check.eyeballs.predict import Ending, Prediction, Survey
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     from ipv6check.probes.pings import Pings
     from ipv6check.probes.pointers import Pointer, Pointers
     from ipv6check.probes.rules import Rules
-    from ipv6check.target import Target, endpoint
 
 __version__ = "0.1.0"
 
@@ -112,7 +112,7 @@ _HOMES = {
     "probes.pings": ("Pings",),
     "probes.pointers": ("Pointer", "Pointers"),
     "probes.rules": ("Rules",),
-    "target": ("Target", "endpoint"),
+    "config.target": ("Target", "endpoint"),
     "model.text": ("count", "ms"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

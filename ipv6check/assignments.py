@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ipv6check import plugin
-from ipv6check.config import Options
-from ipv6check.manifest import checks_named
+from ipv6check.config.options import Options
+from ipv6check.config.services import checks_named
 from ipv6check.model import ServiceInfo, Settings
 from ipv6check.runner import Assignment
 

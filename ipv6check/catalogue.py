@@ -11,13 +11,13 @@ from pathlib import Path
 from textwrap import indent
 
 from ipv6check import __version__, plugin
+from ipv6check.config.profiles import PROFILES
 from ipv6check.eyeballs.clients import Client, load
 from ipv6check.eyeballs.policy import Policy
 from ipv6check.model import SCHEMA_VERSION, Profile, Rule
 from ipv6check.model.findings import Explained
 from ipv6check.model.text import printable
 from ipv6check.plugin import Check, PluginError, nearest
-from ipv6check.profiles import PROFILES
 from ipv6check.reporters import formats
 
 WIDTH = 80

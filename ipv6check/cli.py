@@ -123,7 +123,7 @@ def _is_configured() -> bool:
 
 def _here() -> Path:
     """The current directory. Raises ConfigError where it is gone."""
-    from ipv6check.tomlfile import ConfigError  # noqa: PLC0415
+    from ipv6check.config.toml import ConfigError  # noqa: PLC0415
 
     try:
         return Path.cwd()
@@ -246,9 +246,10 @@ def _version(*, version: bool = False) -> None:
 
 
 def _check(**given: Any) -> None:
-    from ipv6check import config, session  # noqa: PLC0415
+    from ipv6check import session  # noqa: PLC0415
+    from ipv6check.config import options as config  # noqa: PLC0415
+    from ipv6check.config.target import TargetError, parse  # noqa: PLC0415
     from ipv6check.reporters import formats  # noqa: PLC0415
-    from ipv6check.target import TargetError, parse  # noqa: PLC0415
 
     targets = given.pop("targets") or []
     input_path = given.pop("input")
@@ -271,7 +272,7 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
     """The command with a parameter for each option of config.py, where their help stands."""
     import typer  # noqa: PLC0415
 
-    from ipv6check.config import OPTIONS  # noqa: PLC0415
+    from ipv6check.config.options import OPTIONS  # noqa: PLC0415
 
     lines = typer.Option(
         "--input", "-i", metavar="FILE", help="Read targets too, one a line; - is standard input."
@@ -312,11 +313,12 @@ def _race(
     clients_dir: Any = None,
 ) -> None:
     """Show the race of Happy Eyeballs while it runs, and what each named client would feel."""
-    from ipv6check import config, live, output, session  # noqa: PLC0415
+    from ipv6check import live, output, session  # noqa: PLC0415
+    from ipv6check.config import options as config  # noqa: PLC0415
+    from ipv6check.config.target import parse  # noqa: PLC0415
     from ipv6check.eyeballs import clients  # noqa: PLC0415
     from ipv6check.probes.race import policy_of  # noqa: PLC0415
     from ipv6check.reporters import formats  # noqa: PLC0415
-    from ipv6check.target import parse  # noqa: PLC0415
 
     given = {
         "nameserver": nameserver,
@@ -420,7 +422,7 @@ def _diff(old: str, new: str, *, format: str = "table") -> None:  # noqa: A002 -
 def _list(*, format: Any = "table", checks_dir: Any = None) -> None:  # noqa: A002 - the option
     """List the checks, the profiles and the formats."""
     from ipv6check import catalogue  # noqa: PLC0415
-    from ipv6check.tomlfile import ConfigError  # noqa: PLC0415
+    from ipv6check.config.toml import ConfigError  # noqa: PLC0415
 
     written = {"table": catalogue.listing, "json": catalogue.document}
     if format not in written:
@@ -450,7 +452,7 @@ def _clients(*, clients_dir: Any = None) -> None:
 
 def _private(checks_dir: Any) -> tuple[Path, ...]:
     """The directories of private checks, from wherever ``check`` would take them."""
-    from ipv6check import config  # noqa: PLC0415
+    from ipv6check.config import options as config  # noqa: PLC0415
     from ipv6check.reporters import formats  # noqa: PLC0415
 
     given = {"checks-dir": checks_dir}
@@ -473,8 +475,8 @@ def _init(targets: Any = None, *, config: Any = "ipv6check.toml") -> None:
 
 def _schema(kind: Any = "output") -> None:
     """Print a JSON Schema: of json and jsonl, of ipv6check.toml for editors, or of recordings."""
-    from ipv6check import schema  # noqa: PLC0415
-    from ipv6check.tomlfile import ConfigError  # noqa: PLC0415
+    from ipv6check.config import schema  # noqa: PLC0415
+    from ipv6check.config.toml import ConfigError  # noqa: PLC0415
 
     try:
         sys.stdout.write(schema.text(kind))

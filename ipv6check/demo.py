@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ipv6check import session
-from ipv6check.config import Options
+from ipv6check.config.options import Options
+from ipv6check.config.target import address_and_port, parse
 from ipv6check.demo_servers import Host, Ipv6, Served, has_ipv6, serve
 from ipv6check.model import Settings, Vantage, Verdict
 from ipv6check.net import Net
 from ipv6check.net.local import LocalNet
 from ipv6check.output import OutputError
-from ipv6check.target import address_and_port, parse
 
 # What is served, and what has to be found.
 HOSTS = {

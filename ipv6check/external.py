@@ -19,11 +19,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Self
 
+from ipv6check.config.target import Target
 from ipv6check.defects import broken
 from ipv6check.model import SCHEMA_VERSION, Cause, Failure, Finding, Findings, Status
 from ipv6check.model.text import printable
 from ipv6check.plugin import Check
-from ipv6check.target import Target
 
 MAX_OUTPUT = 65536
 # Of what a program says on stderr, so much is kept, and so much of its last line is told.

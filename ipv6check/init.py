@@ -8,10 +8,10 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from ipv6check.config import FILE
+from ipv6check.config.options import FILE
+from ipv6check.config.target import parse
+from ipv6check.config.toml import ConfigError
 from ipv6check.model.text import harmless
-from ipv6check.target import parse
-from ipv6check.tomlfile import ConfigError
 
 # A line that begins with # and no blank is an example: without the # it means what it says.
 TEMPLATE = """\

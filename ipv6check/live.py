@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import product
 
+from ipv6check.config.target import Target
 from ipv6check.drawing import bars, by_orders
 from ipv6check.eyeballs.clients import Client
 from ipv6check.eyeballs.happy import RUNNING, Entrant, Outcome
@@ -21,7 +22,6 @@ from ipv6check.probes.connections import Connections
 from ipv6check.probes.handshakes import handshakes
 from ipv6check.probes.race import Course, resolved
 from ipv6check.probes.survey import survey
-from ipv6check.target import Target
 
 CONNECTED, NOBODY, BLIND = 0, 1, 3
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from ipv6check.config.target import Target
 from ipv6check.model import Result, Status
 from ipv6check.plugin import Check, Input, Plan
-from ipv6check.target import Target
 
 DNS = "DNS"
 _LOOKED = frozenset({Status.PASS, Status.WARN, Status.FAIL})

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from ipv6check import probes as probe_package
+from ipv6check.config.target import Target
 from ipv6check.model import OWN_NAME, BadInputError, Cause, Failure, Finding, Profile, Settings
 from ipv6check.model.findings import Explained
 from ipv6check.model.text import closest
 from ipv6check.net import Net
-from ipv6check.target import Target
 
 GIVEN: Mapping[str, type] = {"target": Target, "settings": Settings, "net": Net}
 CHECK_ID = re.compile(r"[a-z][a-z0-9_-]*")

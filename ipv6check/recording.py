@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, NamedTuple, NotRequired, Union
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from ipv6check.config.target import TargetError, parse
 from ipv6check.model import (
     Failure,
     Observed,
@@ -34,7 +35,6 @@ from ipv6check.model import (
 from ipv6check.model.text import harmless, printable, quoted
 from ipv6check.observation import Recorded
 from ipv6check.plugin import all_probes
-from ipv6check.target import TargetError, parse
 
 VERSION = "1"
 MAX_LINE = 64 << 20  # bytes; a rule set alone may have half of that

@@ -17,11 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ipv6check import recording
+from ipv6check.config.target import TargetError
+from ipv6check.config.target_stream import HandOff, Source, chunk, open_input
 from ipv6check.model import RecordingError, RunInfo, Summary
 from ipv6check.model.text import harmless
 from ipv6check.observation import Recorded
-from ipv6check.target import TargetError
-from ipv6check.targets import HandOff, Source, chunk, open_input
 
 STDIN = Path("-")
 

@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from typing import Any, Protocol
 
 from ipv6check import causes, external, looked, measured, purpose, retries, turns
+from ipv6check.config.target import Target
 from ipv6check.judge import Judge, lacking, unmet
 from ipv6check.model import (
     Cause,
@@ -39,7 +40,6 @@ from ipv6check.plugin import GIVEN, Check, Plan
 from ipv6check.probes.addresses import DNS64, Addresses
 from ipv6check.probes.pointers import Pointers
 from ipv6check.pulse import Door
-from ipv6check.target import Target
 from ipv6check.turns import OwnTime
 
 

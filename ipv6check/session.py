@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipv6check import __version__, assignments, catalogue, plugin, reporters
-from ipv6check.config import Options
+from ipv6check.config.options import Options
+from ipv6check.config.target import Target, TargetError, address_and_port
+from ipv6check.config.target_stream import Seen, TargetStream, open_input
+from ipv6check.config.workflow import placed, repository
 from ipv6check.eyeballs import clients
 from ipv6check.gate import Baseline, Gatekeeper
 from ipv6check.model import (
@@ -25,15 +28,12 @@ from ipv6check.model import (
     Summary,
     TargetReport,
 )
-from ipv6check.named import placed, repository
 from ipv6check.net import Net
 from ipv6check.net.local import LocalNet
 from ipv6check.observation import Recorded
 from ipv6check.output import AppendedFile, Console, OutputError, Outputs, SavedFile, Sink, terminal
 from ipv6check.progress import Progress, progress
 from ipv6check.runner import Assignment, Run
-from ipv6check.target import Target, TargetError, address_and_port
-from ipv6check.targets import Seen, TargetStream, open_input
 from ipv6check.untouched import Untouched
 
 if TYPE_CHECKING:

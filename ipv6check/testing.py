@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ipv6check import external, plugin
-from ipv6check.config import Options
+from ipv6check.config.options import Options
+from ipv6check.config.target import Target, parse
 from ipv6check.judge import judge
 from ipv6check.model import (
     Answer,
@@ -49,7 +50,6 @@ from ipv6check.net import Net
 from ipv6check.plugin import Check
 from ipv6check.progress import Progress
 from ipv6check.runner import Assignment, Run
-from ipv6check.target import Target, parse
 
 Value = TypeVar("Value")
 

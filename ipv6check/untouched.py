@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ipv6check.config import Options
+from ipv6check.config.options import Options
+from ipv6check.config.target import Target
+from ipv6check.config.toml import ConfigError
 from ipv6check.model import Note
 from ipv6check.model.text import closest
 from ipv6check.runner import Assignment
-from ipv6check.target import Target
-from ipv6check.tomlfile import ConfigError
 
 # By option: the probes that it changes. Of a check that is left out nobody needs them.
 PROBES: Mapping[str, frozenset[str]] = {

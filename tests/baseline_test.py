@@ -11,10 +11,10 @@ import pytest
 
 from ipv6check import session
 from ipv6check.baseline import opened
-from ipv6check.config import Options
+from ipv6check.config.options import Options
+from ipv6check.config.target import parse
 from ipv6check.reports import ReportError
 from ipv6check.session import FINDINGS, OK
-from ipv6check.target import parse
 from ipv6check.testing import FakeNet, answer
 from tests.saved import result, save, target
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from ipv6check import catalogue, plugin, schema
+from ipv6check import catalogue, plugin
+from ipv6check.config import schema
+from ipv6check.config.profiles import PROFILES
 from ipv6check.plugin import PluginError
-from ipv6check.profiles import PROFILES
 from ipv6check.reporters import formats
 
 CHECKS = plugin.load().checks

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from ipv6check.config.profiles import PROFILES
 from ipv6check.model import Cause, Kind, Status, TargetReport, Verdict
 from ipv6check.plugin import shipped_directory
-from ipv6check.profiles import PROFILES
 from ipv6check.testing import FakeNet, answer, attempt, echo, examine
 
 NAME, IPV6, OTHER, IPV4 = "www.example.com", "2d00::1", "2d00::2", "198.51.0.1"

@@ -24,11 +24,13 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ipv6check import cli, config, named, schema, session
+from ipv6check import cli, session
+from ipv6check.config import options as config
+from ipv6check.config import schema, workflow
+from ipv6check.config.target import TargetError
+from ipv6check.config.target_stream import open_input
 from ipv6check.output import OutputError, SavedFile
 from ipv6check.reporters import Stream, Style, formats, load
-from ipv6check.target import TargetError
-from ipv6check.targets import open_input
 from tests.lab import Lab, plan
 from tests.net.dns_server import DnsServer, Query, Replies, address_of, reply
 
@@ -272,7 +274,7 @@ def test_a_directory_where_nobody_may_look(
     try:
         with unprivileged():
             assert config.load({}, {}, tmp_path, ["table"]) == config.Options()
-            assert named.repository(tmp_path, {}) == tmp_path
+            assert workflow.repository(tmp_path, {}) == tmp_path
             monkeypatch.setattr(sys, "argv", ["ipv6check"])
             with pytest.raises(SystemExit):
                 cli.main()

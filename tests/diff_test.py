@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ipv6check import schema
+from ipv6check.config import schema
 from tests.saved import result, save, target, text
 
 A, B = "[2001:db8::a]:443", "[2001:db8::b]:443"

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft7Validator
 
-from ipv6check import init, schema
-from ipv6check.config import OPTIONS, Options, load
-from ipv6check.tomlfile import ConfigError
-from tests.manifest_test import AGREED, MISTAKES, SERVICE, WHOLE
+from ipv6check import init
+from ipv6check.config import schema
+from ipv6check.config.options import OPTIONS, Options, load
+from ipv6check.config.toml import ConfigError
+from tests.config.services_test import AGREED, MISTAKES, SERVICE, WHOLE
 
 BIN = Path(sys.executable).parent
 FORMATS = ("json", "jsonl", "junit", "table")

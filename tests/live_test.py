@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from ipv6check.config.target import parse
 from ipv6check.eyeballs.clients import load
 from ipv6check.eyeballs.policy import HAPPY_V3, RFC8305
 from ipv6check.live import BLIND, CONNECTED, NOBODY, run
 from ipv6check.model import Attempt, Kind
-from ipv6check.target import parse
 from ipv6check.testing import SETTINGS, FakeNet, answer, attempt, handshake
 
 NAME, V4 = "www.example.com", "192.0.33.8"

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from ipv6check import reporters
+from ipv6check.config.target import parse
 from ipv6check.looked import not_looked_at
 from ipv6check.model import Kind, RunInfo, Summary, TargetReport, Vantage
 from ipv6check.reporters import Style
 from ipv6check.reporters.json import target_object
-from ipv6check.target import parse
 from ipv6check.testing import FakeNet, answer, attempt, echo, examine
 
 NAME, IPV6 = "www.example.com", "2d00::1"

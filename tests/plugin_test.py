@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from ipv6check import external, plugin
+from ipv6check.config.profiles import PROFILES
+from ipv6check.config.target import parse
 from ipv6check.model import Answer, Cause, Failure, Finding, Kind, Status, fail, ok, warn
 from ipv6check.plugin import Input, PluginError, Probe, load
 from ipv6check.probes.addresses import Addresses
 from ipv6check.probes.connections import Connections
-from ipv6check.profiles import PROFILES
-from ipv6check.target import parse
 from ipv6check.testing import SETTINGS, attempt, run_check
 
 SHIPPED = ["aaaa", "fallback", "host", "listeners", "ping", "ptr", "tcp"]

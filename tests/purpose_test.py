@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
-from ipv6check import assignments, config, plugin, reporters
+from ipv6check import assignments, plugin, reporters
+from ipv6check.config import options as config
+from ipv6check.config.target import Target
+from ipv6check.config.toml import ConfigError
 from ipv6check.gate import Gatekeeper
 from ipv6check.model import (
     Gate,
@@ -31,9 +34,7 @@ from ipv6check.purpose import agreed
 from ipv6check.reporters import Style, formats
 from ipv6check.runner import Run
 from ipv6check.session import OK, exit_code
-from ipv6check.target import Target
 from ipv6check.testing import FakeNet, answer, attempt, echo
-from ipv6check.tomlfile import ConfigError
 
 TODAY = dt.date(2026, 11, 30)
 REVIEW = dt.date(2027, 6, 1)

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from ipv6check import catalogue, cli, config, demo_servers, plugin, reporters
+from ipv6check import catalogue, cli, demo_servers, plugin, reporters
+from ipv6check.config import options
+from ipv6check.config.profiles import PROFILES
+from ipv6check.config.target import parse
 from ipv6check.model import Cause, Status, Verdict
 from ipv6check.net import icmp
-from ipv6check.profiles import PROFILES
-from ipv6check.target import parse
 from tests import readme
 
 RENEW = "renew it: python -m tests.readme"
@@ -75,7 +76,7 @@ def test_there_are_calls_to_look_at() -> None:
 @pytest.mark.parametrize("arguments", list(calls()), ids=shlex.join)
 def test_every_call_is_one_that_the_program_takes(arguments: list[str]) -> None:
     """Options, commands, profiles and targets in the README's commands exist."""
-    flags = {f"--{name}" for name in config.OPTIONS} | set(cli.SHORT.values()) | COMMON
+    flags = {f"--{name}" for name in options.OPTIONS} | set(cli.SHORT.values()) | COMMON
     flags |= OF_FIREWALL if arguments[0] == "firewall" else set()
     assert {each for each in arguments if each.startswith("-")} <= flags
     if arguments[0] == "explain":

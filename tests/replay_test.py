@@ -19,19 +19,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ipv6check import session
-from ipv6check.config import Options, load
-from ipv6check.manifest import Service
+from ipv6check.config.options import Options, load
+from ipv6check.config.profiles import PROFILES
+from ipv6check.config.services import Service
+from ipv6check.config.target import Target, parse
+from ipv6check.config.toml import ConfigError
 from ipv6check.model import Failure, Kind, Place, RecordingError, Vantage
 from ipv6check.model.text import printable
 from ipv6check.net.local import LocalNet
 from ipv6check.plugin import PluginError, all_probes
-from ipv6check.profiles import PROFILES
 from ipv6check.replay import Recording
 from ipv6check.reporters import formats
 from ipv6check.session import BLIND, FINDINGS, INTERRUPTED, OK, USAGE
-from ipv6check.target import Target, parse
 from ipv6check.testing import FakeNet, Question, answer, attempt, echo
-from ipv6check.tomlfile import ConfigError
 from tests.reporters.observations_test import line, values
 
 COMMAND = str(Path(sys.executable).with_name("ipv6check"))

@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 
 from ipv6check import retries, session
-from ipv6check.config import Options
+from ipv6check.config.options import Options
+from ipv6check.config.target import parse
 from ipv6check.model import (
     TRANSIENT_KINDS,
     VANTAGE_KINDS,
@@ -34,7 +35,6 @@ from ipv6check.model import (
 from ipv6check.model.settings import pauses_s
 from ipv6check.probes.connections import Connections
 from ipv6check.session import FINDINGS, INTERRUPTED, OK
-from ipv6check.target import parse
 from ipv6check.testing import FakeNet, answer, attempt, echo
 from tests.net.dns_server import DnsServer, Query, reply
 

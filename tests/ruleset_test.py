@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ipv6check import schema
+from ipv6check.config import schema
 from ipv6check.firewall.model import RuleError
 from ipv6check.model import Verdict
 from ipv6check.rulefiles import MAX_FILE, rules_of

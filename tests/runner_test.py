@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from ipv6check import plugin
+from ipv6check.config.profiles import PROFILES
+from ipv6check.config.target import Target, parse
 from ipv6check.model import (
     Answer,
     Attempt,
@@ -35,11 +37,9 @@ from ipv6check.model import (
 from ipv6check.net import Net
 from ipv6check.output import Outputs, Sink
 from ipv6check.plugin import Check, Input, Plan, Probe
-from ipv6check.profiles import PROFILES
 from ipv6check.progress import Progress
 from ipv6check.reporters import Stream, Style
 from ipv6check.runner import Assignment, Run
-from ipv6check.target import Target, parse
 from ipv6check.testing import SETTINGS, FakeNet, answer, attempt, echo, examine
 
 V6, V4 = "2001:470::1", "192.0.33.8"

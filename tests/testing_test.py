@@ -19,9 +19,9 @@ from ipv6check import (
     Settings,
     plugin,
 )
+from ipv6check.config.target import TargetError, parse
 from ipv6check.model import Preference, Status, Vantage, Verdict, ok
 from ipv6check.plugin import PluginError
-from ipv6check.target import TargetError, parse
 from ipv6check.testing import (
     SETTINGS,
     FakeNet,

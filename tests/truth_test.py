@@ -13,7 +13,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ipv6check import plugin, schema
+from ipv6check import plugin
+from ipv6check.config import schema
 from ipv6check.model import OWN_NAME
 from tests.lab import Lab, scenarios
 

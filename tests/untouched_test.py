@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from ipv6check import assignments, config, plugin
-from ipv6check.config import Options
+from ipv6check import assignments, plugin
+from ipv6check.config import options as config
+from ipv6check.config.options import Options
+from ipv6check.config.target import parse
+from ipv6check.config.toml import ConfigError
 from ipv6check.reporters import formats
-from ipv6check.target import parse
-from ipv6check.tomlfile import ConfigError
 from ipv6check.untouched import Untouched
 
 Make = Callable[..., Untouched]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ipv6check import tomlfile
+from ipv6check.config import toml
+from ipv6check.config.toml import ConfigError, TomlFile
 from ipv6check.eyeballs import policy
 from ipv6check.eyeballs.policy import Policy, PolicyError
 from ipv6check.model import BadInputError
 from ipv6check.model.text import closest, harmless
-from ipv6check.tomlfile import ConfigError, TomlFile
 
 OURS = Path(__file__).with_name("clients.toml")
 _ABOUT = ("client", "version", "source", "date", "sure")
@@ -64,7 +64,7 @@ def read(path: Path) -> tuple[Client, ...]:
     if path.exists() and not path.is_file():  # opening a FIFO waits for its writer
         raise ClientsError(f"{shown}: is not a regular file")
     try:
-        file = tomlfile.read(path, shown)
+        file = toml.read(path, shown)
         tables = file.document()
     except ConfigError as error:
         raise ClientsError(str(error)) from error

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import ip_address
 
+from ipv6check.config.target import Target
 from ipv6check.eyeballs.pace import politely
 from ipv6check.model import Attempt, Failure, Listener, Port, Settings
 from ipv6check.net import Net
 from ipv6check.probes.here import Here
-from ipv6check.target import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from functools import partial
 from math import inf
 from typing import NamedTuple
 
+from ipv6check.config.target import Target
 from ipv6check.eyeballs.core import Resolved
 from ipv6check.eyeballs.happy import CANCELLED, Entrant, Outcome
 from ipv6check.eyeballs.happy import race as run_race
@@ -22,7 +23,6 @@ from ipv6check.probes.addresses import Addresses
 from ipv6check.probes.connections import Connections
 from ipv6check.probes.handshakes import alpn
 from ipv6check.registry import unusable_ipv6, usable_ipv4
-from ipv6check.target import Target
 
 HTTPS_PORT = 443
 # The least that is recommended between two attempts (RFC 8305 section 5).

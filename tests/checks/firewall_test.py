@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from ipv6check import plugin
+from ipv6check.config.target import parse
 from ipv6check.firewall.notation import read
 from ipv6check.model import Failure, Finding, Kind
 from ipv6check.probes.addresses import Addresses
 from ipv6check.probes.rules import Rules
-from ipv6check.target import parse
 from ipv6check.testing import run_check
 from tests.firewall.suite import every_case
 

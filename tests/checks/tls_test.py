@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ipv6check import Attempt, Finding, Handshake, Handshakes, Kind, Path
+from ipv6check.config.target import parse
 from ipv6check.model import Failure, Verdict
-from ipv6check.target import parse
 from ipv6check.testing import FakeNet, answer, attempt, examine, handshake
 from tests.checks.facts import HERE, NAME, V4, V4B, V6, V6B, connections, judged, kept, whole
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
+from ipv6check.config.target import parse
 from ipv6check.eyeballs.clients import load
 from ipv6check.eyeballs.predict import Survey, predict_all
 from ipv6check.model import Failure
@@ -20,7 +21,6 @@ from ipv6check.probes.addresses import addresses
 from ipv6check.probes.connections import connections
 from ipv6check.probes.handshakes import handshakes
 from ipv6check.probes.survey import survey
-from ipv6check.target import parse
 from ipv6check.testing import SETTINGS
 
 PORT = 80

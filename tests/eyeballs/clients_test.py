@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ipv6check.config.toml import MAX_FILE
 from ipv6check.eyeballs.clients import ClientsError, load
 from ipv6check.eyeballs.policy import KEYS, RFC6555, RFC8305, Policy, PolicyError, tuned
-from ipv6check.tomlfile import MAX_FILE
 
 MINE = """
 ["our proxy"]

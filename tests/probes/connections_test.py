@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 
 from ipv6check import turns
+from ipv6check.config.target import parse
 from ipv6check.model import Attempt, Kind
 from ipv6check.probes.connections import Connections, connections
-from ipv6check.target import parse
 from ipv6check.testing import SETTINGS, FakeNet, attempt
 from tests.probes.observing import V4, V4B, V6, V6B, observed, published
 

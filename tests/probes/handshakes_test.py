@@ -9,10 +9,10 @@ from itertools import pairwise
 import pytest
 
 from ipv6check import turns
+from ipv6check.config.target import parse
 from ipv6check.model import Attempt, Handshake, Kind, Settings
 from ipv6check.probes.connections import Connections
 from ipv6check.probes.handshakes import Handshakes, alpn, handshakes
-from ipv6check.target import parse
 from ipv6check.testing import SETTINGS, FakeNet, attempt, handshake
 from tests.probes.observing import V4, V6, V6B, observed
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from ipv6check.config.profiles import PROFILES
+from ipv6check.config.target import parse
 from ipv6check.model import Failure, Kind, Listener
 from ipv6check.probes.here import Here
 from ipv6check.probes.listeners import Listeners, covers, listeners
-from ipv6check.profiles import PROFILES
-from ipv6check.target import parse
 from ipv6check.testing import SETTINGS, FakeNet, attempt
 from tests.probes.observing import V4, V6, observed
 

@@ -7,9 +7,9 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from ipv6check.config.target import parse
 from ipv6check.model import Failure, Settings
 from ipv6check.probes.addresses import Addresses, addresses
-from ipv6check.target import parse
 from ipv6check.testing import SETTINGS, FakeNet
 
 Value = TypeVar("Value")

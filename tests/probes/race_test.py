@@ -9,13 +9,13 @@ from dataclasses import replace
 import dns.rdata
 import pytest
 
+from ipv6check.config.target import parse
 from ipv6check.eyeballs.core import Resolved
 from ipv6check.eyeballs.happy import Outcome
 from ipv6check.eyeballs.services import Service
 from ipv6check.model import Attempt, Handshake, Kind, Settings
 from ipv6check.probes.connections import Connections
 from ipv6check.probes.race import policy_of, race, resolved, system_order
-from ipv6check.target import parse
 from ipv6check.testing import SETTINGS, FakeNet, answer, attempt, handshake
 from tests.probes.observing import V4, V4B, V6, V6B, observed, published
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipv6check import schema
+from ipv6check.config import schema
 from ipv6check.model import (
     Cause,
     Failure,

@@ -15,7 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipv6check import recording, schema
+from ipv6check import recording
+from ipv6check.config import schema
+from ipv6check.config.profiles import PROFILES
+from ipv6check.config.target import parse
 from ipv6check.model import (
     Address,
     Endless,
@@ -36,9 +39,7 @@ from ipv6check.model import (
 )
 from ipv6check.observation import Recorded
 from ipv6check.plugin import all_probes
-from ipv6check.profiles import PROFILES
 from ipv6check.reporters import Style, load
-from ipv6check.target import parse
 from tests.schema_stability_test import breaks
 
 LATE = Failure(Kind.TIMEOUT, "no answer")

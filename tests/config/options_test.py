@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipv6check.config import OPTIONS, ROOT_SERVERS, Options, Override, load
+from ipv6check.config.options import OPTIONS, ROOT_SERVERS, Options, Override, load
+from ipv6check.config.profiles import PROFILES
+from ipv6check.config.toml import ConfigError
 from ipv6check.model import Settings, Status
-from ipv6check.profiles import PROFILES
-from ipv6check.tomlfile import ConfigError
 
 FORMATS = ("table", "json", "jsonl")
 Flags = Mapping[str, object]
@@ -513,7 +513,7 @@ def test_any_file_is_read_or_refused_in_one_line(tmp_path: Path, text: str) -> N
 def test_importing_the_options_is_cheap() -> None:
     """`--help` and completion need neither the network's libraries nor the terminal's."""
     code = (
-        "import sys, ipv6check.config\n"
+        "import sys, ipv6check.config.options\n"
         "print({'rich', 'dns', 'asyncio', 'typer', 'idna', 'tomllib', 'difflib', 'socket'}"
         " & sys.modules.keys())"
     )

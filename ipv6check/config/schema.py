@@ -25,9 +25,9 @@ def config_schema() -> dict[str, Any]:
 
     A value may still be refused that it lets pass: that a name is a host, a path can be written.
     """
-    from ipv6check.config import OPTIONS, Bounds, Option  # noqa: PLC0415 - few runs print a schema
-    from ipv6check.manifest import DAY, IPV6, MAX_TEXT, NAME, SEVERITIES, VANTAGES  # noqa: PLC0415
-    from ipv6check.profiles import PROFILES  # noqa: PLC0415
+    from ipv6check.config.options import OPTIONS, Bounds, Option  # noqa: PLC0415 - few runs print a schema
+    from ipv6check.config.profiles import PROFILES  # noqa: PLC0415
+    from ipv6check.config.services import DAY, IPV6, MAX_TEXT, NAME, SEVERITIES, VANTAGES  # noqa: PLC0415
     from ipv6check.reporters import formats  # noqa: PLC0415
 
     port = {"type": "integer", "minimum": 1, "maximum": 65535}

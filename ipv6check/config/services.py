@@ -12,12 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ipv6check.config.profiles import PROFILES
+from ipv6check.config.target import Target, TargetError, parse, port_number
+from ipv6check.config.toml import ConfigError, TomlFile, expected, kind, meant, scalar
+from ipv6check.config.toml_lines import Keys
 from ipv6check.model import NoIPv6, Place, Profile, Status, Waiver
 from ipv6check.model.text import harmless, quoted
-from ipv6check.profiles import PROFILES
-from ipv6check.target import Target, TargetError, parse, port_number
-from ipv6check.tomlfile import ConfigError, TomlFile, expected, kind, meant, scalar
-from ipv6check.tomllines import Keys
 
 SERVICE_KEYS = (
     *("targets", "ports", "profile", "owner", "severity", "vantage"),

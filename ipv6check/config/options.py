@@ -16,13 +16,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ipv6check import manifest, tomlfile
-from ipv6check.manifest import Service
-from ipv6check.model import Profile, Settings, Waiver
-from ipv6check.model.settings import all_pauses_s
-from ipv6check.model.text import closest, harmless, quoted
-from ipv6check.profiles import PROFILES
-from ipv6check.target import (
+from ipv6check.config import services as manifest
+from ipv6check.config import toml
+from ipv6check.config.profiles import PROFILES
+from ipv6check.config.services import Service
+from ipv6check.config.target import (
     Target,
     TargetError,
     address,
@@ -32,7 +30,10 @@ from ipv6check.target import (
     ipv6_address,
     port_number,
 )
-from ipv6check.tomlfile import ConfigError, TomlFile
+from ipv6check.config.toml import ConfigError, TomlFile
+from ipv6check.model import Profile, Settings, Waiver
+from ipv6check.model.settings import all_pauses_s
+from ipv6check.model.text import closest, harmless, quoted
 
 FILE = "ipv6check.toml"
 TABLE = "check"
@@ -738,7 +739,7 @@ def _from_file(named: Path | None, here: Source) -> Values:
     if named is None and not os.path.isfile(path):  # noqa: PTH113 - Path's raises there
         return {}
     near = path.relative_to(here.base) if path.is_relative_to(here.base) else path
-    file = tomlfile.read(path, harmless(str(near), 200))
+    file = toml.read(path, harmless(str(near), 200))
     document = file.document()
     for name, value in document.items():
         if name not in TABLES:
@@ -783,10 +784,10 @@ def _toml_texts(option: Option, value: object, source: Source) -> list[str]:
 
 
 def _toml_text(kind: str, value: object, source: Source) -> str:
-    found = tomlfile.kind(value)
+    found = toml.kind(value)
     if found != kind and (found, kind) != ("integer", "number"):
-        raise ConfigError(f"{source.name}: {tomlfile.expected(kind, value)}")
-    return tomlfile.scalar(value)
+        raise ConfigError(f"{source.name}: {toml.expected(kind, value)}")
+    return toml.scalar(value)
 
 
 def _nearest(name: str, names: Iterable[str], prefix: str = "") -> str:

@@ -18,9 +18,9 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Generic, Protocol, TypeVar
 
+from ipv6check.config.target import Target, TargetError, parse
 from ipv6check.model import Place
 from ipv6check.model.text import harmless, quoted, without_user
-from ipv6check.target import Target, TargetError, parse
 
 CHUNK = 65_536  # bytes asked of one read
 MAX_LINE = 8_192  # bytes

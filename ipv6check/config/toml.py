@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from ipv6check.config.toml_lines import Keys, TooMuchError, lines_of
 from ipv6check.model import BadInputError
 from ipv6check.model.text import closest, harmless, quoted
-from ipv6check.tomllines import Keys, TooMuchError, lines_of
 
 MAX_FILE = 1 << 20  # bytes
 

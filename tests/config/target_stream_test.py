@@ -20,9 +20,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipv6check.config.target import Target, TargetError, parse
+from ipv6check.config.target_stream import (
+    MAX_LINE,
+    REMEMBERED,
+    Seen,
+    Source,
+    TargetStream,
+    open_input,
+)
 from ipv6check.model import Place
-from ipv6check.target import Target, TargetError, parse
-from ipv6check.targets import MAX_LINE, REMEMBERED, Seen, Source, TargetStream, open_input
 
 SOON = 2.0
 
@@ -326,7 +333,7 @@ def test_a_broken_read_is_an_error_after_what_was_read(
 
 SILENT = """
 import asyncio, sys
-from ipv6check.targets import TargetStream, open_input
+from ipv6check.config.target_stream import TargetStream, open_input
 
 async def main():
     async for target in TargetStream(open_input("-"), "<stdin>", print):

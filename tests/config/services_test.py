@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ipv6check.config import Options, load
+from ipv6check.config.options import Options, load
+from ipv6check.config.profiles import PROFILES
+from ipv6check.config.toml import ConfigError
 from ipv6check.model import Place, Status, Waiver
-from ipv6check.profiles import PROFILES
-from ipv6check.tomlfile import ConfigError
 
 WHOLE = """\
 [check]
@@ -111,7 +111,7 @@ def test_severities_make_a_profile(read: Callable[[str], Options]) -> None:
 def test_a_named_target_is_that_of_its_service(read: Callable[[str], Options]) -> None:
     """However it is written; what no service names is itself."""
     options = read(WHOLE)
-    from ipv6check.target import parse  # noqa: PLC0415
+    from ipv6check.config.target import parse  # noqa: PLC0415
 
     (known,) = options.named(parse("SHOP.example"))
     assert (known.service, known.place) == ("shop", Place("ipv6check.toml", 6))

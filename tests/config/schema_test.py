@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from ipv6check import schema
+from ipv6check.config import schema
 from ipv6check.model import (
     Cause,
     Report,

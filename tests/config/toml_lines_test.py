@@ -11,8 +11,8 @@ from random import Random
 
 import pytest
 
-from ipv6check.tomlfile import MAX_FILE
-from ipv6check.tomllines import Keys, TooMuchError, lines_of
+from ipv6check.config.toml import MAX_FILE
+from ipv6check.config.toml_lines import Keys, TooMuchError, lines_of
 
 # What looks like a key, a table or a list, and is none.
 NOISE = (

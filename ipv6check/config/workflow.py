@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from ipv6check.config.target import Target
 from ipv6check.model import Place
-from ipv6check.target import Target
 
 MAX_WORKFLOW = 1 << 20
 # owner/repository/.github/workflows/ci.yml@refs/heads/main

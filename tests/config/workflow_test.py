@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ipv6check.config.target import parse
+from ipv6check.config.workflow import MAX_WORKFLOW, placed, repository
 from ipv6check.model import Place
-from ipv6check.named import MAX_WORKFLOW, placed, repository
-from ipv6check.target import parse
 
 FILE = ".github/workflows/ci.yml"
 ENV = {"GITHUB_WORKFLOW_REF": f"owner/repo/{FILE}@refs/pull/1/merge"}

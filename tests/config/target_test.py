@@ -8,8 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ipv6check.model.text import harmless
-from ipv6check.target import (
+from ipv6check.config.target import (
     SCHEMES,
     Target,
     TargetError,
@@ -21,6 +20,7 @@ from ipv6check.target import (
     parse,
     port_number,
 )
+from ipv6check.model.text import harmless
 
 LONGEST_NAME = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])
 
