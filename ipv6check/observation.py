@@ -11,8 +11,8 @@ from typing import Any
 from ipv6check.config.target import Target
 from ipv6check.defects import crash
 from ipv6check.model import Cause, Failure, Kind, Observed
+from ipv6check.net.own_time import OwnTime
 from ipv6check.plugin import Probe
-from ipv6check.turns import OwnTime
 
 # The longest row of waits in one probe (PTR, then forward), and one more for places.
 PROBE_WAITS = 3

@@ -12,8 +12,8 @@ from ipv6check.firewall.nft_loaded import Load
 from ipv6check.firewall.notation import live, read
 from ipv6check.firewall.openness import unreached
 from ipv6check.model import Failure, Loading, RuleFiles
-from ipv6check.net.namespace import loading
-from ipv6check.net.rules import live_rules
+from ipv6check.net.kernel.nft_namespace import loading
+from ipv6check.net.kernel.rules import live_rules
 
 MAX_FILE = 32 << 20  # bytes
 MAX_INCLUDED = 256

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Protocol
 
-from ipv6check import causes, external, looked, measured, purpose, retries, turns
+from ipv6check import causes, external, looked, measured, purpose, retries
 from ipv6check.config.target import Target
 from ipv6check.judge import Judge, lacking, unmet
 from ipv6check.model import (
@@ -34,13 +34,13 @@ from ipv6check.model import (
 )
 from ipv6check.model.settings import SPREAD, pauses_s
 from ipv6check.model.text import printable
-from ipv6check.net import Net
+from ipv6check.net import Net, own_time
+from ipv6check.net.loop_lag import Door
+from ipv6check.net.own_time import OwnTime
 from ipv6check.observation import Course, Observation, Recorded, course, recalled
 from ipv6check.plugin import GIVEN, Check, Plan
 from ipv6check.probes.addresses import DNS64, Addresses
 from ipv6check.probes.pointers import Pointers
-from ipv6check.pulse import Door
-from ipv6check.turns import OwnTime
 
 
 class Emit(Protocol):
@@ -276,7 +276,7 @@ class Run:
 
     async def _try(self, target: Target, assigned: Assignment) -> list[_Attempt]:
         """One attempt, and more for as long as there is hope, time and patience."""
-        clock = turns.begin(assigned.settings.deadline_s)
+        clock = own_time.begin(assigned.settings.deadline_s)
         attempts = [await self._attempt(target, assigned, clock)]
         for least_s in pauses_s(assigned.settings.retries):
             results = retries.best([each.results for each in attempts])
@@ -310,7 +310,7 @@ class Run:
         settings = assigned.settings
         recorded = recalled(observed, assigned.plan.probes)
         given = {**recorded, "target": target, "settings": settings}
-        clock = turns.begin(settings.deadline_s)
+        clock = own_time.begin(settings.deadline_s)
         course = assigned.recollection
         observation = await self._observe(target, given, course, settings, clock)
         return await self._judged(target, assigned, observation.facts, observed)

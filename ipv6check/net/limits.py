@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from ipv6check.turns import own_time
+from ipv6check.net.own_time import own_time
 
 
 class Gate:

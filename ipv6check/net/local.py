@@ -26,17 +26,18 @@ from ipv6check.model import (
     Stub,
     Vantage,
 )
-from ipv6check.net import clock, host, icmp, listening, rules, tcp, tls
-from ipv6check.net.datagrams import Server
+from ipv6check.net import clock, icmp, tcp, tls
+from ipv6check.net.dns.datagrams import Server
+from ipv6check.net.dns.names import Names
+from ipv6check.net.dns.resolver import Resolver
 from ipv6check.net.errors import local_failure
+from ipv6check.net.kernel import interfaces, rules, sockets
 from ipv6check.net.limits import Gate, Places
+from ipv6check.net.loop_lag import Pulse
 from ipv6check.net.memory import Memory, Turns
-from ipv6check.net.names import Names
-from ipv6check.net.quiet import QuietLoop
-from ipv6check.net.resolver import Resolver
+from ipv6check.net.own_time import patience_s
+from ipv6check.net.timing_loop import QuietLoop
 from ipv6check.net.uplink import ANYTHING, ECHO, ROUTE_PROBE, Uplink
-from ipv6check.pulse import Pulse
-from ipv6check.turns import patience_s
 
 Value = TypeVar("Value")
 Endpoint = tuple[str, int]
@@ -170,7 +171,7 @@ class LocalNet:
 
     def is_own(self, address: str) -> bool:
         """Whether this address is this host's own, by its kernel's choice of a source."""
-        return host.is_own(address)
+        return interfaces.is_own(address)
 
     async def listeners(self) -> tuple[Listener, ...] | Failure:
         """Every TCP socket that listens and every UDP socket bound to a fixed port, read once."""
@@ -180,7 +181,7 @@ class LocalNet:
 
     async def host(self) -> HostState | Failure:
         """What the kernel says of interfaces, routes to the Internet, and switches."""
-        return await asyncio.to_thread(host.state, *ROUTE_PROBE.values())
+        return await asyncio.to_thread(interfaces.state, *ROUTE_PROBE.values())
 
     async def rules(self) -> RuleTexts | Failure:
         """What nft and ip6tables-save print here, asked once."""
@@ -382,7 +383,7 @@ class LocalNet:
         return task
 
     async def _read_listeners(self) -> tuple[Listener, ...] | Failure:
-        return await asyncio.to_thread(listening.listening)
+        return await asyncio.to_thread(sockets.listening)
 
     async def _read_rules(self) -> RuleTexts | Failure:
         return await asyncio.to_thread(rules.live_rules)

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Hashable
 from math import inf
 from typing import Generic, TypeVar
 
+from ipv6check.net.own_time import own_time
 from ipv6check.net.wait import settle
-from ipv6check.turns import own_time
 
 Key = TypeVar("Key", bound=Hashable)
 Fact = TypeVar("Fact")

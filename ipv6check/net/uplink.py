@@ -21,8 +21,8 @@ from typing import TypeVar
 
 from ipv6check.model import Attempt, Echo, Failure, Handshake, Kind, Vantage
 from ipv6check.net.acceptors import Acceptors, Again
-from ipv6check.registry import special_purpose, usable_ipv4
-from ipv6check.turns import own_time
+from ipv6check.net.own_time import own_time
+from ipv6check.net.special_addresses import special_purpose, usable_ipv4
 
 Seen = TypeVar("Seen", Attempt, Handshake, Echo)
 # Asks one address so many seconds: the port given, ECHO, or ANYTHING. Whether it answers.

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from ipv6check.config.target import Target
 from ipv6check.model import Address, Answer, Failure, Kind, Settings
-from ipv6check.nat64 import WELL_KNOWN_NAME, embedding
 from ipv6check.net import Net
-from ipv6check.registry import UNSPECIFIED, SpecialPurpose, unusable_ipv6, usable_ipv4
+from ipv6check.net.dns.nat64 import WELL_KNOWN_NAME, embedding
+from ipv6check.net.special_addresses import UNSPECIFIED, SpecialPurpose, unusable_ipv6, usable_ipv4
 
 LOCALHOST = {"AAAA": "::1", "A": "127.0.0.1"}
 DNS64 = "DNS64-synthesised"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from ipv6check.config.target import Target
-from ipv6check.eyeballs.pace import in_time
 from ipv6check.model import Attempt, Port, Settings
 from ipv6check.net import Net
+from ipv6check.net.own_time import own_time
+from ipv6check.net.pacing import in_time
 from ipv6check.probes.addresses import Addresses
-from ipv6check.turns import own_time
 
 # So much of a short time is worth a connection: without one nothing comes after.
 _MOST = 0.85

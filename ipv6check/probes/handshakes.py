@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from ipv6check.config.target import Target
-from ipv6check.eyeballs.pace import in_time
 from ipv6check.model import Attempt, Handshake, Port, Settings
 from ipv6check.net import Net
+from ipv6check.net.own_time import spare_s
+from ipv6check.net.pacing import in_time
 from ipv6check.probes.connections import Connections
-from ipv6check.turns import spare_s
 
 # So many that are silent tell enough of their family and port: each more costs the whole timeout.
 ENOUGH = 3

@@ -7,9 +7,9 @@ from functools import partial
 from ipaddress import ip_address
 
 from ipv6check.config.target import Target
-from ipv6check.eyeballs.pace import politely
 from ipv6check.model import Attempt, Failure, Listener, Port, Settings
 from ipv6check.net import Net
+from ipv6check.net.pacing import politely
 from ipv6check.probes.here import Here
 
 

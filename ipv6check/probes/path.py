@@ -7,10 +7,10 @@ from ipaddress import ip_address
 
 from ipv6check.model import Attempt, Failure, Kind, Port
 from ipv6check.net import Net
+from ipv6check.net.special_addresses import special_purpose
 from ipv6check.probes.addresses import Addresses
 from ipv6check.probes.connections import Connections
 from ipv6check.probes.pings import Pings
-from ipv6check.registry import special_purpose
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from ipv6check.eyeballs.pace import at_once
 from ipv6check.model import Address, Echo, Failure
 from ipv6check.net import Net
+from ipv6check.net.own_time import spare_s
+from ipv6check.net.pacing import at_once
 from ipv6check.probes.addresses import Addresses
-from ipv6check.turns import spare_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,16 @@ from ipv6check.eyeballs.core import Resolved
 from ipv6check.eyeballs.happy import CANCELLED, Entrant, Outcome
 from ipv6check.eyeballs.happy import race as run_race
 from ipv6check.eyeballs.order import RFC6724_TABLE, Table, destination_order, equals
-from ipv6check.eyeballs.pace import politely
 from ipv6check.eyeballs.policy import ALGORITHMS, HTTPS, Policy, tuned
 from ipv6check.eyeballs.predict import FELT_MS
 from ipv6check.eyeballs.services import Service, hints, services
 from ipv6check.model import Answer, Attempt, Failure, Handshake, Kind, Settings
 from ipv6check.net import Net
+from ipv6check.net.pacing import politely
+from ipv6check.net.special_addresses import unusable_ipv6, usable_ipv4
 from ipv6check.probes.addresses import Addresses
 from ipv6check.probes.connections import Connections
 from ipv6check.probes.handshakes import alpn
-from ipv6check.registry import unusable_ipv6, usable_ipv4
 
 HTTPS_PORT = 443
 # The least that is recommended between two attempts (RFC 8305 section 5).

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from ipv6check.eyeballs.core import Resolved
 from ipv6check.eyeballs.order import GLIBC_TABLE, is_mapped
-from ipv6check.eyeballs.pace import politely
 from ipv6check.eyeballs.predict import Seen, Survey, Tls, syn_timeout_ms
 from ipv6check.model import Answer, Attempt, Failure, Handshake, Kind
 from ipv6check.net import Net
+from ipv6check.net.pacing import politely
 from ipv6check.probes.addresses import Addresses
 from ipv6check.probes.connections import Connections
 from ipv6check.probes.handshakes import Handshakes

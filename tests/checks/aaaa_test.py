@@ -9,8 +9,8 @@ import pytest
 
 from ipv6check import Failure, Finding, Kind, Unusable
 from ipv6check.model import ExtendedError
+from ipv6check.net.special_addresses import SpecialPurpose
 from ipv6check.probes.addresses import DNS64
-from ipv6check.registry import SpecialPurpose
 from ipv6check.testing import SETTINGS, answer
 from tests.checks.facts import NAME, V4, V6, V6B, addresses, judged, kept, whole
 

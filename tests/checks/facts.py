@@ -21,7 +21,7 @@ from ipv6check import (
     Unusable,
     plugin,
 )
-from ipv6check.registry import special_purpose
+from ipv6check.net.special_addresses import special_purpose
 from ipv6check.testing import answer, run_check
 
 NAME = "shop.example"

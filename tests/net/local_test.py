@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from ipv6check import turns
 from ipv6check.model import Answer, Attempt, Failure, HostState, Kind, NameServer, Preference
-from ipv6check.net import host, listening, local, resolvconf, tcp
+from ipv6check.net import local, own_time, tcp
+from ipv6check.net.dns import resolvconf
+from ipv6check.net.dns.names import Names
+from ipv6check.net.dns.pairs import loses_second
+from ipv6check.net.kernel import interfaces, sockets
 from ipv6check.net.local import LocalNet
-from ipv6check.net.names import Names
-from ipv6check.net.pairs import loses_second
 from tests.lab import Lab, plan
 from tests.net.dns_server import DnsServer, Query, Replies, address_of, reply
 
@@ -110,7 +111,7 @@ def test_a_link_local_name_server(lab: Lab) -> None:
     """
     script = """
 import asyncio, json, subprocess
-from ipv6check.net.resolver import Resolver
+from ipv6check.net.dns.resolver import Resolver
 from tests.net.dns_server import DnsServer, address_of
 
 async def main():
@@ -269,7 +270,7 @@ def test_another_attempt_at_a_target_asks_anew(monkeypatch: pytest.MonkeyPatch) 
 
     async def main() -> None:
         net = LocalNet(nameservers=[("127.0.0.1", 9)])
-        clock = turns.begin(60)
+        clock = own_time.begin(60)
         await net.connect(NOBODY, 443)
         await net.connect(NOBODY, 443)
         clock.renew()
@@ -337,7 +338,7 @@ def test_the_host_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         read.append(1)
         return ()
 
-    monkeypatch.setattr(listening, "listening", listen)
+    monkeypatch.setattr(sockets, "listening", listen)
 
     async def main() -> None:
         net = LocalNet(nameservers=[("127.0.0.1", 9)])
@@ -424,7 +425,7 @@ def test_preference(
     async def root(_: Names) -> bool:
         return answers
 
-    monkeypatch.setattr(host, "order", order)
+    monkeypatch.setattr(interfaces, "order", order)
     monkeypatch.setattr(Names, "answers", root)
 
     async def main() -> Preference:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ipv6check import turns
-from ipv6check.net import memory
+from ipv6check.net import memory, own_time
 from ipv6check.net.memory import Memory, Turns
 
 
@@ -132,10 +131,10 @@ def test_who_waits_for_anothers_turn_loses_no_time() -> None:
     async def main() -> None:
         world = World([1], waits=asyncio.Event(), queue=asyncio.Event())
         known = Memory[str, int](certain)
-        clocks: list[turns.OwnTime] = []
+        clocks: list[own_time.OwnTime] = []
 
         async def target() -> int:
-            clocks.append(turns.begin(60))
+            clocks.append(own_time.begin(60))
             return await known.recall("a", world.ask)
 
         tasks = [asyncio.ensure_future(target()) for _ in range(3)]

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from ipv6check import turns
 from ipv6check.config.target import parse
 from ipv6check.model import Attempt, Kind
+from ipv6check.net import own_time
 from ipv6check.probes.connections import Connections, connections
 from ipv6check.testing import SETTINGS, FakeNet, attempt
 from tests.probes.observing import V4, V4B, V6, V6B, observed, published
@@ -85,7 +85,7 @@ def test_what_there_is_no_time_for_is_counted() -> None:
     many = published(*(f"2d00:6ab:1::{number}" for number in range(1, 41)), V4)
 
     async def within_two_seconds() -> Connections:
-        turns.begin(2.0)
+        own_time.begin(2.0)
         return await connections(many, parse("www.example"), hasty, net)
 
     seen = observed(within_two_seconds())

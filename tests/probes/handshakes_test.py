@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from ipv6check import turns
 from ipv6check.config.target import parse
 from ipv6check.model import Attempt, Handshake, Kind, Settings
+from ipv6check.net import own_time
 from ipv6check.probes.connections import Connections
 from ipv6check.probes.handshakes import Handshakes, alpn, handshakes
 from ipv6check.testing import SETTINGS, FakeNet, attempt, handshake
@@ -144,7 +144,7 @@ def test_what_does_not_come_back_in_time() -> None:
     tried = tuple(attempt(address) for address in (V6, V6B, V4))
 
     async def within_half_a_second() -> Handshakes:
-        turns.begin(0.2)
+        own_time.begin(0.2)
         before = Connections((443,), named=False, attempts=tried)
         return await handshakes(before, parse("www.example"), SETTINGS, Half())
 

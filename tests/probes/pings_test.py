@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from ipv6check import turns
 from ipv6check.model import Echo, Failure, Kind
+from ipv6check.net import own_time
 from ipv6check.probes.pings import Pings, pings
 from ipv6check.testing import FakeNet, echo
 from tests.probes.observing import V4, V6, V6B, observed, published
@@ -54,7 +54,7 @@ def test_what_does_not_come_back_in_time() -> None:
             return echo(address)
 
     async def within_half_a_second() -> Pings | Failure:
-        turns.begin(0.2)
+        own_time.begin(0.2)
         return await pings(published(V6, V6B, V4), Half())
 
     assert observed(within_half_a_second()) == Pings((echo(V6), echo(V4)), (V6B,))

@@ -17,7 +17,7 @@ from typing import IO
 
 from ipv6check.model import Failure, Kind, Loading
 from ipv6check.model.text import printable
-from ipv6check.net.rules import SEARCHED
+from ipv6check.net.kernel.rules import SEARCHED
 
 WAIT_S = 20.0
 MAX_OUTPUT = 64 << 20  # bytes of each listing

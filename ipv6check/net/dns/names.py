@@ -10,14 +10,14 @@ from contextlib import suppress
 from math import inf
 from typing import Any, TypeVar
 
-from ipv6check import nat64
 from ipv6check.model import Answer, Failure, Kind, NameServer, Preference, Stub
-from ipv6check.net import host, resolvconf
-from ipv6check.net.datagrams import Server
-from ipv6check.net.pairs import loses_second
-from ipv6check.net.resolver import Resolver
+from ipv6check.net.dns import nat64, resolvconf
+from ipv6check.net.dns.datagrams import Server
+from ipv6check.net.dns.pairs import loses_second
+from ipv6check.net.dns.resolver import Resolver
+from ipv6check.net.kernel import interfaces
+from ipv6check.net.special_addresses import UNSPECIFIED
 from ipv6check.net.wait import settle
-from ipv6check.registry import UNSPECIFIED
 
 Value = TypeVar("Value")
 Ask = Callable[[], Coroutine[None, None, Value]]
@@ -91,7 +91,7 @@ class Names:
         """The addresses of a name that has both families, as getaddrinfo sorts them."""
         missing = ""
         if await self.answers():
-            found = await self._sorted(host.BOTH_FAMILIES)
+            found = await self._sorted(interfaces.BOTH_FAMILIES)
             if found is not None and _are_both(found):
                 return Preference(found)
             missing = self._why_not(found)
@@ -100,7 +100,7 @@ class Names:
 
     def _why_not(self, found: tuple[str, ...] | None) -> str:
         """Why getaddrinfo gives not both; nothing of a name that the resolver does not have."""
-        name = host.BOTH_FAMILIES
+        name = interfaces.BOTH_FAMILIES
         if found is None:
             return f"getaddrinfo has no answer for {name} in {self._timeout_s:g} s"
         if not found:
@@ -132,7 +132,7 @@ class Names:
         return _is_there(await self.resolver.ask("", "NS"))
 
     async def _ask_both_families(self) -> Failure | None:
-        name = host.BOTH_FAMILIES
+        name = interfaces.BOTH_FAMILIES
         aaaa = await self.resolver.ask(name, "AAAA")
         if _has_address(aaaa):
             return None
@@ -171,7 +171,7 @@ class Names:
             return NameServer(server[0], answer)
         alone = self.stub.single_request or self.stub.use_vc
         wait_s = min(self._timeout_s, _A_MOMENT_S)
-        lost = not alone and await loses_second(server, host.BOTH_FAMILIES, wait_s)
+        lost = not alone and await loses_second(server, interfaces.BOTH_FAMILIES, wait_s)
         return NameServer(server[0], loses_second=lost)
 
     async def _sorted(self, name: str | None) -> tuple[str, ...] | None:
@@ -183,7 +183,7 @@ class Names:
         done: asyncio.Future[tuple[str, ...]] = loop.create_future()
 
         def ask() -> None:
-            found = host.order(name)
+            found = interfaces.order(name)
             # Nobody waits any more, and the loop may be closed.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(settle, done, found)

@@ -17,11 +17,12 @@ import dns.name
 import dns.rdatatype
 
 from ipv6check.model import Answer, Failure, Kind
-from ipv6check.net import clock, messages, streams
-from ipv6check.net.datagrams import Question, Reply, Server, place
+from ipv6check.net import clock
+from ipv6check.net.dns import messages, streams
+from ipv6check.net.dns.datagrams import Question, Reply, Server, place
+from ipv6check.net.dns.servers import Servers
 from ipv6check.net.limits import Room
-from ipv6check.net.servers import Servers
-from ipv6check.turns import patience_s
+from ipv6check.net.own_time import patience_s
 
 # Where one packet of five is lost, one question of 15,000 is left without an answer.
 SENDS = 6

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ipv6check.model import Failure, Kind, Listener
-from ipv6check.net import listening
+from ipv6check.net.kernel import sockets
 from tests.lab import Lab
 
 V6, V4 = socket.AF_INET6, socket.AF_INET
@@ -43,7 +43,7 @@ def listen(
 
 def on(port: int) -> list[Listener]:
     """What listens on a port."""
-    found = listening.listening()
+    found = sockets.listening()
     assert isinstance(found, tuple)
     return [each for each in found if (each.protocol, each.port) == ("tcp", port)]
 
@@ -98,7 +98,7 @@ def test_what_is_connected_does_not_listen(opened: ExitStack) -> None:
 def test_udp(opened: ExitStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A UDP socket on a port that programs choose is told; one on a port of clients is not."""
     ranges = tmp_path / "range"
-    monkeypatch.setattr(listening, "PORT_RANGE", ranges)
+    monkeypatch.setattr(sockets, "PORT_RANGE", ranges)
     sock = opened.enter_context(closing(socket.socket(V6, socket.SOCK_DGRAM)))
     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     sock.bind(("::", 0))
@@ -106,11 +106,11 @@ def test_udp(opened: ExitStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     wanted = Listener("udp", "::", port, dual=True, programs=(NAME,))
     for text, told in (("1 2\n", True), (f"{port} {port}\n", False), ("", True)):
         ranges.write_text(text)
-        found = listening.listening()
+        found = sockets.listening()
         assert isinstance(found, tuple)
         assert (wanted in found) is told
     sock.connect(("::1", 9))
-    assert not [each for each in listening.listening() if each.port == port]  # type: ignore[union-attr]
+    assert not [each for each in sockets.listening() if each.port == port]  # type: ignore[union-attr]
 
 
 def test_a_table_that_is_not_there() -> None:
@@ -118,12 +118,12 @@ def test_a_table_that_is_not_there() -> None:
 
     Regression: pyroute2 takes the kernel's error for the end of an empty table.
     """
-    listening._STATES[255] = 1
-    listening._NAMES[255] = "none"
+    sockets._STATES[255] = 1
+    sockets._NAMES[255] = "none"
     try:
-        found = listening.listening()
+        found = sockets.listening()
     finally:
-        del listening._STATES[255], listening._NAMES[255]
+        del sockets._STATES[255], sockets._NAMES[255]
     assert isinstance(found, Failure)
     assert found.kind is Kind.PERMISSION
     assert (
@@ -134,8 +134,8 @@ def test_a_table_that_is_not_there() -> None:
 def test_a_kernel_without_the_attribute(opened: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a word on IPV6_V6ONLY nobody knows what ``[::]`` serves: that is no guess of ours."""
     listen(opened, V6, "::")
-    monkeypatch.setattr(listening, "_V6ONLY", "INET_DIAG_OF_ANOTHER_TIME")
-    found = listening.listening()
+    monkeypatch.setattr(sockets, "_V6ONLY", "INET_DIAG_OF_ANOTHER_TIME")
+    found = sockets.listening()
     assert isinstance(found, Failure)
     assert "IPV6_V6ONLY" in found.detail
 
@@ -146,8 +146,8 @@ def test_no_netlink_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> Any:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(listening, "_sockets", refuse)
-    found = listening.listening()
+    monkeypatch.setattr(sockets, "_sockets", refuse)
+    found = sockets.listening()
     assert isinstance(found, Failure)
     assert found.detail.endswith("Operation not permitted")
 
@@ -159,7 +159,7 @@ def test_programs_that_are_nobodys_business(
     port = listen(opened, V6, "::1")
     (tmp_path / "1").mkdir()  # a process whose descriptors are not to be seen
     for proc in (tmp_path, tmp_path / "none"):
-        monkeypatch.setattr(listening, "PROC", proc)
+        monkeypatch.setattr(sockets, "PROC", proc)
         assert [each.programs for each in on(port)] == [()]
 
 
@@ -172,7 +172,7 @@ def test_a_process_that_ends_meanwhile(
     (tmp_path / "7" / "fd").mkdir(parents=True)
     (tmp_path / "7" / "fd" / "3").symlink_to(os.readlink(sock))  # noqa: PTH115 - no path
     (tmp_path / "7" / "fd" / "4").write_text("closed meanwhile")
-    monkeypatch.setattr(listening, "PROC", tmp_path)
+    monkeypatch.setattr(sockets, "PROC", tmp_path)
     assert [each.programs for each in on(port)] == [()]
 
 
@@ -187,7 +187,7 @@ def _inode(descriptor: Path, port: int) -> bool:
 
 SCRIPT = """
 import dataclasses, json, socket
-from ipv6check.net.listening import listening
+from ipv6check.net.kernel.sockets import listening
 link_local = next(
     line.split()[0] for line in open("/proc/net/if_inet6") if line.split()[3] == "20"
 )

@@ -9,8 +9,8 @@ from typing import TypeVar
 import pytest
 
 from ipv6check.model import Failure, Kind
-from ipv6check.net import names
-from ipv6check.net.names import IPV4_ONLY, Names
+from ipv6check.net.dns import names
+from ipv6check.net.dns.names import IPV4_ONLY, Names
 from tests.net.dns_server import DnsServer, Handler, Query, Replies, address_of, reply
 
 Value = TypeVar("Value")

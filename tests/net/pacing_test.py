@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from ipv6check.eyeballs.pace import politely
+from ipv6check.net.pacing import politely
 from tests.eyeballs.happy_test import run
 
 

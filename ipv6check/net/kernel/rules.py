@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from ipv6check.model import Failure, Kind, RuleTexts
-from ipv6check.net.host import leased
+from ipv6check.net.kernel.interfaces import leased
 
 WAIT_S = 10.0
 MAX_OUTPUT = 32 << 20  # bytes

@@ -23,10 +23,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipv6check.model import Answer, ExtendedError, Failure, Kind
-from ipv6check.net import messages, resolver
-from ipv6check.net.datagrams import Channel, Question, Sent, Server
+from ipv6check.net.dns import messages, resolver
+from ipv6check.net.dns.datagrams import Channel, Question, Sent, Server
+from ipv6check.net.dns.resolver import SENDS, Resolver
 from ipv6check.net.errors import IcmpError
-from ipv6check.net.resolver import SENDS, Resolver
 from tests.net.dns_server import (
     RESET,
     DnsServer,

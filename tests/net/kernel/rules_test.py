@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ipv6check.model import Failure
-from ipv6check.net import rules
+from ipv6check.net.kernel import rules
 
 NFT = """table inet filter {
     chain input {
@@ -70,7 +70,7 @@ def test_who_may_not_look_is_told_so(needs: Callable[..., None]) -> None:
     assert done.stdout.strip() == "permission", done.stderr
 
 
-LIVE = "from ipv6check.net.rules import live_rules; print(live_rules().kind)"
+LIVE = "from ipv6check.net.kernel.rules import live_rules; print(live_rules().kind)"
 
 
 def test_a_missing_tool_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:

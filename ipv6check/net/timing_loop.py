@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import TypeVar
 
-from ipv6check.pulse import SWITCH_S
+from ipv6check.net.loop_lag import SWITCH_S
 
 Value = TypeVar("Value")
 

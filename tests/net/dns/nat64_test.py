@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipv6check.nat64 import prefixes, unexplained
+from ipv6check.net.dns.nat64 import prefixes, unexplained
 
 LENGTHS = (32, 40, 48, 56, 64, 96)
 # RFC 6052 section 2.4, table 1: 192.0.2.33 under a prefix of each length.

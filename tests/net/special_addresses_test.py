@@ -6,12 +6,17 @@ import ipaddress
 
 import pytest
 
-from ipv6check import registry
-from ipv6check.registry import SPECIAL_IPV6, SpecialPurpose, special_purpose, usable_ipv4
+from ipv6check.net import special_addresses
+from ipv6check.net.special_addresses import (
+    SPECIAL_IPV6,
+    SpecialPurpose,
+    special_purpose,
+    usable_ipv4,
+)
 
 PREFIXES = {entry.prefix: ipaddress.IPv6Network(entry.prefix) for entry in SPECIAL_IPV6}
-REACHABLE = [ipaddress.IPv6Network(prefix) for prefix in registry.GLOBALLY_REACHABLE]
-GLOBAL = ipaddress.IPv6Network(registry.GLOBAL_UNICAST)
+REACHABLE = [ipaddress.IPv6Network(prefix) for prefix in special_addresses.GLOBALLY_REACHABLE]
+GLOBAL = ipaddress.IPv6Network(special_addresses.GLOBAL_UNICAST)
 
 
 def narrowest(address: ipaddress.IPv6Address) -> str | None:
@@ -19,7 +24,7 @@ def narrowest(address: ipaddress.IPv6Address) -> str | None:
     networks = [*PREFIXES.values(), *REACHABLE]
     inside = [network for network in networks if address in network]
     if not inside:
-        return None if address in GLOBAL else registry.UNASSIGNED.prefix
+        return None if address in GLOBAL else special_addresses.UNASSIGNED.prefix
     best = max(inside, key=lambda network: network.prefixlen)
     # By the table's own text: str() of a mapped network differs between versions of Python.
     return next((prefix for prefix, network in PREFIXES.items() if network == best), None)
@@ -46,7 +51,7 @@ def test_edges(entry: SpecialPurpose) -> None:
         assert entry.prefix != found(address)
 
 
-@pytest.mark.parametrize("prefix", registry.GLOBALLY_REACHABLE)
+@pytest.mark.parametrize("prefix", special_addresses.GLOBALLY_REACHABLE)
 def test_reachable_inside_of_protocol_assignments(prefix: str) -> None:
     """What IANA marks globally reachable is, from its first address to its last."""
     network = ipaddress.IPv6Network(prefix)
@@ -171,17 +176,19 @@ def test_what_is_no_address(text: str) -> None:
         special_purpose(text)
 
 
-@pytest.mark.parametrize("prefix", [*registry.INTERNAL_IPV4, *registry.UNUSABLE_IPV4])
+@pytest.mark.parametrize(
+    "prefix", [*special_addresses.INTERNAL_IPV4, *special_addresses.UNUSABLE_IPV4]
+)
 def test_ipv4_edges(prefix: str) -> None:
     """No packet goes to a private IPv4 address unless it may, and never to one of nobody's."""
     network = ipaddress.IPv4Network(prefix)
-    admitted = prefix in registry.INTERNAL_IPV4
+    admitted = prefix in special_addresses.INTERNAL_IPV4
     for number in (int(network.network_address), int(network.broadcast_address)):
         address = str(ipaddress.IPv4Address(number))
         assert not usable_ipv4(address, internal=False)
         assert admitted is usable_ipv4(address, internal=True)
     neighbours = (int(network.network_address) - 1, int(network.broadcast_address) + 1)
-    blocks = [*registry.INTERNAL_IPV4, *registry.UNUSABLE_IPV4]
+    blocks = [*special_addresses.INTERNAL_IPV4, *special_addresses.UNUSABLE_IPV4]
     for number in neighbours:
         if not 0 <= number < 1 << 32:
             continue

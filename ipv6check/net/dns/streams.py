@@ -7,7 +7,7 @@ import random
 import socket
 import struct
 
-from ipv6check.net.datagrams import Server, sockaddr
+from ipv6check.net.dns.datagrams import Server, sockaddr
 
 _LENGTH = struct.Struct("!H")
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-from ipv6check import turns
+from ipv6check.net import own_time
 
 Value = TypeVar("Value")
 
@@ -81,6 +81,6 @@ async def _in_time(
         found[place] = await call()
 
     with suppress(TimeoutError):
-        async with turns.within(within_s):
+        async with own_time.within(within_s):
             await pace([partial(keep, *each) for each in enumerate(calls)])
     return found

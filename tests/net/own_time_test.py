@@ -7,7 +7,7 @@ from math import inf
 
 import pytest
 
-from ipv6check import turns
+from ipv6check.net import own_time
 from ipv6check.net.limits import Gate, Places
 
 
@@ -18,7 +18,7 @@ def test_a_queue_takes_no_time() -> None:
         gate, places = Gate(1), Places(1, 6)
         await gate.enter("a")
         async with places.place("b"):
-            clock = turns.begin(1)
+            clock = own_time.begin(1)
             waiting = [
                 asyncio.ensure_future(gate.enter("a")),
                 asyncio.ensure_future(places.place("c").__aenter__()),
@@ -40,7 +40,7 @@ def test_an_alarm_goes_by_its_own_clock() -> None:
     """It does not ring while its clock stands, and rings once it goes again."""
 
     async def main() -> None:
-        clock = turns.begin(inf)
+        clock = own_time.begin(inf)
         rung: list[float] = []
         clock.alarm(0.02, lambda: rung.append(clock.spent_s))
         with clock.standing():
@@ -57,7 +57,7 @@ def test_a_cancelled_alarm_is_silent() -> None:
     """Nor does it come back from a clock that stood."""
 
     async def main() -> None:
-        clock = turns.begin(inf)
+        clock = own_time.begin(inf)
         rung: list[int] = []
         alarm = clock.alarm(0.01, lambda: rung.append(1))
         with clock.standing():
@@ -73,12 +73,12 @@ def test_within_counts_own_time() -> None:
     """What has to end in time may wait for its turn, and not for anything else."""
 
     async def main() -> None:
-        clock = turns.begin(inf)
-        async with turns.within(0.02):
+        clock = own_time.begin(inf)
+        async with own_time.within(0.02):
             with clock.standing():
                 await asyncio.sleep(0.1)
         with pytest.raises(TimeoutError):
-            async with turns.within(0.02):
+            async with own_time.within(0.02):
                 await asyncio.sleep(10)
 
     asyncio.run(main())
@@ -89,7 +89,7 @@ def test_within_counts_own_time() -> None:
     [
         (15.0, 3.0, 3.0),  # there is time enough
         (4.0, 3.0, 2.0),  # half of what is left
-        (2.0, 3.0, turns.SILENCE_S),  # less would tell nothing
+        (2.0, 3.0, own_time.SILENCE_S),  # less would tell nothing
         (2.0, 0.5, 0.5),  # who asks for less has it
         (inf, 3.0, 3.0),
     ],
@@ -98,8 +98,8 @@ def test_patience_fits_the_deadline(deadline_s: float, timeout_s: float, expecte
     """A wait is cut rather than lost."""
 
     async def main() -> float:
-        turns.begin(deadline_s)
-        return turns.patience_s(timeout_s)
+        own_time.begin(deadline_s)
+        return own_time.patience_s(timeout_s)
 
     assert asyncio.run(main()) == pytest.approx(expected, abs=0.01)
 
@@ -108,6 +108,6 @@ def test_without_a_target_there_is_no_deadline() -> None:
     """Whoever uses the network by himself has all the time."""
 
     async def main() -> float:
-        return turns.own_time().left_s
+        return own_time.own_time().left_s
 
     assert asyncio.run(main()) == inf

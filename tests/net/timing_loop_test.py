@@ -10,7 +10,7 @@ from statistics import median
 
 import pytest
 
-from ipv6check.net.quiet import QuietLoop
+from ipv6check.net.timing_loop import QuietLoop
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ipv6check.model import Failure, Kind, Listener
-from ipv6check.net import netlink
+from ipv6check.net.kernel import netlink
 
 PROC = Path("/proc")
 PORT_RANGE = PROC / "sys/net/ipv4/ip_local_port_range"

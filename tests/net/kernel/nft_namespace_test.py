@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from ipv6check.model import Failure, Loading
-from ipv6check.net import namespace
+from ipv6check.net.kernel import nft_namespace
 
 TABLE = (
     "table inet x {\n chain c {\n  type filter hook input priority 0; policy drop;\n  %s\n }\n}\n"
@@ -27,7 +27,7 @@ def tools(needs: Needs) -> None:
 
 def loaded(rule: str, *interfaces: str) -> Loading | Failure:
     """What nft makes of a rule."""
-    return namespace.loading(TABLE % rule, interfaces)
+    return nft_namespace.loading(TABLE % rule, interfaces)
 
 
 def test_what_nft_takes_is_listed_twice() -> None:
@@ -55,7 +55,7 @@ def test_interfaces_are_made_up() -> None:
 
 def test_what_this_kernel_lacks_is_no_refusal() -> None:
     """Another machine may have it."""
-    found = namespace._refusal(
+    found = nft_namespace._refusal(
         "nft v1", "/dev/stdin:1:2-3: Error: Could not process rule: Operation not supported\n"
     )
     assert isinstance(found, Failure)
@@ -72,7 +72,7 @@ def test_this_host_keeps_its_rules() -> None:
     """Whatever the file flushes, adds or lists."""
     listing = ["nft", "list", "ruleset"]
     before = subprocess.run(listing, capture_output=True, check=True).stdout
-    found = namespace.loading(f"flush ruleset\n{TABLE % 'drop'}list ruleset\n")
+    found = nft_namespace.loading(f"flush ruleset\n{TABLE % 'drop'}list ruleset\n")
     assert isinstance(found, Loading)
     assert subprocess.run(listing, capture_output=True, check=True).stdout == before
 
@@ -86,8 +86,8 @@ def test_no_name_is_asked_of_anybody() -> None:
 
 def test_an_endless_file_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """``monitor`` waits for ever, nft does not."""
-    monkeypatch.setattr(namespace, "WAIT_S", 0.5)
-    found = namespace.loading("monitor\n")
+    monkeypatch.setattr(nft_namespace, "WAIT_S", 0.5)
+    found = nft_namespace.loading("monitor\n")
     assert isinstance(found, Failure)
     assert "took more than" in found.detail
 
@@ -98,7 +98,7 @@ def test_what_cannot_be_run_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> Non
     def full() -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(namespace, "TemporaryFile", full)
+    monkeypatch.setattr(nft_namespace, "TemporaryFile", full)
     found = loaded("accept")
     assert isinstance(found, Failure)
     assert found.detail == "nft cannot be run here: No space left on device"
@@ -117,20 +117,20 @@ def test_nothing_runs_on_after_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(subprocess, "Popen", Interrupted)
     with pytest.raises(KeyboardInterrupt):
-        namespace.loading("monitor\n")
+        nft_namespace.loading("monitor\n")
     assert started[0].returncode == -signal.SIGKILL
 
 
 def test_a_file_that_grows_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each variable is the last one many times: memory and time have a limit."""
-    monkeypatch.setattr(namespace, "WAIT_S", 2.0)
+    monkeypatch.setattr(nft_namespace, "WAIT_S", 2.0)
     names = [f"define v{at} = {{ {', '.join([f'$v{at - 1}'] * 60)} }}" for at in range(1, 7)]
     text = "\n".join(["define v0 = { 1, 2, 3 }", *names, TABLE % "tcp dport $v6 accept"])
-    assert isinstance(namespace.loading(text), Failure)
+    assert isinstance(nft_namespace.loading(text), Failure)
 
 
 def test_without_a_namespace_nft_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """An ordinary user in a container, for one."""
-    monkeypatch.setattr(namespace, "UNSHARE", (("--no-such-option",),))
+    monkeypatch.setattr(nft_namespace, "UNSHARE", (("--no-such-option",),))
     found = loaded("accept")
     assert found == Failure(found.kind, "no network namespace can be made here")  # type: ignore[union-attr]

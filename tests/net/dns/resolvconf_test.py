@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipv6check.model import Stub
-from ipv6check.net import resolvconf
-from ipv6check.net.resolvconf import ResolvConf
+from ipv6check.net.dns import resolvconf
+from ipv6check.net.dns.resolvconf import ResolvConf
 
 LOOPBACK = ["127.0.0.1"]
 

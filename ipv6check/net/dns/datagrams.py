@@ -15,7 +15,8 @@ import dns.name
 import dns.rdatatype
 
 from ipv6check.model import Failure, Kind
-from ipv6check.net import clock, errors, messages
+from ipv6check.net import clock, errors
+from ipv6check.net.dns import messages
 
 Server = tuple[str, int]
 

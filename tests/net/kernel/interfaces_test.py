@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ipv6check.model import Failure, Kind
-from ipv6check.net import host
+from ipv6check.net.kernel import interfaces
 from tests.lab import Lab, plan
 
 STATE = """
@@ -209,7 +209,7 @@ def test_a_kernel_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(pyroute2, "IPRoute", refuse)
-    found = host.state("::1", "127.0.0.1")
+    found = interfaces.state("::1", "127.0.0.1")
     assert isinstance(found, Failure)
     assert found.kind is Kind.PERMISSION
     assert found.detail.endswith("Operation not permitted")
@@ -219,12 +219,12 @@ def test_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """The order of getaddrinfo is kept, each address once; a name with none has no order."""
     found: list[Any] = [(0, 0, 0, "", ("192.0.2.1", 9)), (0, 0, 0, "", ("2001:db8::1", 9, 0, 0))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found * 2)
-    assert host.order("x.example") == ("192.0.2.1", "2001:db8::1")
+    assert interfaces.order("x.example") == ("192.0.2.1", "2001:db8::1")
     found.pop()
-    assert host.order("x.example") == ("192.0.2.1",)
+    assert interfaces.order("x.example") == ("192.0.2.1",)
 
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    assert host.order("x.example") == ()
+    assert interfaces.order("x.example") == ()

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from math import inf
 
-from ipv6check.net import clock, messages
-from ipv6check.net.datagrams import Channel, Question, Server
+from ipv6check.net import clock
+from ipv6check.net.dns import messages
+from ipv6check.net.dns.datagrams import Channel, Question, Server
 
 # How often EDNS is met with silence, and its absence with an answer, before it is left out.
 _ENOUGH = 3

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ipv6check.model import Failure, HostState, Interface, InterfaceAddress, Kind, Route
-from ipv6check.net import netlink
+from ipv6check.net.kernel import netlink
 
 SYSCTL = Path("/proc/sys/net/ipv6")
 ADDRESSES = Path("/proc/net/if_inet6")

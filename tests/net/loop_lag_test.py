@@ -6,7 +6,7 @@ import asyncio
 import sys
 import time
 
-from ipv6check.pulse import LATE_S, SWITCH_S, Door, Pulse
+from ipv6check.net.loop_lag import LATE_S, SWITCH_S, Door, Pulse
 
 
 def test_who_begins_waits_until_the_loop_is_in_time() -> None:

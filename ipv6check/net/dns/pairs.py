@@ -7,8 +7,8 @@ import asyncio
 import dns.name
 import dns.rdatatype
 
-from ipv6check.net import messages
-from ipv6check.net.datagrams import Channel, Question, Server
+from ipv6check.net.dns import messages
+from ipv6check.net.dns.datagrams import Channel, Question, Server
 
 _ROUNDS = 3
 _FAMILIES = ("A", "AAAA")

@@ -1,0 +1,1 @@
+"""What this host's kernel says of itself; nothing is sent."""
