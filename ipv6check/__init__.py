@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ipv6check.config.target import Target, endpoint
-    from ipv6check.diagnosis import blame, describe, ended_here, out_of_reach
-    from ipv6check.eyeballs.happy import Entrant, Outcome
-    from ipv6check.eyeballs.predict import Ending, Prediction, Survey
-    from ipv6check.mends import (
+    from ipv6check.engine.checks.blame import blame, describe, ended_here, out_of_reach
+    from ipv6check.engine.checks.loader import check
+    from ipv6check.engine.checks.remedies import (
         ACCEPT_ICMPV6,
         ACCEPT_TCP,
         GET_IPV6,
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
         NO_TIME,
         UNTRIED,
     )
+    from ipv6check.eyeballs.prediction import Ending, Prediction, Survey
+    from ipv6check.eyeballs.race import Entrant, Outcome
     from ipv6check.model import (
         VANTAGE_KINDS,
         Answer,
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     )
     from ipv6check.model.findings import Explained
     from ipv6check.model.text import count, ms
-    from ipv6check.plugin import check
     from ipv6check.probes.addresses import Addresses, Unusable
     from ipv6check.probes.connections import Connections
     from ipv6check.probes.handshakes import Handshakes
@@ -62,11 +62,11 @@ __version__ = "0.1.0"
 
 # Imported when first asked for: `ipv6check --version` must not pay for asyncio.
 _HOMES = {
-    "diagnosis": ("blame", "describe", "ended_here", "out_of_reach"),
-    "eyeballs.happy": ("Entrant", "Outcome"),
-    "eyeballs.predict": ("Ending", "Prediction", "Survey"),
+    "engine.checks.blame": ("blame", "describe", "ended_here", "out_of_reach"),
+    "eyeballs.race": ("Entrant", "Outcome"),
+    "eyeballs.prediction": ("Ending", "Prediction", "Survey"),
     "model.findings": ("Explained",),
-    "mends": (
+    "engine.checks.remedies": (
         "ACCEPT_ICMPV6",
         "ACCEPT_TCP",
         "GET_IPV6",
@@ -101,7 +101,7 @@ _HOMES = {
         "unknown",
         "warn",
     ),
-    "plugin": ("check",),
+    "engine.checks.loader": ("check",),
     "probes.addresses": ("Addresses", "Unusable"),
     "probes.connections": ("Connections",),
     "probes.handshakes": ("Handshakes",),

@@ -10,14 +10,15 @@ from itertools import zip_longest
 from pathlib import Path
 from textwrap import indent
 
-from ipv6check import __version__, plugin
+from ipv6check import __version__
 from ipv6check.config.profiles import PROFILES
+from ipv6check.engine.checks import loader
+from ipv6check.engine.checks.loader import Check, PluginError, nearest
 from ipv6check.eyeballs.clients import Client, load
 from ipv6check.eyeballs.policy import Policy
 from ipv6check.model import SCHEMA_VERSION, Profile, Rule
 from ipv6check.model.findings import Explained
 from ipv6check.model.text import printable
-from ipv6check.plugin import Check, PluginError, nearest
 from ipv6check.reporters import formats
 
 WIDTH = 80
@@ -25,7 +26,7 @@ WIDTH = 80
 
 def listing(directories: Iterable[Path] = ()) -> str:
     """Every check with its sentence, every profile with its ports, every format."""
-    checks = plugin.load(directories).checks
+    checks = loader.load(directories).checks
     lines = ["Checks:"]
     for check in checks:
         lines += _row(check.id, sentence(check))
@@ -50,7 +51,7 @@ def _row(name: str, about: str) -> list[str]:
 
 def document(directories: Iterable[Path] = ()) -> str:
     """The same for programs, as JSON; its shape is ``catalogue`` in schema.json."""
-    checks = plugin.load(directories).checks
+    checks = loader.load(directories).checks
     whole = {
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "ipv6check", "version": __version__},
@@ -102,12 +103,12 @@ def explanation(name: str, directories: Iterable[Path] = ()) -> str:
     Raises PluginError where there is none of that name.
     """
     wanted, _, finding = name.partition("/")
-    (check,) = plugin.load(directories, only=[wanted]).checks
+    (check,) = loader.load(directories, only=[wanted]).checks
     known = {each.id: each for each in check.findings}
     if finding and finding not in known:
         # Where the check of a root cause is left out, another one tells it.
         roots = {name for names in check.roots.values() for name in names}
-        for root in plugin.load(directories, only=roots).checks if roots else ():
+        for root in loader.load(directories, only=roots).checks if roots else ():
             known = {**{each.id: each for each in root.findings}, **known}
     if finding and finding not in known:
         meant = nearest(finding, known) if known else ", which explains none"
@@ -222,6 +223,6 @@ def readme_table() -> str:
     """The table of checks in the README; a test keeps the two alike."""
     rows = [
         f"| `{check.id}` | {sentence(check)} | {check.reference} |"
-        for check in plugin.load().checks
+        for check in loader.load().checks
     ]
     return "\n".join(["| check | what it makes sure of | reference |", "|---|---|---|", *rows])

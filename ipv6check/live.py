@@ -10,9 +10,9 @@ from itertools import product
 from ipv6check.config.target import Target
 from ipv6check.drawing import bars, by_orders
 from ipv6check.eyeballs.clients import Client
-from ipv6check.eyeballs.happy import RUNNING, Entrant, Outcome
 from ipv6check.eyeballs.policy import Policy
-from ipv6check.eyeballs.predict import Survey, predict_all
+from ipv6check.eyeballs.prediction import Survey, predict_all
+from ipv6check.eyeballs.race import RUNNING, Entrant, Outcome
 from ipv6check.model import Failure, Settings
 from ipv6check.model.text import count, ms, printable
 from ipv6check.net import Net

@@ -20,6 +20,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from ipv6check.config.target import TargetError, parse
+from ipv6check.engine.checks.loader import all_probes
+from ipv6check.engine.observe import Recorded
 from ipv6check.model import (
     Failure,
     Observed,
@@ -33,8 +35,6 @@ from ipv6check.model import (
     Vantage,
 )
 from ipv6check.model.text import harmless, printable, quoted
-from ipv6check.observation import Recorded
-from ipv6check.plugin import all_probes
 
 VERSION = "1"
 MAX_LINE = 64 << 20  # bytes; a rule set alone may have half of that

@@ -19,9 +19,9 @@ from pathlib import Path
 from ipv6check import recording
 from ipv6check.config.target import TargetError
 from ipv6check.config.target_stream import HandOff, Source, chunk, open_input
+from ipv6check.engine.observe import Recorded
 from ipv6check.model import RecordingError, RunInfo, Summary
 from ipv6check.model.text import harmless
-from ipv6check.observation import Recorded
 
 STDIN = Path("-")
 

@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from ipv6check import __version__
+from ipv6check.engine.rule_files import read_rules, text_of
 from ipv6check.firewall.evaluate import Answer, Budget, judge
 from ipv6check.firewall.model import IPV4, IPV6, RuleError
 from ipv6check.firewall.names import ICMP, ICMPV6
@@ -35,7 +36,6 @@ from ipv6check.model import (
 from ipv6check.model.text import count
 from ipv6check.output import terminal
 from ipv6check.reporters import Style
-from ipv6check.rulefiles import read_rules, text_of
 
 EXIT_CODES = {
     Verdict.READY: 0,

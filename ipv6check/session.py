@@ -13,11 +13,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ipv6check import __version__, assignments, catalogue, plugin, reporters
+from ipv6check import __version__, catalogue, reporters
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, TargetError, address_and_port
 from ipv6check.config.target_stream import Seen, TargetStream, open_input
 from ipv6check.config.workflow import placed, repository
+from ipv6check.engine import services as assignments
+from ipv6check.engine.checks import loader
+from ipv6check.engine.observe import Recorded
+from ipv6check.engine.run import Assignment, Run
+from ipv6check.engine.untouched import Untouched
 from ipv6check.eyeballs import clients
 from ipv6check.gate import Baseline, Gatekeeper
 from ipv6check.model import (
@@ -30,11 +35,8 @@ from ipv6check.model import (
 )
 from ipv6check.net import Net
 from ipv6check.net.local import LocalNet
-from ipv6check.observation import Recorded
 from ipv6check.output import AppendedFile, Console, OutputError, Outputs, SavedFile, Sink, terminal
 from ipv6check.progress import Progress, progress
-from ipv6check.runner import Assignment, Run
-from ipv6check.untouched import Untouched
 
 if TYPE_CHECKING:
     from ipv6check.replay import Recording
@@ -119,7 +121,7 @@ def check(
     """
     settings = assignments.with_rules(options)
     clients.load(settings.clients_dirs)
-    found = plugin.find(options.checks_dir)
+    found = loader.find(options.checks_dir)
     assignments.require_checks(options, found)
     seen = Seen()
     root = repository(Path.cwd(), os.environ)
@@ -163,7 +165,7 @@ def replay(options: Options) -> int:
 
 def _replay(options: Options, recording: Recording) -> int:
     clients.load(options.clients_dir)
-    found = plugin.find(options.checks_dir)
+    found = loader.find(options.checks_dir)
     assignments.require_checks(options, found)
     terms = assignments.of_recording(recording.run.services, options, found)
     view = View(

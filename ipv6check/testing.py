@@ -24,10 +24,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ipv6check import external, plugin
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, parse
-from ipv6check.judge import judge
+from ipv6check.engine.checks import loader, program
+from ipv6check.engine.checks.loader import Check
+from ipv6check.engine.checks.worker import judge
+from ipv6check.engine.run import Assignment, Run
 from ipv6check.model import (
     Answer,
     Attempt,
@@ -47,9 +49,7 @@ from ipv6check.model import (
     Vantage,
 )
 from ipv6check.net import Net
-from ipv6check.plugin import Check
 from ipv6check.progress import Progress
-from ipv6check.runner import Assignment, Run
 
 Value = TypeVar("Value")
 
@@ -404,7 +404,7 @@ def run_check(check: Check | Path | str, **facts: Any) -> list[Finding]:
         given = {**given, "target": parse(given["target"])}
     if loaded.executable:
         timeout_s = SETTINGS.timeout_s
-        return list(asyncio.run(external.ask(loaded, given["target"], given, timeout_s)))
+        return list(asyncio.run(program.ask(loaded, given["target"], given, timeout_s)))
     return list(judge(loaded, given))
 
 
@@ -426,7 +426,7 @@ def examine(
         TargetError: ``target`` names none.
     """
     wanted = replace(SETTINGS, **settings)
-    plan = plugin.load(map(Path, directories), wanted.only, wanted.skip, wanted.profile)
+    plan = loader.load(map(Path, directories), wanted.only, wanted.skip, wanted.profile)
     parsed = parse(target) if isinstance(target, str) else target
     report = asyncio.run(_examine(plan, wanted, net, parsed))
     if isinstance(net, FakeNet) and net.unplanned:
@@ -434,7 +434,7 @@ def examine(
     return report
 
 
-async def _examine(plan: plugin.Plan, settings: Settings, net: Net, target: Target) -> TargetReport:
+async def _examine(plan: loader.Plan, settings: Settings, net: Net, target: Target) -> TargetReport:
     reports: list[TargetReport] = []
 
     async def emit(number: int, report: TargetReport) -> None:  # noqa: ARG001 - there is one
@@ -451,8 +451,8 @@ def _load(check: Path | str) -> Check:
     """By its path where it is one, else by its name."""
     path = Path(check)
     if path.parent == Path() and path.suffix == "" and not path.is_file():
-        return plugin.load(only=[str(check)]).checks[0]
-    return plugin.load([path.parent], only=[path.stem]).checks[0]
+        return loader.load(only=[str(check)]).checks[0]
+    return loader.load([path.parent], only=[path.stem]).checks[0]
 
 
 def _question(seen: Answer | Attempt | Handshake | Echo) -> Question:

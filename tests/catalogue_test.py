@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from ipv6check import catalogue, plugin
+from ipv6check import catalogue
 from ipv6check.config import schema
 from ipv6check.config.profiles import PROFILES
-from ipv6check.plugin import PluginError
+from ipv6check.engine.checks import loader
+from ipv6check.engine.checks.loader import PluginError
 from ipv6check.reporters import formats
 
-CHECKS = plugin.load().checks
+CHECKS = loader.load().checks
 NAMES = [check.id for check in CHECKS]
 PRIVATE = '''"""It is so.
 
@@ -132,13 +133,13 @@ def test_a_check_without_explanations_is_explained_all_the_same(directory: Path)
 @pytest.mark.parametrize("name", NAMES)
 def test_our_checks_fit_a_terminal(name: str) -> None:
     """No line is longer than 80 columns, and no character needs more than ASCII."""
-    text = catalogue.explanation(name).replace(str(plugin.shipped_directory()), "checks.d")
+    text = catalogue.explanation(name).replace(str(loader.shipped_directory()), "checks.d")
     assert [line for line in text.splitlines() if len(line) > 80 or line != line.rstrip()] == []
     assert text.isascii()
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=NAMES)
-def test_each_finding_of_ours_can_be_asked_for(check: plugin.Check) -> None:
+def test_each_finding_of_ours_can_be_asked_for(check: loader.Check) -> None:
     """What the table of one check shows is what is shown of the finding alone, indented."""
     whole = catalogue.explanation(check.id)
     for each in check.findings:

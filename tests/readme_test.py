@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from ipv6check import catalogue, cli, demo_servers, plugin, reporters
+from ipv6check import catalogue, cli, demo_servers, reporters
 from ipv6check.config import options
 from ipv6check.config.profiles import PROFILES
 from ipv6check.config.target import parse
+from ipv6check.engine.checks import loader
 from ipv6check.model import Cause, Status, Verdict
 from ipv6check.net import icmp
 from tests import readme
@@ -80,7 +81,7 @@ def test_every_call_is_one_that_the_program_takes(arguments: list[str]) -> None:
     flags |= OF_FIREWALL if arguments[0] == "firewall" else set()
     assert {each for each in arguments if each.startswith("-")} <= flags
     if arguments[0] == "explain":
-        assert plugin.load(only=arguments[1:]).checks
+        assert loader.load(only=arguments[1:]).checks
     elif arguments[0] not in cli.COMMANDS and not arguments[0].startswith("-"):
         parse(arguments[0])
     if "--profile" in arguments:

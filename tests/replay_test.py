@@ -24,10 +24,10 @@ from ipv6check.config.profiles import PROFILES
 from ipv6check.config.services import Service
 from ipv6check.config.target import Target, parse
 from ipv6check.config.toml import ConfigError
+from ipv6check.engine.checks.loader import PluginError, all_probes
 from ipv6check.model import Failure, Kind, Place, RecordingError, Vantage
 from ipv6check.model.text import printable
 from ipv6check.net.local import LocalNet
-from ipv6check.plugin import PluginError, all_probes
 from ipv6check.replay import Recording
 from ipv6check.reporters import formats
 from ipv6check.session import BLIND, FINDINGS, INTERRUPTED, OK, USAGE

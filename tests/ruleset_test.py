@@ -15,9 +15,9 @@ import jsonschema
 import pytest
 
 from ipv6check.config import schema
+from ipv6check.engine.rule_files import MAX_FILE, rules_of
 from ipv6check.firewall.model import RuleError
 from ipv6check.model import Verdict
-from ipv6check.rulefiles import MAX_FILE, rules_of
 from ipv6check.ruleset import EXIT_CODES
 from tests.lab import Lab
 

@@ -14,9 +14,9 @@ import pytest
 from ipv6check import session
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, parse
+from ipv6check.engine.checks.loader import PluginError
 from ipv6check.model import Gate, Settings, Summary, Verdict
 from ipv6check.output import OutputError
-from ipv6check.plugin import PluginError
 from ipv6check.session import BLIND, FINDINGS, INTERRUPTED, OK, USAGE, exit_code
 from ipv6check.testing import FakeNet, answer, attempt, echo
 

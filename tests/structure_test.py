@@ -38,12 +38,12 @@ EXCEPTIONS = {
     # Waits for a standard input that does not block; a descriptor, never a socket of ours.
     "config.target_stream": {"select"},
     # Runs the checks that are programs of their own.
-    "external": {"create_subprocess_exec"},
+    "engine.checks.program": {"create_subprocess_exec"},
     # The other side of the demo: servers on loopback, which the real Net is pointed at.
     "demo_servers": {"socket", "select", "dns", "create_server"},
 }
 # Finding a module by its name hides an arrow from this test.
-FINDERS = {"__init__", "plugin", "reporters"}
+FINDERS = {"__init__", "engine", "reporters"}
 # A check judges what was observed: it neither looks at the world nor waits for it.
 NOT_IN_A_CHECK = WIRES | {
     *("asyncio", "concurrent", "threading", "queue", "signal", "sched"),

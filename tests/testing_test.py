@@ -17,11 +17,11 @@ from ipv6check import (
     Listener,
     NameServer,
     Settings,
-    plugin,
 )
 from ipv6check.config.target import TargetError, parse
+from ipv6check.engine.checks import loader
+from ipv6check.engine.checks.loader import PluginError
 from ipv6check.model import Preference, Status, Vantage, Verdict, ok
-from ipv6check.plugin import PluginError
 from ipv6check.testing import (
     SETTINGS,
     FakeNet,
@@ -169,7 +169,7 @@ def test_examine_runs_the_whole_plan() -> None:
     report = examine("example.com", healthy())
     assert report.verdict is Verdict.READY
     assert {result.check for result in report.results} == {
-        check.id for check in plugin.load(profile=SETTINGS.profile).checks
+        check.id for check in loader.load(profile=SETTINGS.profile).checks
     }
 
 
@@ -210,7 +210,7 @@ def test_run_check_judges_a_file(directory: Path) -> None:
 def test_run_check_judges_a_shipped_check_and_a_loaded_one() -> None:
     """A bare name is a shipped check; a loaded one need not be loaded again."""
     failure = Failure(Kind.RESOLVER_UNREACHABLE, "out of reach")
-    (loaded,) = plugin.load(only=["ptr"]).checks
+    (loaded,) = loader.load(only=["ptr"]).checks
     for check in ("ptr", loaded):
         (finding,) = run_check(check, pointers=failure)
         assert (finding.status, finding.message) == (Status.UNKNOWN, "out of reach")

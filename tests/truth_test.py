@@ -13,8 +13,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ipv6check import plugin
 from ipv6check.config import schema
+from ipv6check.engine.checks import loader
 from ipv6check.model import OWN_NAME
 from tests.lab import Lab, scenarios
 
@@ -55,10 +55,10 @@ def explained() -> dict[str, dict[str, set[str]]]:
     """The statuses of each finding that a shipped check explains, itself or as a root cause."""
     own = {
         check.id: {each.id: {str(status) for status in each.statuses} for each in check.findings}
-        for check in plugin.load().checks
+        for check in loader.load().checks
     }
     told = {OWN_NAME: {"not-measured": {"unknown"}}}
-    for check in plugin.load().checks:
+    for check in loader.load().checks:
         roots = {root for names in check.roots.values() for root in names}
         told[check.id] = {
             key: each for name in (*roots, check.id) for key, each in own[name].items()

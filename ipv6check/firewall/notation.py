@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
 
-from ipv6check.firewall import iptables, nft, nft_loaded, nft_refused, nft_text
+from ipv6check.firewall.iptables import save
 from ipv6check.firewall.model import (
     IPV4,
     IPV6,
@@ -22,7 +22,8 @@ from ipv6check.firewall.model import (
     RuleSet,
     Table,
 )
-from ipv6check.firewall.nft_loaded import Load
+from ipv6check.firewall.nft import from_json, from_text, loaded, refused
+from ipv6check.firewall.nft.loaded import Load
 from ipv6check.model import Failure, Kind, Loading
 
 # The commands that list all that nft has.
@@ -120,8 +121,8 @@ def _live(texts: dict[str, str]) -> RuleSet:
     document = texts.pop(DOCUMENT, "") if listing else ""
     found = read([*texts.items()])
     if document:
-        objects = nft_loaded.combined(document, listing, DOCUMENT)
-        _add(found, nft.build(objects, DOCUMENT, loaded=True))
+        objects = loaded.combined(document, listing, DOCUMENT)
+        _add(found, from_json.build(objects, DOCUMENT, loaded=True))
         _drop_what_is_shown_twice(found)
     return found
 
@@ -129,18 +130,18 @@ def _live(texts: dict[str, str]) -> RuleSet:
 def _one(name: str, text: str, include: Include | None, load: Load | None) -> tuple[RuleSet, str]:
     if not text.strip():
         raise RuleError(f"{name}: empty")
-    if nft.recognised(text):
-        return nft.parse(text, name), "json"
-    if iptables.recognised(text):
+    if from_json.recognised(text):
+        return from_json.parse(text, name), "json"
+    if save.recognised(text):
         named = _named(name)
-        family = named or iptables.family(text) or IPV6
-        rules = iptables.parse(text, name, family, headers=named is None)
+        family = named or save.family(text) or IPV6
+        rules = save.parse(text, name, family, headers=named is None)
         if not rules.tables:
             raise RuleError(f"{name}: no table in it, the file is torn")
         for table in rules.tables:
             table.notation = "iptables"
         return rules, "iptables"
-    if not nft_text.recognised(text):
+    if not from_text.recognised(text):
         first = next(line for line in text.splitlines() if line.strip()).strip()
         raise RuleError(
             f"{name}: neither ip6tables-save, ip6tables -S, nft nor nft -j: {first[:60]!a}"
@@ -152,17 +153,17 @@ def _nft(name: str, text: str, include: Include | None, load: Load | None) -> Ru
     """What our own parser reads; what nft itself does, where it can be asked about all of it."""
     wrong, objects = None, []
     try:
-        objects = nft_text.parse(text, name, include)
-        objects += nft_refused.refusals(objects)
-        rules = nft.build(objects, name)
+        objects = from_text.parse(text, name, include)
+        objects += refused.refusals(objects)
+        rules = from_json.build(objects, name)
     except RuleError as error:
         wrong, rules = error, RuleSet()
     lines = text.splitlines()
     for table in rules.tables:
         table.opaque = table.opaque or _hides_matches(table, name, lines)
     whole = not any("gap" in each for each in objects) and not any(t.opaque for t in rules.tables)
-    given = nft_loaded.given(text, name, include) if load and whole else None
-    found = load(name, given.text, nft_loaded.interfaces(given.text)) if load and given else None
+    given = loaded.given(text, name, include) if load and whole else None
+    found = load(name, given.text, loaded.interfaces(given.text)) if load and given else None
     if given and isinstance(found, Loading) and found.refusal and not wrong:
         line = given.text.split("\n")[max(found.line, 1) - 1]
         if newer := _NEWER.search(f"{line}\n{found.refusal}"):
@@ -172,10 +173,10 @@ def _nft(name: str, text: str, include: Include | None, load: Load | None) -> Ru
         reason = f"{found.nft} refuses it: {found.refusal}"
         if wrong:
             raise RuleError(f"{place.file}:{place.line or 1}: {reason}")
-        return RuleSet(covers=nft.BOTH, refusals=[Refusal(reason, place)])
+        return RuleSet(covers=from_json.BOTH, refusals=[Refusal(reason, place)])
     if isinstance(found, Loading):
-        listed = nft_loaded.placed(nft_loaded.listed(found, name), objects)
-        rules = nft.build(listed, name, loaded=True)
+        listed = loaded.placed(loaded.listed(found, name), objects)
+        rules = from_json.build(listed, name, loaded=True)
         rules.notes.append(f"{name}: as {found.nft} has loaded it")
         return rules
     if wrong:
@@ -185,7 +186,7 @@ def _nft(name: str, text: str, include: Include | None, load: Load | None) -> Ru
     return rules
 
 
-def _refused_at(given: nft_loaded.Given, found: Loading) -> Place:
+def _refused_at(given: loaded.Given, found: Loading) -> Place:
     file, line = given.origin[min(found.line, len(given.origin)) - 1]
     return Place(file, line if found.line else None)
 
@@ -274,5 +275,5 @@ def _drop_what_is_shown_twice(found: RuleSet) -> None:
     found.gaps = [
         gap
         for gap in found.gaps
-        if gap.reason != iptables.LEGACY_MISSING or not gap.families <= families
+        if gap.reason != save.LEGACY_MISSING or not gap.families <= families
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ipv6check.eyeballs.clients import Client, load
-from ipv6check.eyeballs.predict import Prediction, Survey, predict_all
+from ipv6check.eyeballs.prediction import Prediction, Survey, predict_all
 from ipv6check.model import Settings
 
 

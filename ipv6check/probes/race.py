@@ -9,13 +9,13 @@ from math import inf
 from typing import NamedTuple
 
 from ipv6check.config.target import Target
-from ipv6check.eyeballs.core import Resolved
-from ipv6check.eyeballs.happy import CANCELLED, Entrant, Outcome
-from ipv6check.eyeballs.happy import race as run_race
-from ipv6check.eyeballs.order import RFC6724_TABLE, Table, destination_order, equals
+from ipv6check.eyeballs.address_order import RFC6724_TABLE, Table, destination_order, equals
+from ipv6check.eyeballs.algorithm import Resolved
+from ipv6check.eyeballs.https_records import Service, hints, services
 from ipv6check.eyeballs.policy import ALGORITHMS, HTTPS, Policy, tuned
-from ipv6check.eyeballs.predict import FELT_MS
-from ipv6check.eyeballs.services import Service, hints, services
+from ipv6check.eyeballs.prediction import FELT_MS
+from ipv6check.eyeballs.race import CANCELLED, Entrant, Outcome
+from ipv6check.eyeballs.race import race as run_race
 from ipv6check.model import Answer, Attempt, Failure, Handshake, Kind, Settings
 from ipv6check.net import Net
 from ipv6check.net.pacing import politely

@@ -11,9 +11,9 @@ from itertools import product
 from math import inf
 from pathlib import Path
 
-from ipv6check.eyeballs.core import Resolved
-from ipv6check.eyeballs.order import GLIBC_TABLE, is_mapped
-from ipv6check.eyeballs.predict import Seen, Survey, Tls, syn_timeout_ms
+from ipv6check.eyeballs.address_order import GLIBC_TABLE, is_mapped
+from ipv6check.eyeballs.algorithm import Resolved
+from ipv6check.eyeballs.prediction import Seen, Survey, Tls, syn_timeout_ms
 from ipv6check.model import Answer, Attempt, Failure, Handshake, Kind
 from ipv6check.net import Net
 from ipv6check.net.pacing import politely

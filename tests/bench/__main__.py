@@ -34,10 +34,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from ipv6check.eyeballs.algorithm import Resolved
 from ipv6check.eyeballs.clients import load
-from ipv6check.eyeballs.core import Resolved
 from ipv6check.eyeballs.policy import CONNECTION_ATTEMPT_DELAY_MS
-from ipv6check.eyeballs.predict import Seen, Survey, predict_all
+from ipv6check.eyeballs.prediction import Seen, Survey, predict_all
 from tests.lab import Lab, plan
 
 COMMAND = str(Path(sys.executable).with_name("ipv6check"))

@@ -19,8 +19,8 @@ from ipv6check import (
     Pings,
     Status,
     Unusable,
-    plugin,
 )
+from ipv6check.engine.checks import loader
 from ipv6check.net.special_addresses import special_purpose
 from ipv6check.testing import answer, run_check
 
@@ -33,9 +33,9 @@ MAY_NOT_PING = Failure(Kind.PERMISSION, "this user may not ping")
 
 
 @cache
-def shipped(name: str) -> plugin.Check:
+def shipped(name: str) -> loader.Check:
     """A shipped check, loaded once."""
-    return plugin.load(only=[name]).checks[0]
+    return loader.load(only=[name]).checks[0]
 
 
 def judged(name: str, **facts: Any) -> list[Finding]:

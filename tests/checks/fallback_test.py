@@ -25,11 +25,11 @@ from ipv6check import (
     Settings,
     Survey,
 )
+from ipv6check.eyeballs.algorithm import Resolved
 from ipv6check.eyeballs.clients import load
-from ipv6check.eyeballs.core import Resolved
+from ipv6check.eyeballs.https_records import Service
 from ipv6check.eyeballs.policy import HAPPY_V3
-from ipv6check.eyeballs.predict import Seen, Tls, predict_all
-from ipv6check.eyeballs.services import Service
+from ipv6check.eyeballs.prediction import Seen, Tls, predict_all
 from ipv6check.probes.path import PortControl
 from ipv6check.testing import SETTINGS, answer, attempt, echo
 from tests.checks.facts import (

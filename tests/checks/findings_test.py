@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from ipv6check import plugin
+from ipv6check.engine.checks import loader
+from ipv6check.engine.checks.loader import Check
 from ipv6check.model import Status
-from ipv6check.plugin import Check
 
-CHECKS = plugin.load().checks
+CHECKS = loader.load().checks
 # Where else a check's findings are made.
 ELSEWHERE = {
     "firewall": ("firewall/readiness.py",),
-    "ping": ("diagnosis.py",),
-    "tcp": ("diagnosis.py",),
+    "ping": ("engine/checks/blame.py",),
+    "tcp": ("engine/checks/blame.py",),
 }
 MAKERS = {"ok", "warn", "fail", "skip", "unknown"}
-PACKAGE = Path(plugin.__file__).parent
+PACKAGE = Path(loader.__file__).parents[2]
 
 
 def sources(check: Check) -> Iterator[ast.Module]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ipv6check import plugin
 from ipv6check.config.target import parse
+from ipv6check.engine.checks import loader
 from ipv6check.firewall.notation import read
 from ipv6check.model import Failure, Finding, Kind
 from ipv6check.probes.addresses import Addresses
@@ -143,7 +143,7 @@ UNUSED_ICMP4 = f"{HTTPS}\n-A INPUT -p icmp -j ACCEPT"
 
 def test_whatever_rules_lead_to_is_explained() -> None:
     """Every rule set of the suite, and all that the check explains of rules is found."""
-    (firewall,) = plugin.load(only=["firewall"]).checks
+    (firewall,) = loader.load(only=["firewall"]).checks
     unused = read([("rules.v6", STRICT.format(icmp="ipv6-icmp", rules=UNUSED_ICMP4))])
     unused.empty_includes.append("/etc/nftables.d/*.nft")
     found = [
@@ -169,7 +169,7 @@ def test_the_rules_that_are_told_are_well_themselves(
     software: str, name: str, before: str, after: str
 ) -> None:
     """Whoever has no rules for IPv6 and copies ours has what IPv6 needs, and the port."""
-    (firewall,) = plugin.load(only=["firewall"]).checks
+    (firewall,) = loader.load(only=["firewall"]).checks
     (told,) = [each.examples for each in firewall.findings if each.id == "unfiltered"]
     text = told[software].replace("\\\n", "").replace("ip6tables ", "")
     text = before + text.replace("-P INPUT DROP", after)

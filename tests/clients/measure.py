@@ -20,8 +20,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ipv6check.eyeballs.order import family, is_mapped
-from ipv6check.eyeballs.predict import FELT_MS
+from ipv6check.eyeballs.address_order import family, is_mapped
+from ipv6check.eyeballs.prediction import FELT_MS
 from tests.clients.programs import Program
 from tests.lab import Lab, plan
 

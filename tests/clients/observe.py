@@ -13,7 +13,7 @@ from typing import Any
 
 from ipv6check.config.target import parse
 from ipv6check.eyeballs.clients import load
-from ipv6check.eyeballs.predict import Survey, predict_all
+from ipv6check.eyeballs.prediction import Survey, predict_all
 from ipv6check.model import Failure
 from ipv6check.net.dns.datagrams import Server
 from ipv6check.net.local import LocalNet

@@ -27,8 +27,8 @@ DEAD, OPEN, OPEN4, SLOW = (
 SCRIPT = """
 import asyncio, json, sys, time
 from functools import partial
-from ipv6check.eyeballs.core import Resolved
-from ipv6check.eyeballs.happy import race
+from ipv6check.eyeballs.algorithm import Resolved
+from ipv6check.eyeballs.race import race
 from ipv6check.eyeballs.policy import RFC8305
 from ipv6check.net.local import LocalNet
 

@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ipv6check.engine.rule_files import read_rules
 from ipv6check.firewall.evaluate import Answer, judge
 from ipv6check.firewall.model import RuleError
 from ipv6check.firewall.packets import packet
-from ipv6check.rulefiles import read_rules
 
 RECORDED = frozenset(
     {"verdict", "reject_with", "ct_state", "socket", "reply", "decided_by", "dropped_in"}

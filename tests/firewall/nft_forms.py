@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ipv6check.engine.rule_files import rules_of
 from ipv6check.firewall.model import RuleError, RuleSet, Unclear
-from ipv6check.rulefiles import rules_of
 
 INSIDE = "--inside"
 LINKS = ("eth0", "eth1", "eth2", "dummy0", "dummy1", "veth0", "bond0")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ipv6check.engine.rule_files import read_rules, rules_of
 from ipv6check.firewall.readiness import Question, review
-from ipv6check.rulefiles import read_rules, rules_of
 
 HOST = """table inet filter {{
   chain input {{

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, seed, settings
 
-from ipv6check import rulefiles
-from ipv6check.firewall import nft_loaded
+from ipv6check.engine import rule_files
+from ipv6check.engine.rule_files import rules_of, text_of
 from ipv6check.firewall.evaluate import judge
 from ipv6check.firewall.model import Place, RuleError, RuleSet
+from ipv6check.firewall.nft import loaded
 from ipv6check.firewall.packets import packet
-from ipv6check.rulefiles import rules_of, text_of
 from tests.firewall import suite
 from tests.firewall.rules_strategy import Host, Packet, nft_hosts, questions
 
@@ -275,8 +275,8 @@ def test_a_recording_tells_what_nft_made_of_it(monkeypatch: pytest.MonkeyPatch) 
     """So that it is judged again where there is no nft, or another one."""
     rules = rules_of([("f.nft", rule("tcp dport 22 accept"))])
     assert rules.source is not None
-    monkeypatch.setattr(rulefiles, "loading", None)
-    again = rulefiles.rules_again(rules.source)
+    monkeypatch.setattr(rule_files, "loading", None)
+    again = rule_files.rules_again(rules.source)
     assert (again.tables, again.notes) == (rules.tables, rules.notes)
 
 
@@ -297,4 +297,4 @@ def test_included_rules_stand_in_their_own_file(tmp_path: Path) -> None:
 def test_nft_never_reads_a_file_by_itself(text: str) -> None:
     """A file could name any, and the error shows a line of it."""
     whole = f"{rule('accept')}{text} {{\n"
-    assert nft_loaded.given(whole, "f.nft", lambda _: None) is None
+    assert loaded.given(whole, "f.nft", lambda _: None) is None

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from ipv6check.net.pacing import politely
-from tests.eyeballs.happy_test import run
+from tests.eyeballs.race_test import run
 
 
 def test_six_at_once_ten_ms_apart() -> None:

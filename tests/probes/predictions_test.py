@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from ipv6check.eyeballs.algorithm import Resolved
 from ipv6check.eyeballs.clients import load
-from ipv6check.eyeballs.core import Resolved
-from ipv6check.eyeballs.predict import Seen, Survey, predict_all
+from ipv6check.eyeballs.prediction import Seen, Survey, predict_all
 from ipv6check.probes.predictions import predictions
 from ipv6check.testing import SETTINGS
 from tests.probes.observing import V4, V6, observed

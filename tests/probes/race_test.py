@@ -10,9 +10,9 @@ import dns.rdata
 import pytest
 
 from ipv6check.config.target import parse
-from ipv6check.eyeballs.core import Resolved
-from ipv6check.eyeballs.happy import Outcome
-from ipv6check.eyeballs.services import Service
+from ipv6check.eyeballs.algorithm import Resolved
+from ipv6check.eyeballs.https_records import Service
+from ipv6check.eyeballs.race import Outcome
 from ipv6check.model import Attempt, Handshake, Kind, Settings
 from ipv6check.probes.connections import Connections
 from ipv6check.probes.race import policy_of, race, resolved, system_order

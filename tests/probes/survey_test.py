@@ -8,8 +8,8 @@ from math import inf
 
 import pytest
 
-from ipv6check.eyeballs.core import Resolved
-from ipv6check.eyeballs.predict import SYN_TIMEOUT_MS, Seen, Survey, syn_timeout_ms
+from ipv6check.eyeballs.algorithm import Resolved
+from ipv6check.eyeballs.prediction import SYN_TIMEOUT_MS, Seen, Survey, syn_timeout_ms
 from ipv6check.model import Answer, Attempt, Failure, Handshake, Kind, Vantage
 from ipv6check.probes.connections import Connections
 from ipv6check.probes.handshakes import Handshakes

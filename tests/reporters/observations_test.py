@@ -19,6 +19,8 @@ from ipv6check import recording
 from ipv6check.config import schema
 from ipv6check.config.profiles import PROFILES
 from ipv6check.config.target import parse
+from ipv6check.engine.checks.loader import all_probes
+from ipv6check.engine.observe import Recorded
 from ipv6check.model import (
     Address,
     Endless,
@@ -37,8 +39,6 @@ from ipv6check.model import (
     Vantage,
     Verdict,
 )
-from ipv6check.observation import Recorded
-from ipv6check.plugin import all_probes
 from ipv6check.reporters import Style, load
 from tests.schema_stability_test import breaks
 

@@ -15,9 +15,9 @@ from tests.lab import Lab, plan
 
 STATE = """
 import dataclasses, json, sys
-from ipv6check.net import host
-found = dataclasses.asdict(host.state("2001:503:ba3e::2:30", "198.41.0.4"))
-found["own"] = [host.is_own(address) for address in sys.argv[1:]]
+from ipv6check.net.kernel import interfaces
+found = dataclasses.asdict(interfaces.state("2001:503:ba3e::2:30", "198.41.0.4"))
+found["own"] = [interfaces.is_own(address) for address in sys.argv[1:]]
 print(json.dumps(found))
 """
 
@@ -110,7 +110,7 @@ def test_states_of_addresses(lab: Lab, setup: str, held: str) -> None:
 def test_leases(lab: Lab, address: str, leased: list[str]) -> None:
     """What DHCPv6 gave runs out, and has no prefix; nothing else is like that."""
     setup = f'{CABLE}; ip address add {address}; exec "$@"'
-    program = "import json; from ipv6check.net import host; print(json.dumps(host.leased()))"
+    program = "import json; from ipv6check.net.kernel import interfaces; print(json.dumps(interfaces.leased()))"
     inside = ["unshare", "--net", "sh", "-ec", setup, "sh", sys.executable, "-c", program]
     assert json.loads(lab.run("offline", inside).stdout) == leased
 
@@ -171,8 +171,8 @@ def test_a_link_without_a_carrier(lab: Lab) -> None:
 
 THREADS = """
 import threading
-from ipv6check.net import host, listening
-asked = [lambda: host.state("2001:503:ba3e::2:30", "198.41.0.4"), listening.listening]
+from ipv6check.net.kernel import interfaces, sockets
+asked = [lambda: interfaces.state("2001:503:ba3e::2:30", "198.41.0.4"), sockets.listening]
 threads = [threading.Thread(target=ask) for ask in asked]
 for thread in threads:
     thread.start()

@@ -1,0 +1,1 @@
+"""Loads checks, plans, observes, judges and tries again: targets in, reports out."""

@@ -1,0 +1,1 @@
+"""How a check is written, found, run and blamed."""

@@ -1,0 +1,130 @@
+"""What is done with the targets of each service, live or recorded: which checks, which settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ipv6check.config.options import Options
+from ipv6check.config.services import checks_named
+from ipv6check.engine.checks import loader
+from ipv6check.engine.run import Assignment
+from ipv6check.model import ServiceInfo, Settings
+
+
+def of_services(
+    options: Options, settings: Settings, found: loader.Found
+) -> Mapping[str, Assignment]:
+    """What is done with the targets of each service, and with those of none."""
+    assigned = {"": _assignment(settings, found)}
+    for service in options.services:
+        own = replace(
+            settings,
+            profile=service.judged_by(options.profile),
+            ports=service.ports or settings.ports,
+        )
+        assigned[service.name] = replace(
+            _assignment(own, found),
+            owner=service.owner,
+            requires=service.vantage,
+            no_ipv6=service.no_ipv6,
+        )
+    return assigned
+
+
+def _assignment(settings: Settings, found: loader.Found) -> Assignment:
+    return Assignment(found.plan(settings.only, settings.skip, settings.profile), settings)
+
+
+def require_checks(options: Options, found: loader.Found) -> None:
+    """Raises PluginError where an option, a service or a waiver names a check that is none."""
+    named = [
+        (check, f"{options.places[option]}: " if option in options.places else "")
+        for option in ("only", "skip")
+        for check in sorted(getattr(options, option))
+    ]
+    for check, key, place in checks_named(options.services, options.waivers):
+        at = f"{place.file}:{place.line}: " if place is not None else ""
+        named.append((check, f"{at}{key}: "))
+    for check, where in named:
+        try:
+            found.require(check)
+        except loader.PluginError as error:
+            raise loader.PluginError(f"{where}{error}") from None
+
+
+def with_rules(options: Options) -> Settings:
+    """The settings with the rules of ``--firewall``. Raises RuleError."""
+    if not options.firewall:
+        return options.settings
+    from ipv6check.engine import rule_files  # noqa: PLC0415 - few runs have rules
+
+    _, rules = rule_files.read_rules(
+        [str(path) for path in options.firewall], nft=not options.no_nft
+    )
+    return replace(options.settings, rules=rules)
+
+
+def of_recording(
+    services: Mapping[str, ServiceInfo], options: Options, found: loader.Found
+) -> Mapping[str, Assignment]:
+    """The same for what was recorded. Raises PluginError, RuleError."""
+    given = with_rules(options)
+    return {
+        name: replace(
+            _reassigned(info, _regraded(info, options, given), options, found),
+            owner=info.owner,
+            requires=info.requires,
+            no_ipv6=info.no_ipv6,
+        )
+        for name, info in services.items()
+    }
+
+
+def _regraded(info: ServiceInfo, options: Options, given: Settings) -> Settings:
+    """How it is judged now: as it was then, but for what somebody asks for today.
+
+    What is read from here, and how long is waited, is never a recording's to say.
+    """
+    recorded = info.settings
+    rules = given.rules
+    if rules is None and info.rules is not None:
+        from ipv6check.engine import rule_files  # noqa: PLC0415 - few runs have rules
+
+        rules = rule_files.rules_again(info.rules)
+    then = recorded.profile
+    profile = replace(options.profile, ports=then.ports, graded=then.graded)
+    return replace(
+        given,
+        profile=profile if "profile" in options.given else then,
+        only=options.only if "only" in options.given else recorded.only,
+        skip=options.skip if "skip" in options.given else recorded.skip - options.only,
+        ports=recorded.ports,
+        internal=recorded.internal,
+        happy_eyeballs=recorded.happy_eyeballs,
+        connection_attempt_delay_ms=recorded.connection_attempt_delay_ms,
+        resolution_delay_ms=recorded.resolution_delay_ms,
+        brief=recorded.brief,
+        rules=rules,
+    )
+
+
+def _reassigned(
+    info: ServiceInfo, settings: Settings, options: Options, found: loader.Found
+) -> Assignment:
+    """The checks that judged then, unless others are asked for today."""
+    if options.given & {"only", "profile"}:
+        return _assignment(settings, found)
+    try:
+        return Assignment(found.plan(info.checks, settings.skip, settings.profile), settings)
+    except loader.PluginError as error:
+        raise loader.PluginError(f"{error}; the recording was judged by it: --checks-dir") from None
+
+
+def recordable(assigned: Assignment) -> ServiceInfo:
+    """What a recording tells of it. Directories are this host's, and rules are told as texts."""
+    settings = assigned.settings
+    rules = getattr(settings.rules, "source", None)
+    bare = replace(settings, rules=None, clients_dirs=())
+    checks = frozenset(check.id for check in assigned.plan.checks)
+    return ServiceInfo(bare, assigned.owner, assigned.requires, rules, checks, assigned.no_ipv6)

@@ -1,0 +1,1 @@
+"""iptables-save and ip6tables-save to the one model."""

@@ -1,0 +1,1 @@
+"""nftables: its JSON and its text to the one model."""
