@@ -1,5 +1,5 @@
 """``python -m ipv6check``."""
 
-from ipv6check.cli import main
+from ipv6check.commands.main import main
 
 main()

@@ -49,7 +49,7 @@ from ipv6check.model import (
     Vantage,
 )
 from ipv6check.net import Net
-from ipv6check.progress import Progress
+from ipv6check.reports.progress import Progress
 
 Value = TypeVar("Value")
 

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.reporters.reports import COMMAND, served
+from tests.reports.formats.reports import COMMAND, served
 
 ROOT = Path(__file__).parents[1]
 DOCS = (ROOT / "docs/ci.md").read_text("utf-8")

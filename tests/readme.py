@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ipv6check import catalogue
+from ipv6check.commands import catalogue
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

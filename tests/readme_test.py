@@ -9,13 +9,14 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from ipv6check import catalogue, cli, demo_servers, reporters
+from ipv6check.commands import catalogue, demo_servers, main
 from ipv6check.config import options
 from ipv6check.config.profiles import PROFILES
 from ipv6check.config.target import parse
 from ipv6check.engine.checks import loader
 from ipv6check.model import Cause, Status, Verdict
 from ipv6check.net import icmp
+from ipv6check.reports import formats
 from tests import readme
 
 RENEW = "renew it: python -m tests.readme"
@@ -63,7 +64,7 @@ def test_it_is_short() -> None:
     assert readme.text().count("\n") < 150
 
 
-@pytest.mark.parametrize("words", [Status, Verdict, Cause, reporters.formats()])
+@pytest.mark.parametrize("words", [Status, Verdict, Cause, formats.formats()])
 def test_every_word_is_named(words: Sequence[str]) -> None:
     """No status, verdict, cause or format is left out."""
     assert [word for word in words if f"`{word}`" not in readme.text()] == []
@@ -77,12 +78,12 @@ def test_there_are_calls_to_look_at() -> None:
 @pytest.mark.parametrize("arguments", list(calls()), ids=shlex.join)
 def test_every_call_is_one_that_the_program_takes(arguments: list[str]) -> None:
     """Options, commands, profiles and targets in the README's commands exist."""
-    flags = {f"--{name}" for name in options.OPTIONS} | set(cli.SHORT.values()) | COMMON
+    flags = {f"--{name}" for name in options.OPTIONS} | set(main.SHORT.values()) | COMMON
     flags |= OF_FIREWALL if arguments[0] == "firewall" else set()
     assert {each for each in arguments if each.startswith("-")} <= flags
     if arguments[0] == "explain":
         assert loader.load(only=arguments[1:]).checks
-    elif arguments[0] not in cli.COMMANDS and not arguments[0].startswith("-"):
+    elif arguments[0] not in main.COMMANDS and not arguments[0].startswith("-"):
         parse(arguments[0])
     if "--profile" in arguments:
         assert arguments[arguments.index("--profile") + 1] in PROFILES

@@ -17,7 +17,7 @@ from ipv6check.model import (
     verdict_of,
     worst,
 )
-from ipv6check.reporters import Style, load, render
+from ipv6check.reports.formats import Style, load, render
 
 RUN = RunInfo("0.1.0", "2025-11-20T12:00:00Z", Vantage())
 FINE = frozenset({Status.PASS, Status.SKIP})

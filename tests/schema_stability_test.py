@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ipv6check.config import schema
+from ipv6check.commands import schema
 
 RELEASED = Path(__file__).parent / "released"
 SAID = frozenset({"title", "description", "$schema", "$id", "examples", "default", "markdown"})

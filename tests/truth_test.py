@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ipv6check.config import schema
+from ipv6check.commands import schema
 from ipv6check.engine.checks import loader
 from ipv6check.model import OWN_NAME
 from tests.lab import Lab, scenarios

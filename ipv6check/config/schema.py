@@ -1,35 +1,20 @@
-"""The JSON Schemas: of what is printed or recorded, and of ``ipv6check.toml`` for editors."""
+"""The JSON Schema of ``ipv6check.toml``, for editors."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
-KINDS = ("output", "config", "observations")
-FILES = {"output": "schema.json", "observations": "observations.schema.json"}
+from ipv6check.config.options import OPTIONS, Bounds, Option
+from ipv6check.config.profiles import PROFILES
+from ipv6check.config.services import DAY, IPV6, MAX_TEXT, NAME, SEVERITIES, VANTAGES
 
 
-def text(kind: str = "output") -> str:
-    """One of them as JSON. Raises ValueError for another kind than those in ``KINDS``."""
-    if kind not in KINDS:
-        raise ValueError(f"{kind!a} is not a schema: {', '.join(KINDS)}")
-    if kind in FILES:
-        return files("ipv6check").joinpath(FILES[kind]).read_text("utf-8")
-    return json.dumps(config_schema(), indent=2) + "\n"
-
-
-def config_schema() -> dict[str, Any]:
+def config_schema(formats: Sequence[str]) -> dict[str, Any]:
     """JSON Schema, draft 7 as editors know it, of the configuration: from the options themselves.
 
     A value may still be refused that it lets pass: that a name is a host, a path can be written.
     """
-    from ipv6check.config.options import OPTIONS, Bounds, Option  # noqa: PLC0415 - few runs print a schema
-    from ipv6check.config.profiles import PROFILES  # noqa: PLC0415
-    from ipv6check.config.services import DAY, IPV6, MAX_TEXT, NAME, SEVERITIES, VANTAGES  # noqa: PLC0415
-    from ipv6check.reporters import formats  # noqa: PLC0415
-
     port = {"type": "integer", "minimum": 1, "maximum": 65535}
 
     def option(name: str, described: Option) -> dict[str, Any]:
@@ -37,7 +22,7 @@ def config_schema() -> dict[str, Any]:
         if described.choices:
             one["enum"] = [*described.choices]
         if name == "format":
-            one["enum"] = [*formats()]
+            one["enum"] = [*formats]
         if name == "port":
             one = port
         if isinstance(described.read, Bounds):

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from ipv6check import reporters
 from ipv6check.config.target import parse
 from ipv6check.engine.coverage import not_looked_at
 from ipv6check.model import Kind, RunInfo, Summary, TargetReport, Vantage
-from ipv6check.reporters import Style
-from ipv6check.reporters.json import target_object
+from ipv6check.reports import formats
+from ipv6check.reports.formats import Style
+from ipv6check.reports.formats.json import target_object
 from ipv6check.testing import FakeNet, answer, attempt, echo, examine
 
 NAME, IPV6 = "www.example.com", "2d00::1"
@@ -76,7 +76,7 @@ def test_what_the_user_named(target: str, told: tuple[str, ...]) -> None:
 def test_the_table_says_so(style: Style) -> None:
     """What was not looked at in each case, also of a target that is one line of many."""
     told = report(f"https://{NAME}/health")
-    text = reporters.load("table").target(told, RUN, style)
+    text = formats.load("table").target(told, RUN, style)
     quiet = style.quiet
     assert ("not looked at: the path /health was not asked for" in text) != quiet
     assert ("looked at: DNS, ping, TCP, TLS handshake" in text) == (not style.many)
@@ -86,7 +86,7 @@ def test_the_table_says_so(style: Style) -> None:
 def test_documents_say_so(format_: str) -> None:
     """Each in its own place."""
     told = report(f"https://{NAME}/health")
-    reporter = reporters.load(format_)
+    reporter = formats.load(format_)
     assert json.loads(json.dumps(target_object(told)))["looked_at"][0] == "DNS"
     text = reporter.target(told, RUN, Style())
     if format_ == "markdown":

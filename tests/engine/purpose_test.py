@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ipv6check import reporters
+from ipv6check.commands.check import OK, exit_code
 from ipv6check.config import options as config
 from ipv6check.config.target import Target
 from ipv6check.config.toml import ConfigError
@@ -20,7 +20,6 @@ from ipv6check.engine import services
 from ipv6check.engine.checks import loader
 from ipv6check.engine.purpose import agreed
 from ipv6check.engine.run import Run
-from ipv6check.gate import Gatekeeper
 from ipv6check.model import (
     Gate,
     Kind,
@@ -33,9 +32,9 @@ from ipv6check.model import (
     Vantage,
     Verdict,
 )
-from ipv6check.progress import Progress
-from ipv6check.reporters import Style, formats
-from ipv6check.session import OK, exit_code
+from ipv6check.reports.formats import Style, formats, load, render
+from ipv6check.reports.gate import Gatekeeper
+from ipv6check.reports.progress import Progress
 from ipv6check.testing import FakeNet, answer, attempt, echo
 
 TODAY = dt.date(2026, 11, 30)
@@ -94,7 +93,7 @@ class Judged:
     def told(self, format_: str, style: Style = Style(many=True)) -> str:  # noqa: B008 - frozen
         """The whole document."""
         report = Report(RUN, [*self.reports.values()], self.summary)
-        return reporters.render(report, reporters.load(format_), style)
+        return render(report, load(format_), style)
 
 
 def without() -> list[Any]:

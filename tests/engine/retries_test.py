@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from ipv6check import session
+from ipv6check.commands import check as session
+from ipv6check.commands.check import FINDINGS, INTERRUPTED, OK
 from ipv6check.config.options import Options
 from ipv6check.config.target import parse
 from ipv6check.engine import retries
@@ -35,7 +36,6 @@ from ipv6check.model import (
 )
 from ipv6check.model.settings import pauses_s
 from ipv6check.probes.connections import Connections
-from ipv6check.session import FINDINGS, INTERRUPTED, OK
 from ipv6check.testing import FakeNet, answer, attempt, echo
 from tests.net.dns_server import DnsServer, Query, reply
 

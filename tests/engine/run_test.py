@@ -37,9 +37,9 @@ from ipv6check.model import (
     warn,
 )
 from ipv6check.net import Net
-from ipv6check.output import Outputs, Sink
-from ipv6check.progress import Progress
-from ipv6check.reporters import Stream, Style
+from ipv6check.reports.formats import Stream, Style
+from ipv6check.reports.progress import Progress
+from ipv6check.reports.sinks import Outputs, Sink
 from ipv6check.testing import SETTINGS, FakeNet, answer, attempt, echo, examine
 
 V6, V4 = "2001:470::1", "192.0.33.8"

@@ -15,7 +15,7 @@ from ipv6check.config.toml import ConfigError
 from ipv6check.engine import services
 from ipv6check.engine.checks import loader
 from ipv6check.engine.untouched import Untouched
-from ipv6check.reporters import formats
+from ipv6check.reports.formats import formats
 
 Make = Callable[..., Untouched]
 

@@ -110,7 +110,10 @@ def test_states_of_addresses(lab: Lab, setup: str, held: str) -> None:
 def test_leases(lab: Lab, address: str, leased: list[str]) -> None:
     """What DHCPv6 gave runs out, and has no prefix; nothing else is like that."""
     setup = f'{CABLE}; ip address add {address}; exec "$@"'
-    program = "import json; from ipv6check.net.kernel import interfaces; print(json.dumps(interfaces.leased()))"
+    program = (
+        "import json; from ipv6check.net.kernel.interfaces import leased; "
+        "print(json.dumps(leased()))"
+    )
     inside = ["unshare", "--net", "sh", "-ec", setup, "sh", sys.executable, "-c", program]
     assert json.loads(lab.run("offline", inside).stdout) == leased
 

@@ -1,0 +1,1 @@
+"""One file a subcommand: arguments in; terminal, signals and exit code out."""

@@ -1,0 +1,174 @@
+"""``ipv6check diff``: two saved reports in, what became better or worse out.
+
+Both are read whole before anything is printed. Nothing is sent.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
+
+from ipv6check import __version__
+from ipv6check.model import SCHEMA_VERSION, Result, Status, TargetReport
+from ipv6check.reports.baseline import Baseline, opened
+from ipv6check.reports.compare import Change, Drift, compare
+from ipv6check.reports.formats import Style
+from ipv6check.reports.saved import ReportError
+from ipv6check.reports.sinks import terminal
+
+SAME, WORSE = 0, 1
+_MARKS = {
+    Drift.LOST: Status.FAIL,
+    Drift.CHANGED: Status.WARN,
+    Drift.NEW: Status.UNKNOWN,
+    Drift.GAINED: Status.PASS,
+    Drift.GONE: Status.SKIP,
+}
+IN_MEMORY = 1 << 20  # characters of a kind of change, the rest is on disk
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference of two runs: a Change of a target, or a target that only one of them has."""
+
+    drift: Drift
+    target: TargetReport
+    change: Change | None = None
+
+
+def run(old: str, new: str, format: str) -> int:  # noqa: A002 - the option's name
+    """Print what differs: 0 where nothing is lost, 1 where something is. Raises ReportError."""
+    if format not in {"table", "json"}:
+        raise ReportError(f"--format {format!a} is neither table nor json")
+    if old == new == "-":
+        raise ReportError("only one of the two reports can be standard input")
+    with opened(old) as before, opened(new) as after:
+        for caveat in filter(None, (before.caveat, after.caveat)):
+            sys.stderr.write(f"ipv6check: {caveat}\n")
+        counts = _table(before, after) if format == "table" else _document(before, after)
+    return WORSE if counts[Drift.LOST] else SAME
+
+
+def differences(before: Baseline, after: Baseline) -> Iterator[Difference]:
+    """What differs, by target in the order of the new report, then those that are gone."""
+    for report in after:
+        old = before.find(report)
+        if old is None:
+            yield Difference(Drift.NEW, report)
+        else:
+            for change in compare(old, report):
+                yield Difference(change.drift, report, change)
+    for report in before:
+        if report not in after:
+            yield Difference(Drift.GONE, report)
+
+
+def _document(before: Baseline, after: Baseline) -> Counter[Drift]:
+    """One JSON document, a difference a line; its shape is ``diff`` in schema.json."""
+    from ipv6check.reports.formats.json import encode  # noqa: PLC0415
+
+    opening = {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "ipv6check", "version": __version__},
+        "old": before.name,
+        "new": after.name,
+    }
+    counts: Counter[Drift] = Counter()
+    sys.stdout.write(encode(opening)[:-1] + ',"differences":[')
+    for each in differences(before, after):
+        sys.stdout.write(",\n" if counts else "\n")
+        sys.stdout.write(encode(_object(each)))
+        counts[each.drift] += 1
+    closing = {"counts": {drift: counts[drift] for drift in Drift}}
+    sys.stdout.write("\n]," + encode(closing)[1:] + "\n")
+    return counts
+
+
+def _object(each: Difference) -> dict[str, object]:
+    told: dict[str, object] = {"drift": each.drift, "target": each.target.target}
+    if each.target.service:
+        told["service"] = each.target.service
+    if each.change is None:
+        return told | {"verdict": each.target.verdict}
+    change = each.change
+    return told | {
+        "check": change.check,
+        "subject": change.subject,
+        "old": _result_object(change.old),
+        "new": _result_object(change.new),
+    }
+
+
+def _result_object(result: Result | None) -> dict[str, object] | None:
+    if result is None:
+        return None
+    return {
+        "finding": result.finding,
+        "status": result.status,
+        "subject": result.subject,
+        "cause": result.cause,
+        "message": result.message,
+    }
+
+
+def _table(before: Baseline, after: Baseline) -> Counter[Drift]:
+    """A row a difference, the worst first; then how many there are of each."""
+    style = terminal(quiet=False, verbose=False, many=True)
+    counts: Counter[Drift] = Counter()
+    with ExitStack() as stack:
+        rows = {
+            drift: stack.enter_context(
+                SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", errors="backslashreplace")
+            )
+            for drift in Drift
+        }
+        for each in differences(before, after):
+            rows[each.drift].write(_row(each, style))
+            counts[each.drift] += 1
+        for spool in rows.values():
+            spool.seek(0)
+            shutil.copyfileobj(spool, sys.stdout)
+    sys.stdout.write(f"{_summary(counts)}\n")
+    return counts
+
+
+def _row(each: Difference, style: Style) -> str:
+    from ipv6check.reports.formats.table import difference  # noqa: PLC0415
+
+    of_service = f" ({each.target.service})" if each.target.service else ""
+    name = f"{each.target.target}{of_service}"
+    mark = _MARKS[each.drift]
+    if each.change is None:
+        verdict = each.target.verdict.replace("-", " ")
+        return difference(mark, each.drift, f"{name}: {verdict}", "", "", style)
+    old, new = each.change.old, each.change.new
+    arrow = "→" if style.unicode else "->"
+    text = f"{name} {each.change.check}: {_said(old, new)} {arrow} {_said(new, old)}"
+    message = new.message if new else f"was: {old.message}" if old else ""
+    cause = new.cause if new and new.cause else ""
+    return difference(mark, each.drift, text, cause, message, style)
+
+
+def _said(result: Result | None, other: Result | None) -> str:
+    """What a side of the arrow says: as much as tells it from the other side."""
+    if result is None:
+        return "nothing"
+    if other is None or result.status is not other.status:
+        return result.status
+    differing = (
+        (result.cause, other.cause),
+        (result.subject, other.subject),
+        (result.finding, other.finding),
+    )
+    told = next((own for own, others in differing if own != others), "")
+    return f"{result.status} {told or ''}".rstrip()
+
+
+def _summary(counts: Counter[Drift]) -> str:
+    told = ", ".join(f"{counts[drift]} {drift}" for drift in Drift)
+    return f"{told}: nothing is worse" if not counts[Drift.LOST] else told

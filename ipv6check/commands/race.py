@@ -1,0 +1,117 @@
+"""`ipv6check race HOST`: the race while it runs, then what each named client would feel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import product
+
+from ipv6check.config.target import Target
+from ipv6check.eyeballs.clients import Client
+from ipv6check.eyeballs.policy import Policy
+from ipv6check.eyeballs.prediction import Survey, predict_all
+from ipv6check.eyeballs.race import RUNNING, Entrant, Outcome
+from ipv6check.model import Failure, Settings
+from ipv6check.model.text import count, ms, printable
+from ipv6check.net import Net
+from ipv6check.net.pacing import politely
+from ipv6check.probes.addresses import Addresses, addresses
+from ipv6check.probes.connections import Connections
+from ipv6check.probes.handshakes import handshakes
+from ipv6check.probes.race import Course, resolved
+from ipv6check.probes.survey import survey
+from ipv6check.reports.charts import bars, by_orders
+
+CONNECTED, NOBODY, BLIND = 0, 1, 3
+
+Say = Callable[[str], None]
+Drawn = Callable[[list[dict[str, object]]], list[str]]
+
+
+def run(
+    settings: Settings,
+    target: Target,
+    policy: Policy,
+    clients: Iterable[Client],
+    net: Net,
+    say: Say,
+    width: int = 80,
+    *,
+    unicode: bool = False,
+) -> int:
+    """Race, line by line; 0 where an attempt connects, 1 where none does, 3 without a resolver.
+
+    The clients' bars are so wide at most, and of ASCII characters unless ``unicode``.
+    """
+
+    def drawn(told: list[dict[str, object]]) -> list[str]:
+        return [printable(line) for line in bars(told, width, unicode=unicode)]
+
+    return asyncio.run(_run(settings, target, policy, tuple(clients), net, say, drawn))
+
+
+async def _run(
+    settings: Settings,
+    target: Target,
+    policy: Policy,
+    clients: tuple[Client, ...],
+    net: Net,
+    say: Say,
+    drawn: Drawn,
+) -> int:
+    try:
+        found = await addresses(target, settings, net)
+        if isinstance(found, Failure):
+            say(printable(found.detail))
+            return BLIND
+        port = settings.ports_for(target.ports)[0]
+        for line in _answers(found):
+            say(line)
+        nothing = Connections((port,), named=True, attempts=())
+        course = Course(policy, found, nothing, target, settings, net)
+        outcome = await course.race(port, lambda entrant: say(_line(entrant)))
+        say(_end(outcome))
+        seen = await _survey(target, settings, found, port, net)
+        raced = seen.of_race(outcome.policy, outcome.order, outcome.equal)
+        for line in by_orders([each.told(raced.of) for each in raced.orders]):
+            say(line)
+        say("")
+        for line in drawn([each.told() for each in predict_all(clients, seen)]):
+            say(line)
+        return NOBODY if outcome.winner is None else CONNECTED
+    finally:
+        net.close()
+
+
+def _answers(found: Addresses) -> Iterator[str]:
+    for rdtype, heard in resolved(found).items():
+        number = count(len(heard.addresses), "address", "addresses")
+        yield f"{rdtype:<4} {number} after {ms(heard.after_ms)}"
+
+
+def _line(entrant: Entrant) -> str:
+    if entrant.outcome == RUNNING and entrant.tls_started_ms is not None:
+        return f"{entrant.tls_started_ms:8.1f} ms  = {entrant.address:<39} TLS begins"
+    if entrant.outcome == RUNNING:
+        return f"{entrant.started_ms:8.1f} ms  > {entrant.address:<39} {entrant.why}"
+    mark = "+" if entrant.outcome == "connected" else "x"
+    return f"{entrant.ended_ms:8.1f} ms  {mark} {entrant.address:<39} {entrant.outcome}"
+
+
+def _end(outcome: Outcome) -> str:
+    if outcome.winner is None:
+        return f"nobody connects to port {outcome.port}"
+    name = "IPv6" if ":" in outcome.winner else "IPv4"
+    return f"{name} connects to port {outcome.port} after {ms(outcome.elapsed_ms)}"
+
+
+async def _survey(
+    target: Target, settings: Settings, found: Addresses, port: int, net: Net
+) -> Survey:
+    """What each client's end is computed from."""
+    pairs = product((*found.ipv6, *found.ipv4), (port,))
+    attempts = await politely([partial(net.connect, *pair) for pair in pairs])
+    seen = Connections((port,), named=True, attempts=tuple(attempts))
+    secured = await handshakes(seen, target, settings, net)
+    return (await survey(found, seen, secured, net))[port]

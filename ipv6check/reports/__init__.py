@@ -1,0 +1,1 @@
+"""What becomes of a report: formats, files, gate, comparison, recording."""

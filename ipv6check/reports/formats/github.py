@@ -1,0 +1,124 @@
+"""Annotations of GitHub Actions: workflow commands on standard output.
+
+GitHub shows the first ten errors and the first ten warnings of a step. So these are the worst ones,
+of as many targets as can be, and a notice says how many there are besides. The whole report is the
+step summary, which the format markdown writes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ipv6check.model import Place, RunInfo, Status, Summary, TargetReport
+from ipv6check.model.text import count, printable
+from ipv6check.reports.formats import Style, lacking
+from ipv6check.reports.formats._places import in_repository
+from ipv6check.reports.formats._words import of_vantage, tally
+
+SHOWN = 10  # of each level, a step
+LONGEST = 1000
+_LEVELS = {Status.FAIL: "error", Status.WARN: "warning"}
+_UNMEASURED = frozenset({Status.UNKNOWN, Status.ERROR})
+
+
+class _Annotation(NamedTuple):
+    """The least is shown first. ``nth``: how many of its target's are before it."""
+
+    nth: int
+    number: int
+    title: str
+    text: str
+    place: Place | None
+
+
+class _GitHub:
+    """The annotations of one step."""
+
+    ORDERED = True
+
+    def __init__(self) -> None:
+        self._worst: dict[str, list[_Annotation]] = {level: [] for level in _LEVELS.values()}
+        self._count = 0
+        self._first: dict[Status, str] = {}
+
+    def head(self, _run: RunInfo) -> str:
+        """Nothing: what comes first is known last."""
+        return ""
+
+    def target(self, report: TargetReport, run: RunInfo, _style: Style) -> str:
+        """Nothing yet: a worse one may come."""
+        place = in_repository(report.place, run)
+        nth: Counter[str] = Counter()
+        for result in report.results:
+            title = f"{report.target}: {result.check}"
+            text = _lines(result.message, result.hint)
+            level = _LEVELS.get(result.status)
+            if result.status in _UNMEASURED:
+                self._first.setdefault(result.status, f"{title}: {result.message}")
+            elif level is not None and not result.excused:
+                told = _Annotation(nth[level], self._count, title, text, place)
+                self._worst[level] = sorted([*self._worst[level], told])[:SHOWN]
+                nth[level] += 1
+                self._count += 1
+        return ""
+
+    def tail(self, summary: Summary, run: RunInfo, _style: Style) -> str:
+        """The annotations, and a line for whoever reads the log."""
+        of_run = [*self._of_the_run(summary, run)]
+        warnings = [*of_run, *self._worst["warning"]][:SHOWN]
+        lines = [_command("error", each) for each in self._worst["error"]]
+        lines += [_command("warning", each) for each in warnings]
+        if more := self._count + len(of_run) - len(lines):
+            left = f"{count(more, 'more finding', 'more findings')}: see the step summary"
+            lines.append(f"::notice title=ipv6check::{left}")
+        said = "".join(word for word, _ in tally(summary))
+        return "\n".join([*lines, f"ipv6check: {said}; gate {summary.gate}"]) + "\n"
+
+    def _of_the_run(self, summary: Summary, run: RunInfo) -> Iterator[_Annotation]:
+        """What is said once, however many targets it is true of. It blames none of them."""
+        for short in lacking(summary):
+            yield _Annotation(0, 0, "ipv6check", short, None)
+        if broken := self._first.get(Status.ERROR):
+            number = count(summary.counts.get(Status.ERROR, 0), "check", "checks")
+            text = _lines(f"{number} broke, the first is {broken}")
+            yield _Annotation(0, 0, "ipv6check", text, None)
+        if unknown := self._first.get(Status.UNKNOWN):
+            number = count(summary.counts.get(Status.UNKNOWN, 0), "finding", "findings")
+            why = of_vantage(run.vantage) if summary.blind else ""
+            text = _lines(
+                f"{number} could not be measured from here, which says nothing of the targets",
+                why or f"the first is {unknown}",
+            )
+            yield _Annotation(0, 0, "ipv6check", text, None)
+        for note in summary.notes:
+            yield _Annotation(0, 0, "ipv6check", _lines(note.text), in_repository(note.place, run))
+
+
+begin = _GitHub
+
+
+def _lines(message: str, more: str = "") -> str:
+    """Two lines of text, the second one where there is one. Breaks within them are none of ours."""
+    return "\n".join(printable(text) for text in (message, more) if text)
+
+
+def _command(level: str, told: _Annotation) -> str:
+    """One workflow command, in which no text can begin another."""
+    place = {"file": told.place.file, "line": str(told.place.line)} if told.place else {}
+    properties = ",".join(
+        f"{key}={_property(value)}" for key, value in (place | {"title": told.title}).items()
+    )
+    return f"::{level} {properties}::{_data(told.text)}"
+
+
+def _data(text: str) -> str:
+    """A command's text, escaped as the runner unescapes it; ``##[`` is how the old ones began."""
+    cut = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    escaped = cut.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return escaped.replace("##[", "# #[")
+
+
+def _property(text: str) -> str:
+    return _data(printable(text)).replace(":", "%3A").replace(",", "%2C")

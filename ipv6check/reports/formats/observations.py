@@ -1,0 +1,26 @@
+"""What was observed, to be judged again by ``--replay``. The format is told in ``recording``."""
+
+from __future__ import annotations
+
+from ipv6check.model import RunInfo, Summary, TargetReport
+from ipv6check.reports import recording
+from ipv6check.reports.formats import Style
+
+ORDERED = True
+# Every report has to hold what was observed.
+KEEPS = True
+
+
+def head(run: RunInfo) -> str:
+    """The header."""
+    return recording.header(run)
+
+
+def target(report: TargetReport, _run: RunInfo, _style: Style) -> str:
+    """One target, with every attempt at it."""
+    return recording.target(report)
+
+
+def tail(summary: Summary, run: RunInfo, _style: Style) -> str:
+    """The end, without which a recording is truncated."""
+    return recording.end(summary, run)

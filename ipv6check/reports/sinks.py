@@ -1,0 +1,262 @@
+"""Where reports go: standard output and the files of ``--save``, target by target."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TextIO
+
+from ipv6check.model import BadInputError, RunInfo, Summary, TargetReport
+from ipv6check.model.text import harmless
+from ipv6check.reports.formats import Stream, Style
+from ipv6check.reports.progress import Progress
+
+# How far one slow target lets the others run ahead of it: bounds what waits to be printed.
+AHEAD = 1024
+
+
+def terminal(*, quiet: bool, verbose: bool, many: bool = False) -> Style:
+    """How standard output reads: https://no-color.org, and what a dumb terminal can do."""
+    dumb = os.environ.get("TERM", "dumb") in {"", "dumb"}
+    return Style(
+        width=max(20, shutil.get_terminal_size((80, 24)).columns),
+        colour=sys.stdout.isatty() and not dumb and not os.environ.get("NO_COLOR"),
+        unicode=(sys.stdout.encoding or "").lower().replace("-", "").startswith("utf"),
+        verbose=verbose,
+        quiet=quiet,
+        many=many,
+    )
+
+
+class OutputError(BadInputError, OSError):
+    """An output that cannot be written: one line, with its name."""
+
+
+class Sink:
+    """One document that is being written. What goes wrong is an OSError."""
+
+    def __init__(self, name: str, stream: Stream) -> None:
+        self.name = name
+        self.stream = stream
+
+    def write(self, text: str) -> None:
+        """Write one piece."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """The document is whole."""
+
+    def discard(self) -> None:
+        """The document will not become whole."""
+
+
+class Console(Sink):
+    """Standard output. The live line is taken away while something is printed."""
+
+    def __init__(self, stream: Stream, file: TextIO, progress: Progress) -> None:
+        super().__init__("standard output", stream)
+        # Not every format keeps to what the encoding holds, and that is no reason to lose a report.
+        if isinstance(file, TextIOWrapper):
+            file.reconfigure(errors="backslashreplace")
+        self._file = file
+        self._progress = progress
+
+    def write(self, text: str) -> None:
+        """Print one piece at once: a dashboard at the end of a pipe waits for it."""
+        if text:
+            with self._progress.hidden():
+                self._file.write(text)
+                self._file.flush()
+
+    def discard(self) -> None:
+        """Nothing more will go there, also not what the interpreter flushes at its end."""
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._file.fileno())
+
+
+class SavedFile(Sink):
+    """A file that appears whole, under its name, when the run is over.
+
+    What is no regular file (a pipe, a device) keeps its place, and is written to as the run goes.
+
+    Attributes:
+        path: the file that will be written.
+    """
+
+    def __init__(self, stream: Stream, path: Path) -> None:
+        """Open it beside its final name. Raises OutputError, before any packet is sent."""
+        super().__init__(harmless(str(path), 200), stream)
+        self._beside: Path | None = None
+        try:
+            self.path = _destination(path)
+            descriptor = self._open()
+        except OSError as error:
+            raise OutputError(f"{self.name} cannot be written: {error.strerror}") from error
+        self._file = os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace")
+
+    @property
+    def whole(self) -> bool:
+        """Whether it appears whole, and in place of whatever else was written there."""
+        return self._beside is not None
+
+    def write(self, text: str) -> None:
+        """Write one piece."""
+        self._file.write(text)
+
+    def finish(self) -> None:
+        """Give the file its name."""
+        self._file.close()
+        if self._beside is not None:
+            # mkstemp made it for us alone; it is as readable as what it replaces, or any new file.
+            self._beside.chmod(_mode(self.path))
+            self._beside.replace(self.path)
+
+    def discard(self) -> None:
+        """Throw it away, unless it has its name already."""
+        with suppress(OSError):
+            self._file.close()
+        if self._beside is not None:
+            self._beside.unlink(missing_ok=True)
+
+    def _open(self) -> int:
+        if _special(self.path):
+            return os.open(self.path, os.O_WRONLY)
+        prefix = f".{self.path.name}."
+        descriptor, name = tempfile.mkstemp(prefix=prefix, dir=self.path.parent)
+        self._beside = Path(name)
+        return descriptor
+
+
+class AppendedFile(Sink):
+    """What stands in the file already stays, such as the summaries of other steps."""
+
+    def __init__(self, stream: Stream, path: Path) -> None:
+        """Open it. Raises OutputError, before any packet is sent."""
+        super().__init__(harmless(str(path), 200), stream)
+        try:
+            self._file = path.open("a", encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            raise OutputError(f"{self.name} cannot be written: {error.strerror}") from error
+
+    def write(self, text: str) -> None:
+        """Write one piece."""
+        self._file.write(text)
+
+    def finish(self) -> None:
+        """Close it."""
+        self._file.close()
+
+    def discard(self) -> None:
+        """Close it; what was appended stays."""
+        with suppress(OSError):
+            self._file.close()
+
+
+def _destination(path: Path) -> Path:
+    """Where a symbolic link leads: it keeps leading there. Raises OSError."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a directory")
+    return path if _special(path) else Path(os.path.realpath(path))
+
+
+def _special(path: Path) -> bool:
+    return path.exists() and not path.is_file()
+
+
+def _mode(path: Path) -> int:
+    """Who may read and write there: as it is, or as the umask has it for what is new."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+class Outputs:
+    """Every document of a run. Called with each target as it is done.
+
+    A document that cannot be written on is given up, and the others go on: ``broken`` holds a line
+    for each. ``gone`` is called when none is left, for then nobody listens any more.
+    """
+
+    def __init__(self, sinks: Sequence[Sink], run: Callable[[], RunInfo]) -> None:
+        self.broken: list[str] = []
+        self.gone: Callable[[], None] = lambda: None
+        self._sinks = list(sinks)
+        self._run = run
+        self._early: dict[int, TargetReport] = {}
+        self._next = 0
+        self._moved = asyncio.Event()
+
+    @property
+    def keeps(self) -> bool:
+        """Whether some document wants what was observed."""
+        return any(sink.stream.keeps for sink in self._sinks)
+
+    def head(self) -> None:
+        """Begin every document."""
+        run = self._run()
+        self._write(self._sinks, lambda sink: sink.stream.head(run))
+
+    async def __call__(self, number: int, report: TargetReport) -> None:
+        """Print a target: at once, or in its turn where the format keeps the order (law 11)."""
+        prompt = [sink for sink in self._sinks if not sink.stream.ordered]
+        ordered = [sink for sink in self._sinks if sink.stream.ordered]
+        self._target(prompt, report)
+        if not ordered:
+            return
+        self._early[number] = report
+        while (due := self._early.pop(self._next, None)) is not None:
+            self._next += 1
+            self._moved.set()
+            self._target(ordered, due)
+        while number - self._next >= AHEAD:
+            self._moved.clear()
+            await self._moved.wait()
+
+    def tail(self, summary: Summary) -> None:
+        """End every document, and let files appear under their names."""
+        run = self._run()
+        self._write(self._sinks, lambda sink: sink.stream.tail(summary, run))
+        self._each(self._sinks, lambda sink: sink.finish())
+
+    def discard(self) -> None:
+        """Throw unfinished files away."""
+        for sink in self._sinks:
+            sink.discard()
+
+    def _target(self, sinks: Sequence[Sink], report: TargetReport) -> None:
+        run = self._run()
+        self._write(sinks, lambda sink: sink.stream.target(report, run))
+
+    def _write(self, sinks: Sequence[Sink], piece: Callable[[Sink], str]) -> None:
+        self._each(sinks, lambda sink: sink.write(piece(sink)))
+
+    def _each(self, sinks: Sequence[Sink], act: Callable[[Sink], None]) -> None:
+        for sink in list(sinks):
+            try:
+                act(sink)
+            except OSError as error:
+                self._give_up(sink, error)
+
+    def _give_up(self, sink: Sink, error: OSError) -> None:
+        self._sinks.remove(sink)
+        sink.discard()
+        quiet = isinstance(error, BrokenPipeError)
+        self.broken.append("" if quiet else f"{sink.name} cannot be written: {error.strerror}")
+        if not self._sinks:
+            self.gone()

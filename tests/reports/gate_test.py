@@ -1,0 +1,294 @@
+"""What is let pass, and what is said of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ipv6check.model import (
+    Gate,
+    Place,
+    Result,
+    Status,
+    Summary,
+    TargetReport,
+    Term,
+    Vantage,
+    Verdict,
+    Waiver,
+    verdict_of,
+    worst,
+)
+from ipv6check.reports.gate import Gatekeeper
+
+TODAY = dt.date(2026, 11, 21)
+WAIVER = Waiver(
+    "tcp",
+    "*.legacy.example",
+    "moves in January",
+    "ops",
+    dt.date(2027, 1, 31),
+    place=Place("ipv6check.toml", 7),
+)
+
+
+def result(status: str, check: str = "tcp", subject: str = "") -> Result:
+    """One result."""
+    return Result(check, Status(status), "it is so", subject=subject)
+
+
+def target(*results: Result, name: str = "a.legacy.example", **more: Any) -> TargetReport:
+    """One target with these results."""
+    optional = frozenset({"ping"})
+    verdict = verdict_of(results, optional)
+    return TargetReport(name, name, (443,), verdict, 1.0, results, optional=optional, **more)
+
+
+def judged(
+    keeper: Gatekeeper, *targets: TargetReport, vantage: Vantage | None = None
+) -> tuple[Summary, list[TargetReport]]:
+    """The end of a run over these targets."""
+    told = [keeper.applied(each) for each in targets]
+    verdicts = {each.verdict: 1 for each in targets}
+    end = Summary(worst(verdicts), {}, verdicts, 1.0)
+    return keeper.concluded(end, vantage or Vantage()), told
+
+
+@pytest.mark.parametrize(
+    ("statuses", "thresholds", "gate"),
+    [
+        (["pass", "skip"], {}, Gate.PASSED),
+        (["warn"], {}, Gate.PASSED),
+        (["warn"], {"fail_on": "warn"}, Gate.FAILED),
+        (["fail"], {}, Gate.FAILED),
+        (["fail", "unknown"], {"on_unknown": "pass"}, Gate.FAILED),
+        (["unknown"], {}, Gate.UNKNOWN),
+        (["error"], {}, Gate.UNKNOWN),
+        (["unknown"], {"on_unknown": "pass"}, Gate.PASSED),
+        (["unknown", "warn"], {"fail_on": "warn"}, Gate.FAILED),
+    ],
+)
+def test_thresholds(statuses: list[str], thresholds: dict[str, str], gate: Gate) -> None:
+    """What gates is what is at or above the threshold, and what could not be measured."""
+    end, _ = judged(Gatekeeper(**thresholds), target(*map(result, statuses)))  # type: ignore[arg-type]
+    assert end.gate is gate
+
+
+def test_an_optional_unknown_does_not_gate() -> None:
+    """What the profile does not require may be unknown."""
+    end, _ = judged(Gatekeeper(), target(result("pass"), result("unknown", "ping")))
+    assert end.gate is Gate.PASSED
+
+
+def test_nothing_judged_is_unknown() -> None:
+    """A run over no target has not passed, unless that was asked for."""
+    assert judged(Gatekeeper())[0].gate is Gate.UNKNOWN
+    assert judged(Gatekeeper(on_unknown="pass"))[0].gate is Gate.PASSED
+
+
+@pytest.mark.parametrize("lack", [{"interrupted": True}, {"bad_lines": 1}])
+@pytest.mark.parametrize(("status", "gate"), [("pass", Gate.UNKNOWN), ("fail", Gate.FAILED)])
+def test_part_of_a_run_does_not_pass(status: str, gate: Gate, lack: dict[str, Any]) -> None:
+    """Whatever is not measured may pass, but what nobody has looked at is no such thing."""
+    keeper = Gatekeeper(on_unknown="pass")
+    keeper.applied(target(result(status)))
+    end = replace(Summary(Verdict.READY, {}, {Verdict.READY: 1}, 1.0), **lack)
+    assert keeper.concluded(end, Vantage()).gate is gate
+
+
+def test_a_waived_fail_stays_a_fail_and_does_not_gate() -> None:
+    """Status and verdict tell what is; the gate lets it pass and says by whose word."""
+    keeper = Gatekeeper(waivers=[WAIVER], today=TODAY)
+    end, (told,) = judged(keeper, target(result("fail"), result("pass", "aaaa")))
+    assert (told.verdict, told.gating) == (Verdict.NOT_READY, Verdict.READY)
+    waived = told.results[0].waived
+    assert waived is not None
+    assert (waived.waiver, waived.term, waived.days_left) == (WAIVER, Term.ACTIVE, 71)
+    assert told.results[1].waived is None
+    assert (end.gate, end.excused, end.notes) == (Gate.PASSED, 1, ())
+
+
+class _Known:
+    """A baseline that has everything already."""
+
+    def known(self, report: TargetReport) -> TargetReport:
+        """Each result marked."""
+        return replace(report, results=tuple(replace(each, known=True) for each in report.results))
+
+
+@pytest.mark.parametrize(("days", "gate"), [(0, Gate.PASSED), (1, Gate.FAILED)])
+def test_a_baseline_prolongs_no_waiver(days: int, gate: Gate) -> None:
+    """It was made while the waiver held, and the exception would live for ever."""
+    today = WAIVER.expires + dt.timedelta(days)
+    keeper = Gatekeeper(waivers=[WAIVER], baseline=_Known(), today=today)
+    assert judged(keeper, target(result("fail")))[0].gate is gate
+    keeper = Gatekeeper(baseline=_Known(), today=today)
+    assert judged(keeper, target(result("fail")))[0].gate is Gate.PASSED
+
+
+def test_a_waiver_leaves_other_findings_alone() -> None:
+    """Another check, another target, another subject: each of them still gates."""
+    narrow = replace(WAIVER, subject="[2001:db8::1]:443")
+    for waiver, told in (
+        (WAIVER, target(result("fail", "aaaa"))),
+        (WAIVER, target(result("fail"), name="shop.example")),
+        (narrow, target(result("fail", subject="[2001:db8::2]:443"))),
+    ):
+        end, _ = judged(Gatekeeper(waivers=[waiver], today=TODAY), told)
+        assert end.gate is Gate.FAILED
+    same = target(result("fail", subject="[2001:db8::1]:443"))
+    assert judged(Gatekeeper(waivers=[narrow], today=TODAY), same)[0].gate is Gate.PASSED
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "matches"),
+    [
+        ("A.Legacy.example", "a.legacy.EXAMPLE", True),
+        ("*", "a.legacy.example", True),
+        ("[2001:db8::1]:443", "[2001:db8::1]:443", True),
+        ("[2001:db8::1]:443", "1:443", False),
+        ("*.legacy.example", "legacy.example", False),
+    ],
+)
+def test_globs(pattern: str, name: str, matches: bool) -> None:  # noqa: FBT001
+    """A target is a glob in any case; the brackets of an address are what they look like."""
+    keeper = Gatekeeper(waivers=[replace(WAIVER, target=pattern)], today=TODAY)
+    end, _ = judged(keeper, target(result("fail"), name=name))
+    assert (end.gate is Gate.PASSED) == matches
+
+
+def test_many_waivers_keep_no_target_waiting() -> None:
+    """What excuses a target is looked up: between two packets there is no time to search."""
+    waivers = [replace(WAIVER, target=f"h{number}.example") for number in range(10_000)]
+    keeper = Gatekeeper(waivers=waivers, today=TODAY)
+    report = target(result("fail"), name="h7.example")
+    began = time.process_time()
+    told = [keeper.applied(report) for _ in range(1000)]
+    assert time.process_time() - began < 1
+    assert told[-1].results[0].waived is not None
+
+
+@pytest.mark.parametrize(
+    ("days", "term", "gate", "says"),
+    [
+        (15, Term.ACTIVE, Gate.PASSED, ""),
+        (14, Term.EXPIRING, Gate.PASSED, "expires in 14 days, on 2026-12-05"),
+        (1, Term.EXPIRING, Gate.PASSED, "expires in 1 day, on 2026-11-22"),
+        (0, Term.EXPIRING, Gate.PASSED, "expires today"),
+        (-1, Term.EXPIRED, Gate.FAILED, "expired on 2026-11-20: what it excused counts again"),
+    ],
+)
+def test_a_waiver_ends(days: int, term: Term, gate: Gate, says: str) -> None:
+    """It warns for 14 days, holds on its last day, and excuses nothing afterwards."""
+    waiver = replace(WAIVER, expires=TODAY + dt.timedelta(days))
+    end, (told,) = judged(Gatekeeper(waivers=[waiver], today=TODAY), target(result("fail")))
+    waived = told.results[0].waived
+    assert waived is not None
+    assert (waived.term, end.gate) == (term, gate)
+    assert [note.place for note in end.notes] == [waiver.place] * bool(says)
+    assert says in "".join(note.text for note in end.notes)
+
+
+def test_the_waiver_that_lasts_longest_counts() -> None:
+    """An expired waiver does not undo one that was agreed anew."""
+    old = replace(WAIVER, expires=TODAY - dt.timedelta(3))
+    for waivers in ([old, WAIVER], [WAIVER, old]):
+        end, (told,) = judged(Gatekeeper(waivers=waivers, today=TODAY), target(result("fail")))
+        assert end.gate is Gate.PASSED
+        assert told.results[0].waived is not None
+        assert told.results[0].waived.waiver is WAIVER
+        (note,) = end.notes
+        assert "is outlived by another one" in note.text
+
+
+def test_a_waiver_that_matches_nothing_is_told() -> None:
+    """Its target is well now, or there is none of its name: either way it can go."""
+    well, _ = judged(Gatekeeper(waivers=[WAIVER], today=TODAY), target(result("pass")))
+    assert "matches nothing that is wrong" in well.notes[0].text
+    other = target(result("pass"), name="shop.example")
+    whole, _ = judged(Gatekeeper(waivers=[WAIVER], today=TODAY, whole=True), other)
+    assert "matches no target" in whole.notes[0].text
+    part, _ = judged(Gatekeeper(waivers=[WAIVER], today=TODAY), other)
+    assert part.notes[0].text == "1 waiver without a target in this run: tcp for *.legacy.example"
+    many, _ = judged(Gatekeeper(waivers=[WAIVER] * 7, today=TODAY), other)
+    assert many.notes[0].text.startswith("7 waivers without a target in this run: tcp for ")
+    assert many.notes[0].text.endswith(", and 2 more")
+    known, _ = judged(
+        Gatekeeper(waivers=[WAIVER], today=TODAY, configured=["a.legacy.example"]), other
+    )
+    assert known.notes == ()
+    narrow = replace(WAIVER, subject="[2001:db8::1]:443")
+    missed, _ = judged(Gatekeeper(waivers=[narrow], today=TODAY), target(result("fail")))
+    assert missed.notes[0].text.endswith("remove it, or correct its subject")
+
+
+def test_what_could_not_be_measured_says_nothing_of_a_waiver() -> None:
+    """A runner without IPv6 must not tell anybody to remove a waiver, nor is unknown excused."""
+    end, (told,) = judged(Gatekeeper(waivers=[WAIVER], today=TODAY), target(result("unknown")))
+    assert (end.gate, end.notes) == (Gate.UNKNOWN, ())
+    assert told.results[0].waived is None
+
+
+def test_a_check_that_judged_nothing_says_nothing_of_a_waiver() -> None:
+    """Its input is missing: what is waived may be there as before."""
+    end, _ = judged(Gatekeeper(waivers=[WAIVER], today=TODAY, whole=True), target(result("skip")))
+    assert end.notes == ()
+
+
+@pytest.mark.parametrize("results", [[], [result("pass", "aaaa")]])
+def test_a_waiver_whose_check_is_left_out(results: list[Result]) -> None:
+    """By --only, say: nobody is told to remove it, but that this run has no use for it."""
+    end, _ = judged(Gatekeeper(waivers=[WAIVER], today=TODAY, whole=True), target(*results))
+    (note,) = end.notes
+    assert note.text.startswith("1 waiver whose check is not part of this run: tcp for ")
+
+
+def test_a_waived_fail_does_not_hide_what_was_not_measured() -> None:
+    """What is left once the fail is excused is judged for itself."""
+    told = target(result("fail"), result("unknown", "aaaa"))
+    assert judged(Gatekeeper(waivers=[WAIVER], today=TODAY), told)[0].gate is Gate.UNKNOWN
+
+
+class Before:
+    """A baseline that knows every failure of tcp."""
+
+    def known(self, report: TargetReport) -> TargetReport:
+        """The report with them marked."""
+        return replace(
+            report,
+            results=tuple(replace(each, known=each.check == "tcp") for each in report.results),
+        )
+
+
+def test_what_the_baseline_knows_does_not_gate() -> None:
+    """Only what got worse does; what was not measured is still not measured."""
+    keeper = Gatekeeper(baseline=Before())
+    end, (told,) = judged(keeper, target(result("fail")))
+    assert (told.verdict, end.gate, end.excused) == (Verdict.NOT_READY, Gate.PASSED, 1)
+    worse = target(result("fail"), result("fail", "aaaa"))
+    assert judged(Gatekeeper(baseline=Before()), worse)[0].gate is Gate.FAILED
+
+
+@pytest.mark.parametrize(
+    ("requires", "vantage", "gate", "says"),
+    [
+        ("any", Vantage(ipv6="no"), Gate.PASSED, ""),
+        ("ipv6", Vantage(ipv6="no"), Gate.UNKNOWN, "from a host with IPv6"),
+        ("ipv6", Vantage(ipv4="no"), Gate.PASSED, ""),
+        ("dual-stack", Vantage(ipv4="no"), Gate.UNKNOWN, "from a host with IPv4"),
+        ("dual-stack", Vantage(), Gate.PASSED, ""),
+    ],
+)
+def test_a_service_may_require_its_vantage(
+    requires: str, vantage: Vantage, gate: Gate, says: str
+) -> None:
+    """Then --on-unknown pass does not excuse that nothing was measured."""
+    told = target(result("pass"), service="shop", requires=requires)
+    keeper = Gatekeeper(on_unknown="pass")
+    end, _ = judged(keeper, told, vantage=vantage)
+    assert end.gate is gate
+    assert says in "".join(note.text for note in end.notes)
