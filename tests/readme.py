@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ipv6check.commands import catalogue
+from ipv6check.engine.checks import loader
+from ipv6check.engine.checks.texts import sentence
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -36,9 +37,18 @@ def demo() -> str:
     return f"```text\n$ ipv6check demo\n{done.stdout}```"
 
 
+def table_of_checks() -> str:
+    """Every check of ours, in its own words."""
+    rows = [
+        f"| `{check.id}` | {sentence(check)} | {check.reference} |"
+        for check in loader.load().checks
+    ]
+    return "\n".join(["| check | what it makes sure of | reference |", "|---|---|---|", *rows])
+
+
 def renew() -> None:
     """Write both parts anew."""
-    made = {"demo": demo(), "checks": catalogue.readme_table()}
+    made = {"demo": demo(), "checks": table_of_checks()}
     for name, new in made.items():
         before, _, after = text().partition(part(name))
         README.write_text(f"{before}{new}{after}", "utf-8")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from ipv6check.commands import catalogue, demo_servers, main
+from ipv6check.commands import demo_servers, main
 from ipv6check.config import options
 from ipv6check.config.profiles import PROFILES
 from ipv6check.config.target import parse
@@ -45,7 +45,7 @@ def calls() -> Iterator[list[str]]:
 
 def test_the_table_of_checks_is_up_to_date() -> None:
     """The README lists the checks that there are, in their own words."""
-    assert catalogue.readme_table() == readme.part("checks"), RENEW
+    assert readme.table_of_checks() == readme.part("checks"), RENEW
 
 
 def test_the_demo_is_up_to_date() -> None:

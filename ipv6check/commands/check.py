@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipv6check import __version__
-from ipv6check.commands import catalogue
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, TargetError, address_and_port
 from ipv6check.config.target_stream import Seen, TargetStream, open_input
 from ipv6check.config.workflow import placed, repository
 from ipv6check.engine import services as assignments
-from ipv6check.engine.checks import loader
+from ipv6check.engine.checks import loader, texts
 from ipv6check.engine.observe import Recorded
 from ipv6check.engine.run import Assignment, Run
 from ipv6check.engine.untouched import Untouched
@@ -292,7 +291,7 @@ async def _run(
 def _informed(view: View, terms: Mapping[str, Assignment]) -> Callable[[], RunInfo]:
     """What is known of the run, with what no recording tells: the rules, and where we are."""
     checks = {check.id: check for each in terms.values() for check in each.plan.checks}
-    rules = catalogue.rules(checks.values())
+    rules = texts.rules(checks.values())
     here = Path.cwd()
     root = repository(here, os.environ)
 

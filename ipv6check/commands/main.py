@@ -423,10 +423,10 @@ def _diff(old: str, new: str, *, format: str = "table") -> None:  # noqa: A002 -
 
 def _list(*, format: Any = "table", checks_dir: Any = None) -> None:  # noqa: A002 - the option
     """List the checks, the profiles and the formats."""
-    from ipv6check.commands import catalogue  # noqa: PLC0415
+    from ipv6check.commands import list as list_  # noqa: PLC0415
     from ipv6check.config.toml import ConfigError  # noqa: PLC0415
 
-    written = {"table": catalogue.listing, "json": catalogue.document}
+    written = {"table": list_.listing, "json": list_.document}
     if format not in written:
         raise ConfigError(f"--format {format!a} is neither table nor json")
     _say(written[format](_private(checks_dir)))
@@ -434,9 +434,9 @@ def _list(*, format: Any = "table", checks_dir: Any = None) -> None:  # noqa: A0
 
 def _explain(check: str, *, checks_dir: Any = None) -> None:
     """Explain a check, or one finding of it (tcp/refused): what it means, and how to fix it."""
-    from ipv6check.commands import catalogue  # noqa: PLC0415
+    from ipv6check.commands import explain  # noqa: PLC0415
 
-    _say(catalogue.explanation(check, _private(checks_dir)))
+    _say(explain.explanation(check, _private(checks_dir)))
 
 
 def _say(text: str) -> None:
@@ -447,9 +447,9 @@ def _say(text: str) -> None:
 
 def _clients(*, clients_dir: Any = None) -> None:
     """List the clients whose fallback is predicted: how each connects, and how that is known."""
-    from ipv6check.commands import catalogue  # noqa: PLC0415
+    from ipv6check.commands import clients  # noqa: PLC0415
 
-    sys.stdout.write(catalogue.clients(clients_dir or ()))
+    sys.stdout.write(clients.listing(clients_dir or ()))
 
 
 def _private(checks_dir: Any) -> tuple[Path, ...]:

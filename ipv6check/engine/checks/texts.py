@@ -1,0 +1,54 @@
+"""What a check's file says about itself: its sentence, its reasons, its findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from textwrap import indent
+
+from ipv6check.engine.checks.loader import Check
+from ipv6check.model import Rule
+
+
+def sentence(check: Check) -> str:
+    """The first line of the check's docstring."""
+    return check.about.partition("\n")[0]
+
+
+def paragraphs(check: Check) -> list[str]:
+    """The file's docstring without its sentence and its address, one line a paragraph."""
+    blocks = check.text.removeprefix(sentence(check)).strip("\n").split("\n\n")
+    return [
+        block if is_laid_out(block) else " ".join(block.split())
+        for block in blocks
+        if block and not block.startswith("https://")
+    ]
+
+
+def is_laid_out(paragraph: str) -> bool:
+    """Whether the author indented a line of it, so that its lines must stay as they are."""
+    return "\n " in f"\n{paragraph}"
+
+
+def url(check: Check) -> str:
+    """The address of the reference, where the file's docstring ends with one."""
+    last = check.text.rpartition("\n")[2]
+    return last if last.startswith("https://") else ""
+
+
+def rules(checks: Iterable[Check]) -> tuple[Rule, ...]:
+    """The checks as reports describe them, each followed by its findings."""
+    return tuple(rule for check in checks for rule in _rules(check))
+
+
+def _rules(check: Check) -> Iterator[Rule]:
+    text = "\n\n".join(paragraphs(check))
+    whole = Rule(check.id, sentence(check), text, check.reference, url(check))
+    yield whole
+    for finding in check.findings:
+        first, dot, _ = finding.what.partition(". ")
+        examples = (
+            f"{name}:\n\n{indent(lines, '    ')}" for name, lines in finding.examples.items()
+        )
+        text = "\n\n".join(filter(None, [finding.what, finding.mend, *examples]))
+        yield replace(whole, id=f"{check.id}/{finding.id}", about=first + dot.strip(), text=text)
