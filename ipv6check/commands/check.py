@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ipv6check import __version__
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, TargetError, address_and_port
-from ipv6check.config.target_stream import Seen, TargetStream, open_input
+from ipv6check.config.target_stream import RecentTargets, TargetStream, open_input
 from ipv6check.config.workflow import placed, repository
 from ipv6check.engine import services as assignments
 from ipv6check.engine.checks import loader, texts
@@ -132,7 +132,7 @@ def check(
     clients.load(settings.clients_dirs)
     found = loader.find(options.checks_dir)
     assignments.require_checks(options, found)
-    seen = Seen()
+    seen = RecentTargets()
     root = repository(Path.cwd(), os.environ)
     distinct = [target for target in placed(targets, root, os.environ) if seen.add(target)]
     stream = None

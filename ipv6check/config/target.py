@@ -1,7 +1,7 @@
-"""Text to Target: what the user names, parsed once and never a raw string again.
+"""Targets as the user writes them: parsed once, and never a raw string again.
 
 A host name is kept as its A-labels (RFC 5891), lower case, without the final dot; an address in the
-canonical text of RFC 5952. Nothing here opens a socket or takes longer than its input is long.
+canonical text of RFC 5952. Nothing here opens a socket, and time is linear in the input's length.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_TEXT = 2048
 MAX_NAME = 253  # RFC 1035 section 2.3.4: 255 octets on the wire
 MAX_LABEL = 63
 
-# The IANA service registry's TCP ports. `smtps` is what everyone calls `submissions` (RFC 8314).
+# TCP ports of the IANA service registry. `smtps` is the common name of `submissions` (RFC 8314).
 SCHEMES: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {
         "dns": (53,),
@@ -47,14 +47,14 @@ SCHEMES: Mapping[str, tuple[int, ...]] = MappingProxyType(
     }
 )
 
-# Those of them that begin with TLS, and the registry's ports of what does (8443 is custom alone).
+# Schemes that begin with TLS, and the registered ports of such services (8443 by custom).
 TLS_SCHEMES = frozenset(
     {"ftps", "https", "imaps", "ldaps", "mqtts", "pop3s", "sips", "smtps", "submissions"}
 )
 TLS_PORTS = frozenset({443, 465, 563, 636, 853, 990, 992, 993, 995, 5061, 5671, 6697, 8443, 8883})
 
 _LABEL = r"(?!xn--){first}(?:[a-z0-9_-]{{0,61}}[a-z0-9_])?"
-# Most targets of a long list. The last label starts with a letter, hence is no IPv4 address.
+# Most targets of a long list. The last label starts with a letter, so it is not an IPv4 address.
 _PLAIN = re.compile(
     rf"(?:{_LABEL.format(first='[a-z0-9_]')}\.)*{_LABEL.format(first='[a-z_]')}",
     re.IGNORECASE | re.ASCII,
@@ -72,20 +72,22 @@ _JOINERS = str.maketrans("", "", "\u200c\u200d")  # RFC 5892 appendix A: letters
 
 
 class TargetError(BadInputError):
-    """What the user wrote cannot be a target. The message is one printable line."""
+    """A text that is not a target. The message is one printable line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the user names.
+    """A host to check, with its ports where the user named them.
 
-    ``text`` is what was written, ``host`` the name in A-labels or the canonical address. ``ports``
-    is the port that was written, else the scheme's, and empty for a bare name. ``scheme`` and
-    ``path`` are empty where none was written; ``path`` includes the query, is ASCII, and begins
-    with ``/``.
-
-    ``place`` is where it was written, None on a command line; ``service`` the name of the service
-    that it belongs to, empty for none.
+    Attributes:
+        text: what was written.
+        host: the name in A-labels, or the canonical address.
+        literal: whether the host is an address.
+        ports: the port that was written, else the scheme's; empty for a bare name.
+        scheme: empty where none was written.
+        path: with the query, ASCII, begins with ``/``; empty where none was written.
+        place: file and line where it was written, None on a command line.
+        service: the name of the service that it belongs to, empty for none.
     """
 
     text: str
@@ -99,28 +101,28 @@ class Target:
 
     @property
     def key(self) -> tuple[str, tuple[int, ...], str, str, str]:
-        """What makes two targets the same one, however they were written."""
+        """The identity of the target: equal for two spellings of one target."""
         return self.host, self.ports, self.scheme, self.path, self.service
 
     @property
     def server_name(self) -> str:
-        """What TLS is asked for (RFC 6066 section 3): the name, and nothing for an address."""
+        """The name for TLS's SNI (RFC 6066 section 3), empty for an address."""
         return "" if self.literal else self.host
 
     def begins_with_tls(self, port: int) -> bool:
-        """Whether a client's first word there is a ClientHello: by the scheme, else the number."""
+        """Whether a client starts with a ClientHello there: by the scheme, else by the port."""
         return self.scheme in TLS_SCHEMES if self.scheme else port in TLS_PORTS
 
 
 def parse(text: str) -> Target:
-    """The Target that ``text`` names.
+    """The target that ``text`` names.
 
     Args:
         text: a name, ``name:port``, an IPv6 address, ``[address]:port``, or ``scheme://…`` around
             one of these (RFC 3986 section 3.2).
 
     Raises:
-        TargetError: it names none, with the reason.
+        TargetError: it is not a target, with the reason.
     """
     if len(text) <= MAX_NAME and _PLAIN.fullmatch(text):
         return Target(text, text.lower())
@@ -129,17 +131,19 @@ def parse(text: str) -> Target:
     except TargetError:
         if "@" not in text:
             raise
-    # Whatever else is wrong, a part of it could be a part of a password.
-    raise TargetError(f"{quoted(without_user(text))} has user information: name the host alone")
+    # Whatever else is wrong, the reason could quote a part of a password.
+    raise TargetError(
+        f"{quoted(without_user(text))} has a user name or password in it: give only the host"
+    )
 
 
 def hostname(text: str) -> str:
     """The ASCII form of a host name: A-labels (RFC 5891), lower case, no final dot.
 
-    Underscores are allowed, since names of services have them (RFC 8552).
+    Underscores are allowed, because service names have them (RFC 8552).
 
     Raises:
-        TargetError: it is not a host name, or it is an IPv4 address.
+        TargetError: it is not a host name, or is an IPv4 address.
     """
     if len(text) > MAX_NAME + 1:
         raise _long_name(text)
@@ -160,7 +164,7 @@ def address(text: str) -> str:
         TargetError: it is not an address, or has a zone identifier (RFC 4007 section 11).
     """
     if "%" in text:
-        raise TargetError(f"{quoted(text)} has a zone identifier: only this machine knows it")
+        raise TargetError(f"{quoted(text)} has a zone identifier, which only this host can use")
     try:
         ip = ipaddress.ip_address(text)
     except ValueError:
@@ -174,13 +178,13 @@ def ipv6_address(text: str) -> str:
     """The canonical text of an IPv6 address (RFC 5952), without brackets.
 
     Raises:
-        TargetError: it is none; an IPv4-mapped one (RFC 4291 section 2.5.5.2) is IPv4 on the wire.
+        TargetError: it is not; an IPv4-mapped one (RFC 4291 section 2.5.5.2) is IPv4 on the wire.
     """
     canonical = address(text)
     if ":" not in canonical:
         raise TargetError(f"{quoted(text)} is an IPv4 address, not an IPv6 address")
     if "." in canonical:
-        raise TargetError(f"{quoted(text)} is an IPv4 address in IPv6 notation: it tests no IPv6")
+        raise TargetError(f"{quoted(text)} is an IPv4-mapped address: connections to it use IPv4")
     return canonical
 
 
@@ -188,7 +192,7 @@ def port_number(text: str) -> int:
     """A port, 1 to 65535 (RFC 6335 section 6).
 
     Raises:
-        TargetError: it is none.
+        TargetError: it is not one.
     """
     if _PORT.fullmatch(text) and 1 <= int(text) <= 65535:
         return int(text)
@@ -217,7 +221,7 @@ def address_and_port(text: str, default: int) -> tuple[str, int]:
 
 
 def _zoned(text: str) -> str:
-    """The address, and the zone of a link-local one: none other needs it (RFC 4007 section 11)."""
+    """The canonical address; a link-local one may have a zone (RFC 4007 section 11)."""
     plain, percent, zone = text.partition("%")
     scoped = percent and _ZONE.fullmatch(zone) and _LINK_LOCAL.match(plain)
     return f"{address(plain)}%{zone}" if scoped else address(text)
@@ -242,9 +246,9 @@ def _refuse_unclean(text: str) -> None:
     if len(text) > MAX_TEXT:
         raise TargetError(f"{quoted(text)} is too long: {len(text)} characters, at most {MAX_TEXT}")
     if not text:
-        raise TargetError(f"{quoted(text)} is empty: name a host, such as example.com")
+        raise TargetError(f"{quoted(text)} is empty: give a host, such as example.com")
     if any(char.isspace() for char in text):
-        raise TargetError(f"{quoted(text)} has white space in it: name one target at a time")
+        raise TargetError(f"{quoted(text)} has white space in it: give one target at a time")
     if not text.translate(_JOINERS).isprintable():
         raise TargetError(f"{quoted(text)} has a control or invisible character in it")
 
@@ -257,26 +261,24 @@ def _split(text: str) -> tuple[str, str, str]:
         return "", text, ""
     scheme, authority, path = url[1].lower(), url[2], url[3]
     if scheme not in SCHEMES:
-        raise TargetError(
-            f"{quoted(url[1])} is not a scheme that is known here: {', '.join(SCHEMES)}"
-        )
+        raise TargetError(f"{quoted(url[1])} is not a supported scheme: {', '.join(SCHEMES)}")
     if not authority:
-        raise TargetError(f"{quoted(text)} names no host after {scheme}://")
+        raise TargetError(f"{quoted(text)} has no host after {scheme}://")
     return scheme, authority, _ascii_path(path)
 
 
 def _refuse_path(text: str) -> None:
     if _NETWORK.fullmatch(text):
-        raise TargetError(f"{quoted(text)} is a network: name one host or one address")
+        raise TargetError(f"{quoted(text)} is a network: give one host or one address")
     if re.search("[/?#]", text):
         raise TargetError(f"{quoted(text)} has a path but no scheme: write https:// before it")
 
 
 def _ascii_path(path: str) -> str:
-    """RFC 3987 section 3.1: what is not ASCII goes as percent-encoded UTF-8."""
+    """The path with percent-encoded UTF-8 for all that is not ASCII (RFC 3987 section 3.1)."""
     rooted = f"/{path}" if path.startswith("?") else path
     return _NOT_ASCII.sub(
-        lambda found: "".join(f"%{octet:02X}" for octet in found[0].encode()), rooted
+        lambda match: "".join(f"%{octet:02X}" for octet in match[0].encode()), rooted
     )
 
 
@@ -285,14 +287,14 @@ def _authority(text: str) -> tuple[str, str | None]:
     if bracketed := _BRACKETED.fullmatch(text):
         host, port = bracketed[1], bracketed[2]
     elif "[" in text or "]" in text:
-        raise TargetError(f"{quoted(text)} has brackets amiss: write [2001:db8::1]:443")
+        raise TargetError(f"{quoted(text)} has unbalanced brackets: write [2001:db8::1]:443")
     elif text.count(":") > 1:
         host, port = text, None
     else:
         host, colon, rest = text.partition(":")
         port = rest if colon else None
     if port == "":
-        raise TargetError(f"{quoted(text)} names no port after the colon")
+        raise TargetError(f"{quoted(text)} has no port after the colon")
     return host, port
 
 
@@ -307,22 +309,24 @@ def _mapped(text: str) -> str:
 
 
 def _label(label: str, name: str) -> str:
-    """One label in its ASCII form, ``label`` being lower case and mapped already."""
+    """The ASCII form of one label, which is lower case and mapped already."""
     if not label.isascii() or label.startswith("xn--"):
         label = _a_label(label, name)
     if not label:
         raise TargetError(f"{quoted(name)} has an empty label")
     if len(label) > MAX_LABEL:
         raise TargetError(f"{quoted(name)} has a label of more than {MAX_LABEL} characters")
-    if found := _OUTSIDE_A_LABEL.search(label):
-        raise TargetError(f"{quoted(name)} is not a host name: {quoted(found[0])} is not allowed")
+    if forbidden := _OUTSIDE_A_LABEL.search(label):
+        raise TargetError(
+            f"{quoted(name)} is not a host name: {quoted(forbidden[0])} is not allowed"
+        )
     if label.startswith("-") or label.endswith("-"):
         raise TargetError(f"{quoted(name)} has a label that begins or ends with a hyphen")
     return label
 
 
 def _a_label(label: str, name: str) -> str:
-    """RFC 5891 section 4 for a U-label; what claims to be an A-label is looked up as it is.
+    """The A-label of a U-label (RFC 5891 section 4); one that claims to be an A-label stays.
 
     The DNS has names that IDNA 2008 would not register, emoji among them, and clients open them.
     """
@@ -337,19 +341,19 @@ def _a_label(label: str, name: str) -> str:
 
 
 def _not_idna(name: str, error: UnicodeError) -> TargetError:
-    return TargetError(f"{quoted(name)} is not a name of IDNA 2008: {harmless(str(error), 160)}")
+    return TargetError(f"{quoted(name)} is not a valid IDNA 2008 name: {harmless(str(error), 160)}")
 
 
 def _long_name(text: str) -> TargetError:
-    return TargetError(f"{quoted(text)} is longer than a name can be: {MAX_NAME} characters")
+    return TargetError(f"{quoted(text)} is too long for a host name: at most {MAX_NAME} characters")
 
 
 def _ipv4(name: str) -> TargetError:
-    """WHATWG URL section 3.5: a name that ends in a number is an IPv4 address or nothing."""
-    hint = "name the host, an address alone has no IPv6 to check"
+    """The error of a name that ends in a number: clients read it as IPv4 (WHATWG URL 3.5)."""
+    hint = "give a host name, an IPv4 address has nothing to check over IPv6"
     try:
         return TargetError(f"{ipaddress.IPv4Address(name)} is an IPv4 address: {hint}")
     except ValueError:
         return TargetError(
-            f"{quoted(name)} ends in a number, which reads as an IPv4 address: {hint}"
+            f"{quoted(name)} ends in a number, so clients read it as an IPv4 address: {hint}"
         )

@@ -1,7 +1,7 @@
-"""Targets from a file or a pipe, as a stream: a million lines need the memory of a thousand.
+"""Targets from a file or a pipe, as a stream: a million lines take the memory of a thousand.
 
-One daemon thread reads and parses, the event loop gets ready batches. A line is handed over as soon
-as it was written, and a silent pipe keeps neither the loop nor the end of the process waiting.
+A daemon thread reads and parses; the event loop takes batches of parsed targets. A line is handed
+over as soon as it was written, and a silent pipe blocks neither the loop nor the process's exit.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from ipv6check.model.text import harmless, quoted, without_user
 
 CHUNK = 65_536  # bytes asked of one read
 MAX_LINE = 8_192  # bytes
-BATCH = 64  # lines: under half a millisecond of parsing, which holds up the loop
+BATCH = 64  # lines: under half a millisecond of parsing, during which the loop waits
 AHEAD = 2  # batches parsed before the first of them is taken
-REMEMBERED = 32_000  # targets: a set of half as many takes a megabyte, of 20,000 three
+REMEMBERED = 32_000  # targets; a set of 16,000 takes a megabyte, one of 20,000 three
 
-# Reads that yield no target give the GIL up only to take it back before the loop has woken.
-_BREATH_S = 0.000_05
-_BREATH_EVERY_S = 0.001
+# Reads that yield no target release the GIL, but take it back before the loop has woken: so the
+# thread sleeps from time to time.
+_PAUSE_S = 0.000_05
+_PAUSE_EVERY_S = 0.001
 _BOM = b"\xef\xbb\xbf"
 _COMMENT = re.compile(rb"(?:^|\s)#")
 
@@ -38,27 +39,27 @@ _COMMENT = re.compile(rb"(?:^|\s)#")
 Item = TypeVar("Item")
 
 
-class Source(Protocol):
-    """A file whose ``read`` returns what is there, as `io.RawIOBase` does, rather than filling up.
+class RawInput(Protocol):
+    """A file whose ``read`` returns what is available, as `io.RawIOBase` does.
 
-    ``read`` returns ``b""`` at the end, ``None`` where the descriptor does not block and has none.
+    ``read`` returns ``b""`` at the end, and ``None`` where a non-blocking descriptor has no data.
     """
 
     def read(self, size: int, /) -> bytes | None:
         """At most ``size`` bytes."""
 
     def close(self) -> None:
-        """Nothing more is read."""
+        """Release the descriptor."""
 
     def fileno(self) -> int:
-        """The descriptor, asked for only after a ``None``."""
+        """The descriptor, to wait for data after a ``None``."""
 
 
-def open_input(path: str) -> Source:
+def open_input(path: str) -> RawInput:
     """The file at ``path``, or standard input for ``-``.
 
     Raises:
-        TargetError: it cannot be read: missing, forbidden, a directory.
+        TargetError: it cannot be read: missing, not permitted, a directory.
     """
     try:
         return _standard_input() if path == "-" else io.FileIO(path)
@@ -68,19 +69,19 @@ def open_input(path: str) -> Source:
         raise TargetError(f"{quoted(path)} is not a file name: {harmless(str(error))}") from None
 
 
-class Seen:
-    """The last targets that were named, each of them once; at least half of ``limit`` of them."""
+class RecentTargets:
+    """The latest distinct targets: ``limit`` at most, at least half as many."""
 
     def __init__(self, limit: int = REMEMBERED) -> None:
-        # 64-bit hashes and not the keys: hostile lines would make 100 MB of these. Two targets out
-        # of 32,000 have one hash with odds of 1 in 10**10. Two sets, the older one forgotten whole:
-        # the memory of a single one in order of age would be three times theirs.
+        # 64-bit hashes and not the keys, of which hostile lines would make 100 MB. That two targets
+        # of 32,000 have one hash has odds of 1 in 10**10. Of two sets the older one is dropped as a
+        # whole: one set in order of age would take three times the memory.
         self._older: set[int] = set()
         self._newer: set[int] = set()
         self._half = max(1, limit // 2)
 
     def add(self, target: Target) -> bool:
-        """Remember ``target``: whether it is new."""
+        """Remember ``target``. Returns whether it was new."""
         hashed = hash(target.key)
         if hashed in self._newer or hashed in self._older:
             return False
@@ -93,23 +94,23 @@ class Seen:
 class TargetStream:
     """The targets of one input, one a line, for one ``async for``.
 
-    Blank lines are passed over, so are comments (``#`` where it begins a line or a word, and what
-    follows it) and targets in ``seen``. Every other line that names no target goes to ``on_bad``,
-    on the event loop and in its turn, as one printable line ``name:number: reason``. ``source`` is
-    closed at the end. ``file`` is what targets have as the place where they stand, if any.
-    ``meant`` says which targets one stands for: those of services have their place already.
+    Blank lines, comments (from a ``#`` at the beginning of a line or a word) and targets in
+    ``recent`` are skipped. Any other line that is not a target goes to ``on_bad``, on the event
+    loop and in order, as one printable line ``name:number: reason``. ``source`` is closed at the
+    end. ``file`` is the file of the targets' place, empty for none. ``meant`` maps a target to
+    those that it stands for: targets of services keep their own place.
 
     Attributes:
-        duplicates: lines that named a target once more.
+        duplicates: lines that repeated a target.
         bad: lines that went to ``on_bad``.
     """
 
     def __init__(
         self,
-        source: Source,
+        source: RawInput,
         name: str,
         on_bad: Callable[[str], None],
-        seen: Seen | None = None,
+        recent: RecentTargets | None = None,
         file: str = "",
         meant: Callable[[Target], tuple[Target, ...]] = lambda target: (target,),
     ) -> None:
@@ -118,7 +119,7 @@ class TargetStream:
         self._meant = meant
         self._name = harmless(name, 200)
         self._on_bad = on_bad
-        self._seen = Seen() if seen is None else seen
+        self._recent = RecentTargets() if recent is None else recent
         self._number = 0
         self._hand_off: HandOff[Target | str] | None = None
         self._stopped = False
@@ -129,7 +130,7 @@ class TargetStream:
         """Read until the input ends, or until the iterator is closed.
 
         Raises:
-            TargetError: the input broke off; what was read before it has been handed over.
+            TargetError: reading failed; all that was read before has been handed over.
         """
         if self._stopped:
             return
@@ -152,13 +153,13 @@ class TargetStream:
             hand_off.stop()
 
     def stop(self) -> None:
-        """End the iteration, also while it waits for a line that may never come."""
+        """End the iteration, even while it waits for a line."""
         self._stopped = True
         if self._hand_off is not None:
             self._hand_off.stop()
 
     def _read(self, hand_off: HandOff[Target | str]) -> None:
-        """The thread: it ends with the input, or with the first read after the consumer's end."""
+        """Run in the thread, until the input ends or the first read after the consumer's end."""
         try:
             with closing(self._source):
                 for lines in _lines(self._source):
@@ -168,7 +169,7 @@ class TargetStream:
                         return
         except OSError as error:
             hand_off.end(TargetError(f"{self._name}: reading failed: {error.strerror or error}"))
-        except Exception as error:  # noqa: BLE001 - raised anew on the loop, where it is seen
+        except Exception as error:  # noqa: BLE001 - raised again on the loop
             hand_off.end(error)
         else:
             hand_off.end()
@@ -191,36 +192,36 @@ class TargetStream:
         new = [
             replace(target, place=target.place or place)
             for target in self._meant(parse(text))
-            if self._seen.add(target)
+            if self._recent.add(target)
         ]
         self.duplicates += not new
         return new
 
 
 class HandOff(Generic[Item]):
-    """Batches from a thread to the event loop, at most ``AHEAD`` of them under way."""
+    """Batches from a thread to the event loop, at most ``AHEAD`` of them waiting."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._queue: asyncio.Queue[list[Item] | Exception | None] = asyncio.Queue()
         self._room = threading.Semaphore(AHEAD)
-        self._breath_due = 0.0
+        self._pause_due = 0.0
         self.stopped = False
 
     def put(self, batch: list[Item]) -> None:
-        """From the thread: wait for room, then hand over. Nothing happens after `stop`."""
+        """Hand over a batch, from the thread, once there is room. Does nothing after `stop`."""
         if batch:
             self._put(batch)
-        elif time.monotonic() > self._breath_due:
-            time.sleep(_BREATH_S)
-            self._breath_due = time.monotonic() + _BREATH_EVERY_S
+        elif time.monotonic() > self._pause_due:
+            time.sleep(_PAUSE_S)
+            self._pause_due = time.monotonic() + _PAUSE_EVERY_S
 
     def end(self, error: Exception | None = None) -> None:
-        """From the thread: nothing more comes, because of ``error`` if there was one."""
+        """Mark the end, from the thread; `take` raises ``error`` if there is one."""
         self._put(error)
 
     async def take(self) -> list[Item] | None:
-        """On the loop: the next batch, or None at the end."""
+        """The next batch, on the loop; None at the end."""
         batch = await self._queue.get()
         self._room.release()
         if isinstance(batch, Exception):
@@ -228,7 +229,7 @@ class HandOff(Generic[Item]):
         return batch
 
     def stop(self) -> None:
-        """On the loop: no batch will be taken any more; who waits for one waits no longer."""
+        """End the iteration, on the loop; a waiting `take` returns None."""
         self.stopped = True
         self._queue.put_nowait(None)
         self._room.release()
@@ -236,7 +237,7 @@ class HandOff(Generic[Item]):
     def _put(self, item: list[Item] | Exception | None) -> None:
         self._room.acquire()
         if self.stopped:
-            self._room.release()  # for the next put, which must not wait either
+            self._room.release()  # so that the next put does not wait either
             return
         try:
             self._loop.call_soon_threadsafe(self._queue.put_nowait, item)
@@ -245,11 +246,11 @@ class HandOff(Generic[Item]):
             self._room.release()
 
 
-def _standard_input() -> Source:
+def _standard_input() -> RawInput:
     """Standard input without a buffer.
 
-    A thread that sits in a buffered read holds the buffer's lock, and the interpreter aborts when
-    it cannot get that at exit.
+    A thread in a buffered read holds the buffer's lock, and the interpreter aborts when it cannot
+    get that lock at exit.
     """
     if sys.stdin is None:
         raise OSError("standard input is closed")
@@ -260,8 +261,8 @@ def _standard_input() -> Source:
     return io.FileIO(descriptor, closefd=False)
 
 
-def _lines(source: Source) -> Iterator[list[bytes]]:
-    """The lines that each read completed; of one that is too long only the beginning."""
+def _lines(source: RawInput) -> Iterator[list[bytes]]:
+    """The lines that each read completed; only the beginning of one that is too long."""
     head = b""
     while octets := chunk(source):
         *lines, tail = (head + octets).split(b"\n")
@@ -271,15 +272,15 @@ def _lines(source: Source) -> Iterator[list[bytes]]:
         yield [head]
 
 
-def chunk(source: Source) -> bytes:
-    """What is there, ``b""`` at the end."""
+def chunk(source: RawInput) -> bytes:
+    """The bytes that are available, after waiting for some; ``b""`` at the end."""
     while (octets := source.read(CHUNK)) is None:
         select.select([source], [], [])
     return octets
 
 
 def _text(line: bytes) -> str:
-    """What a line says without comment and blanks, perhaps nothing.
+    """The text of a line without comment and blanks, perhaps empty.
 
     Raises:
         TargetError: it is too long, or not UTF-8.
@@ -288,10 +289,10 @@ def _text(line: bytes) -> str:
     comment = _COMMENT.search(line) if b"#" in line else None
     if comment is None and len(line) > MAX_LINE:
         shown = without_user(line.decode(errors="backslashreplace").strip())
-        raise TargetError(f"{quoted(shown)} is too long a line: at most {MAX_LINE} bytes")
-    said = line[: comment.start()] if comment else line
+        raise TargetError(f"{quoted(shown)} is too long: a line has at most {MAX_LINE} bytes")
+    line = line[: comment.start()] if comment else line
     try:
-        return said.decode().strip()
+        return line.decode().strip()
     except UnicodeDecodeError:
-        shown = without_user(said.decode(errors="backslashreplace").strip())
+        shown = without_user(line.decode(errors="backslashreplace").strip())
         raise TargetError(f"{quoted(shown)} is not UTF-8") from None

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ipv6check.config.target import TargetError
-from ipv6check.config.target_stream import HandOff, Source, chunk, open_input
+from ipv6check.config.target_stream import HandOff, RawInput, chunk, open_input
 from ipv6check.engine.observe import Recorded
 from ipv6check.model import RecordingError, RunInfo, Summary
 from ipv6check.model.text import harmless
@@ -145,7 +145,7 @@ class Recording:
         return RecordingError(f"{self._name} cannot be read: {error.strerror or error}")
 
 
-def _open_file(path: Path) -> Source:
+def _open_file(path: Path) -> RawInput:
     """A regular file: what else there is may keep its reader waiting for ever. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     mode = os.fstat(descriptor).st_mode
@@ -156,7 +156,7 @@ def _open_file(path: Path) -> Source:
     return io.FileIO(descriptor)
 
 
-def _lines(source: Source) -> Iterator[bytes]:
+def _lines(source: RawInput) -> Iterator[bytes]:
     """Every line that ends, and then the rest as one that does not. Raises RecordingError."""
     parts: list[bytes] = []
     size = 0

@@ -379,7 +379,7 @@ def test_a_mistake_in_the_environment_names_the_variable(
         ("nameserver", ["[::1]:0"], '--nameserver: "0" is not a port'),
         ("control", ["dns.example"], '--control: "dns.example" is not an IP address'),
         ("control", ["[2001:db8::1]:0"], '--control: "0" is not a port'),
-        ("control", ["::ffff:1.2.3.4"], '--control: "::ffff:1.2.3.4" is an IPv4 address in'),
+        ("control", ["::ffff:1.2.3.4"], '--control: "::ffff:1.2.3.4" is an IPv4-mapped address'),
         ("checks_dir", [""], '--checks-dir: "" is not a path'),
         ("format", "xml", '--format: "xml" is not one of table, json, jsonl'),
         ("save", ["json"], '--save: "json" is not FORMAT=PATH'),

@@ -24,8 +24,8 @@ from ipv6check.config.target import Target, TargetError, parse
 from ipv6check.config.target_stream import (
     MAX_LINE,
     REMEMBERED,
-    Seen,
-    Source,
+    RawInput,
+    RecentTargets,
     TargetStream,
     open_input,
 )
@@ -62,7 +62,7 @@ async def collect(stream: TargetStream) -> list[Target]:
     return [target async for target in stream]
 
 
-def read(source: bytes | Source) -> tuple[list[str], list[str], TargetStream]:
+def read(source: bytes | RawInput) -> tuple[list[str], list[str], TargetStream]:
     """Texts, refusals, and the stream after its end."""
     bad: list[str] = []
     source = io.BytesIO(source) if isinstance(source, bytes) else source
@@ -100,13 +100,13 @@ def test_lines_are_targets(content: bytes, texts: list[str], size: int) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b"foo bar", 't:2: "foo bar" has white space in it: name one target at a time'),
+        (b"foo bar", 't:2: "foo bar" has white space in it: give one target at a time'),
         (b"b\xfccher", r't:2: "b\xfccher" is not UTF-8'),
         (b"a\x00\x1b[2J", r't:2: "a\x00\x1b[2J" has a control or invisible character in it'),
         (b"a#b", 't:2: "a#b" has a path but no scheme: write https:// before it'),
         (b"u:SECRET@\xff", r't:2: "...@\xff" is not UTF-8'),
-        (b"a" * 100_000, f't:2: "{"a" * 80}..." is too long a line: at most 8192 bytes'),
-        (b" " * 8190 + b"example.com", 't:2: "exa" is too long a line: at most'),
+        (b"a" * 100_000, f't:2: "{"a" * 80}..." is too long: a line has at most 8192 bytes'),
+        (b" " * 8190 + b"example.com", 't:2: "exa" is too long: a line'),
         (b"a" * 5000, f't:2: "{"a" * 80}..." is too long: 5000 characters, at most 2048'),
     ],
 )
@@ -153,7 +153,7 @@ def test_a_target_knows_where_it_stands() -> None:
 
 def test_streams_can_share_what_was_seen() -> None:
     """A target of the command line is not checked again for standing in a file."""
-    seen = Seen()
+    seen = RecentTargets()
     assert seen.add(parse("a"))
     stream = TargetStream(io.BytesIO(b"a\nb\n"), "t", pytest.fail, seen)
     assert [target.text for target in asyncio.run(collect(stream))] == ["b"]
@@ -173,7 +173,7 @@ def test_a_line_can_mean_the_targets_of_services() -> None:
 
 def test_only_the_last_targets_are_remembered() -> None:
     """Memory stays flat: the oldest of too many may come again."""
-    seen = Seen(limit=2)
+    seen = RecentTargets(limit=2)
     assert [seen.add(parse(name)) for name in "abacab"] == [True, True, False, True, True, True]
     assert REMEMBERED == 32_000
 
