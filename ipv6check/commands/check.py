@@ -25,7 +25,7 @@ from ipv6check.engine.run import Assignment, Run
 from ipv6check.engine.untouched import Untouched
 from ipv6check.eyeballs import clients
 from ipv6check.model import (
-    Gate,
+    GateOutcome,
     RecordingError,
     RunInfo,
     Settings,
@@ -235,8 +235,8 @@ def exit_code(summary: Summary, *, lost: int) -> int:
         (lost, USAGE),
         (summary.interrupted, INTERRUPTED),
         (summary.bad_lines, USAGE),
-        (summary.gate is Gate.FAILED, FINDINGS),
-        (summary.gate is Gate.UNKNOWN, BLIND),
+        (summary.gate is GateOutcome.FAILED, FINDINGS),
+        (summary.gate is GateOutcome.UNKNOWN, BLIND),
     )
     return next((code for reached, code in gates if reached), OK)
 

@@ -11,7 +11,7 @@ from ipv6check.model.failures import ExtendedError, Failure, Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Only:
+class Constraint:
     """What a value has to be besides its type. Whoever reads recordings asks (pydantic).
 
     ``test`` raises ValueError. ``endless``: a number may be infinite.
@@ -42,10 +42,10 @@ def _port(number: int) -> None:
         raise ValueError("not a port")
 
 
-Address = Annotated[str, Only(_address)]
-Port = Annotated[int, Only(_port)]
+Address = Annotated[str, Constraint(_address)]
+Port = Annotated[int, Constraint(_port)]
 # Milliseconds, infinite where nothing ever happens.
-Endless = Annotated[float, Only(endless=True)]
+Endless = Annotated[float, Constraint(endless=True)]
 # A TCP says no by a reset; with a source it is a router's or a packet filter's word.
 _OWN_ANSWERS = frozenset({Kind.REFUSED, Kind.RESET})
 

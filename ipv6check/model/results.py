@@ -57,7 +57,7 @@ class Waiver:
     place: Place | None = None
 
 
-class Term(StrEnum):
+class WaiverState(StrEnum):
     """How a waiver stands on the day of the run."""
 
     ACTIVE = "active"
@@ -70,7 +70,7 @@ class Waived:
     """The waiver that speaks of a result. An expired one excuses it no longer."""
 
     waiver: Waiver
-    term: Term
+    term: WaiverState
     days_left: int
 
 
@@ -114,7 +114,7 @@ class Result:
     @property
     def excused(self) -> bool:
         """Whether a gate lets it pass. A waiver counts before the baseline, which prolongs none."""
-        return self.known if self.waived is None else self.waived.term is not Term.EXPIRED
+        return self.known if self.waived is None else self.waived.term is not WaiverState.EXPIRED
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class TargetReport:
     purpose: NoIPv6 | None = None
 
 
-class Gate(StrEnum):
+class GateOutcome(StrEnum):
     """What the gate says of a run, by its thresholds, waivers and baseline."""
 
     PASSED = "passed"
@@ -192,7 +192,7 @@ class RecordingError(BadInputError):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RuleDoc:
     """A check, or one finding that it can give (``tcp/refused``), as reports tell of it.
 
     ``about`` is its sentence, ``text`` paragraphs on why it matters and what to do, ``reference``
@@ -220,7 +220,7 @@ class RunInfo:
     vantage: Vantage
     total: int | None = None
     services: Mapping[str, ServiceInfo] = field(default_factory=dict)
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[RuleDoc, ...] = ()
     directory: str = "/"
     root: str = "/"
 
@@ -241,7 +241,7 @@ class Summary:
     interrupted: bool = False
     # Some result is unknown because of the vantage.
     blind: bool = False
-    gate: Gate = Gate.PASSED
+    gate: GateOutcome = GateOutcome.PASSED
     excused: int = 0
     notes: tuple[Note, ...] = ()
     bad_lines: int = 0

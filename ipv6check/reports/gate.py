@@ -13,18 +13,18 @@ from fnmatch import translate
 from typing import Protocol
 
 from ipv6check.model import (
-    Gate,
+    GateOutcome,
     NoIPv6,
     Note,
     Result,
     Status,
     Summary,
     TargetReport,
-    Term,
     Vantage,
     Verdict,
     Waived,
     Waiver,
+    WaiverState,
     verdict_of,
 )
 from ipv6check.model.text import count
@@ -128,7 +128,13 @@ class Gatekeeper:
         # What was not even begun is not for --on-unknown to let pass.
         partial = summary.interrupted or summary.bad_lines > 0
         blind = partial or self._blind or missing or (nothing and self.on_unknown == "fail")
-        gate = Gate.FAILED if self._failed else Gate.UNKNOWN if blind else Gate.PASSED
+        gate = (
+            GateOutcome.FAILED
+            if self._failed
+            else GateOutcome.UNKNOWN
+            if blind
+            else GateOutcome.PASSED
+        )
         notes = (
             *missing,
             *self._overdue_notes(),
@@ -234,10 +240,10 @@ def _together(waivers: Sequence[Waiver], what: str) -> Iterable[Note]:
     yield Note(f"{waived} {what}: {names}", waivers[0].place if len(waivers) == 1 else None)
 
 
-def _term(days_left: int) -> Term:
+def _term(days_left: int) -> WaiverState:
     if days_left < 0:
-        return Term.EXPIRED
-    return Term.EXPIRING if days_left <= NOTICE_DAYS else Term.ACTIVE
+        return WaiverState.EXPIRED
+    return WaiverState.EXPIRING if days_left <= NOTICE_DAYS else WaiverState.ACTIVE
 
 
 def _speaks_of(waiver: Waiver, result: Result) -> bool:

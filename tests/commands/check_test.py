@@ -16,7 +16,7 @@ from ipv6check.commands.check import BLIND, FINDINGS, INTERRUPTED, OK, USAGE, ex
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, parse
 from ipv6check.engine.checks.loader import PluginError
-from ipv6check.model import Gate, Settings, Summary, Verdict
+from ipv6check.model import GateOutcome, Settings, Summary, Verdict
 from ipv6check.reports.sinks import OutputError
 from ipv6check.testing import FakeNet, answer, attempt, echo
 
@@ -132,7 +132,7 @@ def test_a_crash_leaves_no_file(tmp_path: Path) -> None:
     assert [saved] == list(tmp_path.iterdir())
 
 
-def summary(gate: Gate, *, interrupted: bool = False, bad_lines: int = 0) -> Summary:
+def summary(gate: GateOutcome, *, interrupted: bool = False, bad_lines: int = 0) -> Summary:
     """The end of a run."""
     return Summary(Verdict.READY, {}, {}, 1.0, interrupted, gate=gate, bad_lines=bad_lines)
 
@@ -140,14 +140,14 @@ def summary(gate: Gate, *, interrupted: bool = False, bad_lines: int = 0) -> Sum
 @pytest.mark.parametrize(
     ("end", "code"),
     [
-        (summary(Gate.PASSED), OK),
-        (summary(Gate.FAILED), FINDINGS),
-        (summary(Gate.UNKNOWN), BLIND),
-        (summary(Gate.PASSED, interrupted=True), INTERRUPTED),
-        (summary(Gate.FAILED, interrupted=True), INTERRUPTED),
-        (summary(Gate.PASSED, bad_lines=1), USAGE),
-        (summary(Gate.FAILED, bad_lines=1), USAGE),
-        (summary(Gate.FAILED, interrupted=True, bad_lines=1), INTERRUPTED),
+        (summary(GateOutcome.PASSED), OK),
+        (summary(GateOutcome.FAILED), FINDINGS),
+        (summary(GateOutcome.UNKNOWN), BLIND),
+        (summary(GateOutcome.PASSED, interrupted=True), INTERRUPTED),
+        (summary(GateOutcome.FAILED, interrupted=True), INTERRUPTED),
+        (summary(GateOutcome.PASSED, bad_lines=1), USAGE),
+        (summary(GateOutcome.FAILED, bad_lines=1), USAGE),
+        (summary(GateOutcome.FAILED, interrupted=True, bad_lines=1), INTERRUPTED),
     ],
 )
 def test_exit_code(end: Summary, code: int) -> None:

@@ -21,7 +21,7 @@ from ipv6check.engine.checks import loader
 from ipv6check.engine.purpose import agreed
 from ipv6check.engine.run import Run
 from ipv6check.model import (
-    Gate,
+    GateOutcome,
     Kind,
     NoIPv6,
     Report,
@@ -112,7 +112,7 @@ def test_it_stands_apart(tmp_path: Path) -> None:
     assert said[0].hint == "look again on 2027-06-01"
     summary = run.summary
     assert (summary.verdict, summary.verdicts) == (Verdict.READY, {Verdict.READY: 1})
-    assert (summary.on_purpose, summary.gate, summary.notes) == (1, Gate.PASSED, ())
+    assert (summary.on_purpose, summary.gate, summary.notes) == (1, GateOutcome.PASSED, ())
     assert exit_code(summary, lost=0) == OK
 
 
@@ -138,11 +138,13 @@ def test_every_format_says_so(tmp_path: Path) -> None:
 def test_nothing_but_such_targets() -> None:
     """Nothing to be ready for, and nothing that fails."""
     summary = Summary(Verdict.UNKNOWN, {}, {}, 1.0, on_purpose=2)
-    assert Gatekeeper().concluded(summary, Vantage()).gate is Gate.PASSED
+    assert Gatekeeper().concluded(summary, Vantage()).gate is GateOutcome.PASSED
 
 
-@pytest.mark.parametrize(("fail_on", "gate"), [("fail", Gate.PASSED), ("warn", Gate.FAILED)])
-def test_the_day_is_over(tmp_path: Path, fail_on: str, gate: Gate) -> None:
+@pytest.mark.parametrize(
+    ("fail_on", "gate"), [("fail", GateOutcome.PASSED), ("warn", GateOutcome.FAILED)]
+)
+def test_the_day_is_over(tmp_path: Path, fail_on: str, gate: GateOutcome) -> None:
     """It is noted, and warns; on the day itself it is not."""
     run = Judged(tmp_path, without(), today=REVIEW + dt.timedelta(1), fail_on=fail_on)
     assert (run.old.gating, run.summary.gate) == (Verdict.DEGRADED, gate)

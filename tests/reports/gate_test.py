@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from ipv6check.model import (
-    Gate,
+    GateOutcome,
     Place,
     Result,
     Status,
     Summary,
     TargetReport,
-    Term,
     Vantage,
     Verdict,
     Waiver,
+    WaiverState,
     verdict_of,
     worst,
 )
@@ -61,18 +61,18 @@ def judged(
 @pytest.mark.parametrize(
     ("statuses", "thresholds", "gate"),
     [
-        (["pass", "skip"], {}, Gate.PASSED),
-        (["warn"], {}, Gate.PASSED),
-        (["warn"], {"fail_on": "warn"}, Gate.FAILED),
-        (["fail"], {}, Gate.FAILED),
-        (["fail", "unknown"], {"on_unknown": "pass"}, Gate.FAILED),
-        (["unknown"], {}, Gate.UNKNOWN),
-        (["error"], {}, Gate.UNKNOWN),
-        (["unknown"], {"on_unknown": "pass"}, Gate.PASSED),
-        (["unknown", "warn"], {"fail_on": "warn"}, Gate.FAILED),
+        (["pass", "skip"], {}, GateOutcome.PASSED),
+        (["warn"], {}, GateOutcome.PASSED),
+        (["warn"], {"fail_on": "warn"}, GateOutcome.FAILED),
+        (["fail"], {}, GateOutcome.FAILED),
+        (["fail", "unknown"], {"on_unknown": "pass"}, GateOutcome.FAILED),
+        (["unknown"], {}, GateOutcome.UNKNOWN),
+        (["error"], {}, GateOutcome.UNKNOWN),
+        (["unknown"], {"on_unknown": "pass"}, GateOutcome.PASSED),
+        (["unknown", "warn"], {"fail_on": "warn"}, GateOutcome.FAILED),
     ],
 )
-def test_thresholds(statuses: list[str], thresholds: dict[str, str], gate: Gate) -> None:
+def test_thresholds(statuses: list[str], thresholds: dict[str, str], gate: GateOutcome) -> None:
     """What gates is what is at or above the threshold, and what could not be measured."""
     end, _ = judged(Gatekeeper(**thresholds), target(*map(result, statuses)))  # type: ignore[arg-type]
     assert end.gate is gate
@@ -81,18 +81,20 @@ def test_thresholds(statuses: list[str], thresholds: dict[str, str], gate: Gate)
 def test_an_optional_unknown_does_not_gate() -> None:
     """What the profile does not require may be unknown."""
     end, _ = judged(Gatekeeper(), target(result("pass"), result("unknown", "ping")))
-    assert end.gate is Gate.PASSED
+    assert end.gate is GateOutcome.PASSED
 
 
 def test_nothing_judged_is_unknown() -> None:
     """A run over no target has not passed, unless that was asked for."""
-    assert judged(Gatekeeper())[0].gate is Gate.UNKNOWN
-    assert judged(Gatekeeper(on_unknown="pass"))[0].gate is Gate.PASSED
+    assert judged(Gatekeeper())[0].gate is GateOutcome.UNKNOWN
+    assert judged(Gatekeeper(on_unknown="pass"))[0].gate is GateOutcome.PASSED
 
 
 @pytest.mark.parametrize("lack", [{"interrupted": True}, {"bad_lines": 1}])
-@pytest.mark.parametrize(("status", "gate"), [("pass", Gate.UNKNOWN), ("fail", Gate.FAILED)])
-def test_part_of_a_run_does_not_pass(status: str, gate: Gate, lack: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("status", "gate"), [("pass", GateOutcome.UNKNOWN), ("fail", GateOutcome.FAILED)]
+)
+def test_part_of_a_run_does_not_pass(status: str, gate: GateOutcome, lack: dict[str, Any]) -> None:
     """Whatever is not measured may pass, but what nobody has looked at is no such thing."""
     keeper = Gatekeeper(on_unknown="pass")
     keeper.applied(target(result(status)))
@@ -107,9 +109,9 @@ def test_a_waived_fail_stays_a_fail_and_does_not_gate() -> None:
     assert (told.verdict, told.gating) == (Verdict.NOT_READY, Verdict.READY)
     waived = told.results[0].waived
     assert waived is not None
-    assert (waived.waiver, waived.term, waived.days_left) == (WAIVER, Term.ACTIVE, 71)
+    assert (waived.waiver, waived.term, waived.days_left) == (WAIVER, WaiverState.ACTIVE, 71)
     assert told.results[1].waived is None
-    assert (end.gate, end.excused, end.notes) == (Gate.PASSED, 1, ())
+    assert (end.gate, end.excused, end.notes) == (GateOutcome.PASSED, 1, ())
 
 
 class _Known:
@@ -120,14 +122,14 @@ class _Known:
         return replace(report, results=tuple(replace(each, known=True) for each in report.results))
 
 
-@pytest.mark.parametrize(("days", "gate"), [(0, Gate.PASSED), (1, Gate.FAILED)])
-def test_a_baseline_prolongs_no_waiver(days: int, gate: Gate) -> None:
+@pytest.mark.parametrize(("days", "gate"), [(0, GateOutcome.PASSED), (1, GateOutcome.FAILED)])
+def test_a_baseline_prolongs_no_waiver(days: int, gate: GateOutcome) -> None:
     """It was made while the waiver held, and the exception would live for ever."""
     today = WAIVER.expires + dt.timedelta(days)
     keeper = Gatekeeper(waivers=[WAIVER], baseline=_Known(), today=today)
     assert judged(keeper, target(result("fail")))[0].gate is gate
     keeper = Gatekeeper(baseline=_Known(), today=today)
-    assert judged(keeper, target(result("fail")))[0].gate is Gate.PASSED
+    assert judged(keeper, target(result("fail")))[0].gate is GateOutcome.PASSED
 
 
 def test_a_waiver_leaves_other_findings_alone() -> None:
@@ -139,9 +141,9 @@ def test_a_waiver_leaves_other_findings_alone() -> None:
         (narrow, target(result("fail", subject="[2001:db8::2]:443"))),
     ):
         end, _ = judged(Gatekeeper(waivers=[waiver], today=TODAY), told)
-        assert end.gate is Gate.FAILED
+        assert end.gate is GateOutcome.FAILED
     same = target(result("fail", subject="[2001:db8::1]:443"))
-    assert judged(Gatekeeper(waivers=[narrow], today=TODAY), same)[0].gate is Gate.PASSED
+    assert judged(Gatekeeper(waivers=[narrow], today=TODAY), same)[0].gate is GateOutcome.PASSED
 
 
 @pytest.mark.parametrize(
@@ -158,7 +160,7 @@ def test_globs(pattern: str, name: str, matches: bool) -> None:  # noqa: FBT001
     """A target is a glob in any case; the brackets of an address are what they look like."""
     keeper = Gatekeeper(waivers=[replace(WAIVER, target=pattern)], today=TODAY)
     end, _ = judged(keeper, target(result("fail"), name=name))
-    assert (end.gate is Gate.PASSED) == matches
+    assert (end.gate is GateOutcome.PASSED) == matches
 
 
 def test_many_waivers_keep_no_target_waiting() -> None:
@@ -175,14 +177,19 @@ def test_many_waivers_keep_no_target_waiting() -> None:
 @pytest.mark.parametrize(
     ("days", "term", "gate", "says"),
     [
-        (15, Term.ACTIVE, Gate.PASSED, ""),
-        (14, Term.EXPIRING, Gate.PASSED, "expires in 14 days, on 2026-12-05"),
-        (1, Term.EXPIRING, Gate.PASSED, "expires in 1 day, on 2026-11-22"),
-        (0, Term.EXPIRING, Gate.PASSED, "expires today"),
-        (-1, Term.EXPIRED, Gate.FAILED, "expired on 2026-11-20: what it excused counts again"),
+        (15, WaiverState.ACTIVE, GateOutcome.PASSED, ""),
+        (14, WaiverState.EXPIRING, GateOutcome.PASSED, "expires in 14 days, on 2026-12-05"),
+        (1, WaiverState.EXPIRING, GateOutcome.PASSED, "expires in 1 day, on 2026-11-22"),
+        (0, WaiverState.EXPIRING, GateOutcome.PASSED, "expires today"),
+        (
+            -1,
+            WaiverState.EXPIRED,
+            GateOutcome.FAILED,
+            "expired on 2026-11-20: what it excused counts again",
+        ),
     ],
 )
-def test_a_waiver_ends(days: int, term: Term, gate: Gate, says: str) -> None:
+def test_a_waiver_ends(days: int, term: WaiverState, gate: GateOutcome, says: str) -> None:
     """It warns for 14 days, holds on its last day, and excuses nothing afterwards."""
     waiver = replace(WAIVER, expires=TODAY + dt.timedelta(days))
     end, (told,) = judged(Gatekeeper(waivers=[waiver], today=TODAY), target(result("fail")))
@@ -198,7 +205,7 @@ def test_the_waiver_that_lasts_longest_counts() -> None:
     old = replace(WAIVER, expires=TODAY - dt.timedelta(3))
     for waivers in ([old, WAIVER], [WAIVER, old]):
         end, (told,) = judged(Gatekeeper(waivers=waivers, today=TODAY), target(result("fail")))
-        assert end.gate is Gate.PASSED
+        assert end.gate is GateOutcome.PASSED
         assert told.results[0].waived is not None
         assert told.results[0].waived.waiver is WAIVER
         (note,) = end.notes
@@ -229,7 +236,7 @@ def test_a_waiver_that_matches_nothing_is_told() -> None:
 def test_what_could_not_be_measured_says_nothing_of_a_waiver() -> None:
     """A runner without IPv6 must not tell anybody to remove a waiver, nor is unknown excused."""
     end, (told,) = judged(Gatekeeper(waivers=[WAIVER], today=TODAY), target(result("unknown")))
-    assert (end.gate, end.notes) == (Gate.UNKNOWN, ())
+    assert (end.gate, end.notes) == (GateOutcome.UNKNOWN, ())
     assert told.results[0].waived is None
 
 
@@ -250,7 +257,7 @@ def test_a_waiver_whose_check_is_left_out(results: list[Result]) -> None:
 def test_a_waived_fail_does_not_hide_what_was_not_measured() -> None:
     """What is left once the fail is excused is judged for itself."""
     told = target(result("fail"), result("unknown", "aaaa"))
-    assert judged(Gatekeeper(waivers=[WAIVER], today=TODAY), told)[0].gate is Gate.UNKNOWN
+    assert judged(Gatekeeper(waivers=[WAIVER], today=TODAY), told)[0].gate is GateOutcome.UNKNOWN
 
 
 class Before:
@@ -268,23 +275,23 @@ def test_what_the_baseline_knows_does_not_gate() -> None:
     """Only what got worse does; what was not measured is still not measured."""
     keeper = Gatekeeper(baseline=Before())
     end, (told,) = judged(keeper, target(result("fail")))
-    assert (told.verdict, end.gate, end.excused) == (Verdict.NOT_READY, Gate.PASSED, 1)
+    assert (told.verdict, end.gate, end.excused) == (Verdict.NOT_READY, GateOutcome.PASSED, 1)
     worse = target(result("fail"), result("fail", "aaaa"))
-    assert judged(Gatekeeper(baseline=Before()), worse)[0].gate is Gate.FAILED
+    assert judged(Gatekeeper(baseline=Before()), worse)[0].gate is GateOutcome.FAILED
 
 
 @pytest.mark.parametrize(
     ("requires", "vantage", "gate", "says"),
     [
-        ("any", Vantage(ipv6="no"), Gate.PASSED, ""),
-        ("ipv6", Vantage(ipv6="no"), Gate.UNKNOWN, "from a host with IPv6"),
-        ("ipv6", Vantage(ipv4="no"), Gate.PASSED, ""),
-        ("dual-stack", Vantage(ipv4="no"), Gate.UNKNOWN, "from a host with IPv4"),
-        ("dual-stack", Vantage(), Gate.PASSED, ""),
+        ("any", Vantage(ipv6="no"), GateOutcome.PASSED, ""),
+        ("ipv6", Vantage(ipv6="no"), GateOutcome.UNKNOWN, "from a host with IPv6"),
+        ("ipv6", Vantage(ipv4="no"), GateOutcome.PASSED, ""),
+        ("dual-stack", Vantage(ipv4="no"), GateOutcome.UNKNOWN, "from a host with IPv4"),
+        ("dual-stack", Vantage(), GateOutcome.PASSED, ""),
     ],
 )
 def test_a_service_may_require_its_vantage(
-    requires: str, vantage: Vantage, gate: Gate, says: str
+    requires: str, vantage: Vantage, gate: GateOutcome, says: str
 ) -> None:
     """Then --on-unknown pass does not excuse that nothing was measured."""
     told = target(result("pass"), service="shop", requires=requires)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from textwrap import indent
 
 from ipv6check.engine.checks.loader import Check
-from ipv6check.model import Rule
+from ipv6check.model import RuleDoc
 
 
 def sentence(check: Check) -> str:
@@ -36,14 +36,14 @@ def url(check: Check) -> str:
     return last if last.startswith("https://") else ""
 
 
-def rules(checks: Iterable[Check]) -> tuple[Rule, ...]:
+def rules(checks: Iterable[Check]) -> tuple[RuleDoc, ...]:
     """The checks as reports describe them, each followed by its findings."""
     return tuple(rule for check in checks for rule in _rules(check))
 
 
-def _rules(check: Check) -> Iterator[Rule]:
+def _rules(check: Check) -> Iterator[RuleDoc]:
     text = "\n\n".join(paragraphs(check))
-    whole = Rule(check.id, sentence(check), text, check.reference, url(check))
+    whole = RuleDoc(check.id, sentence(check), text, check.reference, url(check))
     yield whole
     for finding in check.findings:
         first, dot, _ = finding.what.partition(". ")

@@ -13,7 +13,7 @@ import pkgutil
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from ipv6check.model import Report, Result, RunInfo, Summary, TargetReport, Term
+from ipv6check.model import Report, Result, RunInfo, Summary, TargetReport, WaiverState
 from ipv6check.model.text import count, printable
 
 
@@ -119,7 +119,7 @@ def agreed(result: Result) -> str:
     waived = result.waived
     if waived is None:
         return "known: the baseline has it already" if result.known else ""
-    word = "waiver expired on" if waived.term is Term.EXPIRED else "waived until"
+    word = "waiver expired on" if waived.term is WaiverState.EXPIRED else "waived until"
     return f"{word} {waived.waiver.expires} by {waived.waiver.owner}: {waived.waiver.reason}"
 
 

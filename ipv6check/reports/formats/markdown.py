@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ipv6check.model import Gate, RunInfo, Status, Summary, TargetReport
+from ipv6check.model import GateOutcome, RunInfo, Status, Summary, TargetReport
 from ipv6check.model.text import count, printable
 from ipv6check.reports.formats import Style, agreed, lacking
 from ipv6check.reports.formats._words import of_vantage, tally
@@ -20,7 +20,7 @@ MOST_NOTES = 10
 MOST_ROWS = 500  # of a kind: more than there is room for
 LONGEST = 300
 
-_GATES = {Gate.PASSED: "✅", Gate.FAILED: "❌", Gate.UNKNOWN: "❓"}
+_GATES = {GateOutcome.PASSED: "✅", GateOutcome.FAILED: "❌", GateOutcome.UNKNOWN: "❓"}
 # Worst first.
 _MARKS = {Status.FAIL: "❌", Status.ERROR: "💥", Status.WARN: "⚠️"}
 

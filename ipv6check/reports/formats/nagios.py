@@ -13,7 +13,7 @@ from enum import IntEnum
 
 from ipv6check.model import (
     WORST_FIRST,
-    Gate,
+    GateOutcome,
     Result,
     RunInfo,
     Status,
@@ -121,11 +121,11 @@ class Document:
         return self._state if code in _JUDGED else self._state or State.UNKNOWN
 
     def _judged(self, summary: Summary) -> State:
-        if lacking(summary) or summary.gate is Gate.UNKNOWN:
+        if lacking(summary) or summary.gate is GateOutcome.UNKNOWN:
             return State.UNKNOWN
         if self._verdicts[Verdict.NOT_READY]:
             return State.CRITICAL
-        if summary.gate is Gate.FAILED or self._warned:
+        if summary.gate is GateOutcome.FAILED or self._warned:
             return State.WARNING
         return State.OK
 

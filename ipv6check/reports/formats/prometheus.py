@@ -19,7 +19,7 @@ from prometheus_client import generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from ipv6check.model import Gate, RunInfo, Status, Summary, TargetReport, Verdict
+from ipv6check.model import GateOutcome, RunInfo, Status, Summary, TargetReport, Verdict
 from ipv6check.reports.formats import Style
 from ipv6check.reports.formats._measured import connects, lookups, races
 
@@ -250,7 +250,7 @@ class _Metrics(Collector):
             "ipv6check_run_gate",
             "1 for what the gate says of the run, 0 for the others.",
             ("gate",),
-            _states([((), summary.gate, Gate)]),
+            _states([((), summary.gate, GateOutcome)]),
         )
         for family, state in (("ipv6", vantage.ipv6), ("ipv4", vantage.ipv4)):
             yield _gauge(
@@ -272,7 +272,7 @@ def _gauge(name: str, about: str, labels: tuple[str, ...], samples: _Samples) ->
 
 
 def _states(
-    states: Iterable[tuple[tuple[str, ...], str, type[Verdict | Gate]]],
+    states: Iterable[tuple[tuple[str, ...], str, type[Verdict | GateOutcome]]],
 ) -> Iterator[tuple[tuple[str, ...], float]]:
     for labels, state, every in states:
         for each in every:

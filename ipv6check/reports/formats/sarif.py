@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from ipv6check.model import Note, Place, Result, Rule, RunInfo, Status, Summary, TargetReport
+from ipv6check.model import Note, Place, Result, RuleDoc, RunInfo, Status, Summary, TargetReport
 from ipv6check.model.text import count, printable
 from ipv6check.reports.formats import Style, agreed, lacking
 from ipv6check.reports.formats._places import in_repository
@@ -36,8 +36,8 @@ class _Sarif:
     ORDERED = True
 
     def __init__(self) -> None:
-        self._known: dict[str, Rule] = {}
-        self._used: dict[str, Rule] = {}
+        self._known: dict[str, RuleDoc] = {}
+        self._used: dict[str, RuleDoc] = {}
         self._told = 0
         self._cut = 0
         self._unmeasured: Counter[tuple[Status, str, str]] = Counter()
@@ -106,7 +106,7 @@ class _Sarif:
         """Where its rule stands. A finding of which nothing is told has the rule of its check."""
         if name not in self._used:
             known = self._known.get(name) or self._known.get(result.check)
-            rule = known or Rule(name, name, reference=result.reference)
+            rule = known or RuleDoc(name, name, reference=result.reference)
             self._used[name] = replace(rule, id=name)
         return [*self._used].index(name)
 
@@ -169,7 +169,7 @@ def _suppressions(result: Result) -> list[dict[str, str]]:
     return [{"kind": "external", "status": "accepted", "justification": told}]
 
 
-def _rule_object(rule: Rule) -> dict[str, object]:
+def _rule_object(rule: RuleDoc) -> dict[str, object]:
     first = rule.text.partition("\n\n")[0] or rule.about
     # The text of a finding begins with its sentence.
     text = rule.text if rule.text.startswith(rule.about) else f"{rule.about}\n\n{rule.text}"

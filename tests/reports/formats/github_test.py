@@ -11,7 +11,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ipv6check.model import Cause, Gate, Note, Place, Result, RunInfo, Status, Term, Vantage
+from ipv6check.model import (
+    Cause,
+    GateOutcome,
+    Note,
+    Place,
+    Result,
+    RunInfo,
+    Status,
+    Vantage,
+    WaiverState,
+)
 from ipv6check.model.text import printable
 from ipv6check.reports.formats import Style, load, render
 from tests.reports.formats.reports import (
@@ -83,7 +93,7 @@ def test_no_place() -> None:
 
 def test_the_last_line_is_for_the_log() -> None:
     """What the run came to, in words."""
-    document = text("github", target(DOWN), target(name="b.example"), gate=Gate.FAILED)
+    document = text("github", target(DOWN), target(name="b.example"), gate=GateOutcome.FAILED)
     assert document.splitlines()[-1] == ("ipv6check: 2 targets: 1 not ready, 1 ready; gate failed")
     assert text("github") == "ipv6check: no targets; gate passed\n"
 
@@ -93,7 +103,7 @@ def test_what_is_well_or_excused() -> None:
     fine = Result("ping", Status.PASS, "answers"), Result("ptr", Status.SKIP, "no name")
     excused = waived(DOWN), replace(SLOW, known=True)
     assert commands(text("github", target(*fine, *excused))) == []
-    assert len(commands(text("github", target(waived(DOWN, Term.EXPIRED))))) == 1
+    assert len(commands(text("github", target(waived(DOWN, WaiverState.EXPIRED))))) == 1
 
 
 def test_the_worst_ten_of_as_many_targets_as_can_be() -> None:

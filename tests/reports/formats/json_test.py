@@ -16,7 +16,7 @@ from ipv6check.commands import schema
 from ipv6check.model import (
     Cause,
     Failure,
-    Gate,
+    GateOutcome,
     Kind,
     Note,
     Place,
@@ -26,11 +26,11 @@ from ipv6check.model import (
     Status,
     Summary,
     TargetReport,
-    Term,
     Vantage,
     Verdict,
     Waived,
     Waiver,
+    WaiverState,
 )
 from ipv6check.reports.formats import Stream, Style, load, render
 from ipv6check.reports.formats.json import plain
@@ -208,12 +208,12 @@ def test_what_is_agreed_stands_beside_what_is() -> None:
     """A waived fail is a fail, with the waiver; the gate and its notes are the document's."""
     waiver = Waiver("tcp", "*", "moves in January", "ops", date(2027, 1, 31))
     told = target()
-    waived = replace(told.results[0], waived=Waived(waiver, Term.ACTIVE, 71), known=True)
+    waived = replace(told.results[0], waived=Waived(waiver, WaiverState.ACTIVE, 71), known=True)
     excused = replace(
         told, results=(waived,), gating=Verdict.READY, service="shop", owner="team-shop"
     )
     notes = (Note("ends soon", Place("ipv6check.toml", 7)), Note("by itself"))
-    end = replace(report(excused).summary, gate=Gate.PASSED, excused=1, notes=notes)
+    end = replace(report(excused).summary, gate=GateOutcome.PASSED, excused=1, notes=notes)
     read = json.loads(render(Report(RUN, [excused], end), JSON, Style()))
     (first,) = read["targets"]
     assert (first["verdict"], first["gating"]) == ("not-ready", "ready")

@@ -16,7 +16,7 @@ import xmlschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipv6check.model import Note, Place, Result, Status, TargetReport, Term
+from ipv6check.model import Note, Place, Result, Status, TargetReport, WaiverState
 from ipv6check.model.text import printable
 from ipv6check.reports.formats import load
 from tests.reports.formats.reports import DOWN, HOSTILE, run, served, target, text, waived
@@ -118,9 +118,9 @@ def test_a_warning_is_output() -> None:
     assert warned.system_out == "slow\nshorten the path"
 
 
-@pytest.mark.parametrize("term", [Term.ACTIVE, Term.EXPIRING])
+@pytest.mark.parametrize("term", [WaiverState.ACTIVE, WaiverState.EXPIRING])
 @pytest.mark.parametrize("status", [Status.FAIL, Status.WARN])
-def test_what_is_waived_is_skipped(status: Status, term: Term) -> None:
+def test_what_is_waived_is_skipped(status: Status, term: WaiverState) -> None:
     """With the reason, whose decision it is and until when, and what is so all the same."""
     (told,) = case(waived(replace(DOWN, status=status), term)).result
     assert isinstance(told, junitparser.Skipped)
@@ -137,7 +137,7 @@ def test_what_the_baseline_has_is_skipped() -> None:
 
 def test_an_expired_waiver_excuses_nothing() -> None:
     """The failure stays one, and says that there was a waiver."""
-    (told,) = case(waived(DOWN, Term.EXPIRED)).result
+    (told,) = case(waived(DOWN, WaiverState.EXPIRED)).result
     assert isinstance(told, junitparser.Failure)
     assert told.message == (
         "silent, IPv4 connects in 11 ms "
@@ -198,7 +198,7 @@ def test_it_is_written_as_targets_are_done() -> None:
 @given(st.text() | st.just(HOSTILE), st.floats())
 def test_any_text_is_harmless(words: str, duration_ms: float) -> None:
     """No character that XML does not have, none that a terminal obeys; the rest reads back."""
-    hostile = waived(replace(DOWN, message=words, hint=words, subject=words), Term.EXPIRED)
+    hostile = waived(replace(DOWN, message=words, hint=words, subject=words), WaiverState.EXPIRED)
     known = replace(hostile, known=True, duration_ms=duration_ms)
     reported = target(hostile, known, name=f"x{words}", service=words, duration_ms=math.inf)
     (suite, own) = suites(reported, notes=(Note(words, Place(words, 1)),))

@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from ipv6check.model import Cause, Gate, Note, Result, RunInfo, Status, TargetReport, Term, Vantage
+from ipv6check.model import (
+    Cause,
+    GateOutcome,
+    Note,
+    Result,
+    RunInfo,
+    Status,
+    TargetReport,
+    Vantage,
+    WaiverState,
+)
 from ipv6check.reports.formats import Style, load, render
 from tests.reports.formats.reports import DOWN, HOSTILE, RUN, report, target, text, waived
 
@@ -66,7 +76,7 @@ class Page(HTMLParser):
 def test_a_comment() -> None:
     """Headline, then a table, the worst first, then what to do."""
     targets = target(SLOW, name="late.example"), target(DOWN), target(name="fine.example")
-    document = text("markdown", *targets, gate=Gate.FAILED)
+    document = text("markdown", *targets, gate=GateOutcome.FAILED)
     assert document.startswith(
         "### ❌ IPv6 gate failed · 3 targets: 1 not ready, 1 degraded, 1 ready\n\n"
     )
@@ -80,8 +90,8 @@ def test_a_comment() -> None:
     ]
 
 
-@pytest.mark.parametrize(("gate", "mark"), [*zip(Gate, "✅❌❓", strict=True)])
-def test_the_headline(gate: Gate, mark: str) -> None:
+@pytest.mark.parametrize(("gate", "mark"), [*zip(GateOutcome, "✅❌❓", strict=True)])
+def test_the_headline(gate: GateOutcome, mark: str) -> None:
     """What the gate says is the first character to be seen; without targets there is no table."""
     first, *_ = text("markdown", gate=gate).splitlines()
     assert first == f"### {mark} IPv6 gate {gate} · no targets"
@@ -90,7 +100,7 @@ def test_the_headline(gate: Gate, mark: str) -> None:
 
 def test_what_may_stay() -> None:
     """It is told apart, with reason, owner and day; an expired waiver is told in its row."""
-    results = waived(DOWN), replace(SLOW, known=True), waived(DOWN, Term.EXPIRED)
+    results = waived(DOWN), replace(SLOW, known=True), waived(DOWN, WaiverState.EXPIRED)
     document = text("markdown", target(*results))
     assert "#### Let pass (2)" in document
     rows = Page(document).rows

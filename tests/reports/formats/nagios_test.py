@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from ipv6check.commands import check as session
 from ipv6check.commands import main
-from ipv6check.model import Gate, Note, Result, Status, TargetReport, Term
+from ipv6check.model import GateOutcome, Note, Result, Status, TargetReport, WaiverState
 from ipv6check.reports.formats import Stream, Style, load
 from ipv6check.reports.formats.nagios import LINE_BYTES, LINES, WORST, State, line
 from tests.lab.requirements import READERS
@@ -71,7 +71,10 @@ RACED = Result(
 
 
 def told(
-    *targets: TargetReport, gate: Gate = Gate.PASSED, verbose: bool = False, **changes: Any
+    *targets: TargetReport,
+    gate: GateOutcome = GateOutcome.PASSED,
+    verbose: bool = False,
+    **changes: Any,
 ) -> tuple[int, str, str, list[str]]:
     """Exit code, text and performance data of the first line, and the lines after it."""
     stream = Stream(load("nagios"), Style(many=len(targets) != 1, verbose=verbose))
@@ -106,15 +109,15 @@ def parsed(perfdata: str) -> Iterator[tuple[str, float, str]]:
 @pytest.mark.parametrize(
     ("result", "gate", "code", "words"),
     [
-        (FINE, Gate.PASSED, 0, "1 ready"),
-        (SLOW, Gate.PASSED, 1, "example.com: IPv6 loses the race"),
-        (SLOW, Gate.FAILED, 1, "example.com: IPv6 loses the race"),
-        (DOWN, Gate.FAILED, 2, "example.com: silent, IPv4 connects in 11 ms"),
-        (BLIND, Gate.UNKNOWN, 3, "example.com: this host has no IPv6 route"),
-        (BLIND, Gate.PASSED, 0, "example.com: this host has no IPv6 route"),
+        (FINE, GateOutcome.PASSED, 0, "1 ready"),
+        (SLOW, GateOutcome.PASSED, 1, "example.com: IPv6 loses the race"),
+        (SLOW, GateOutcome.FAILED, 1, "example.com: IPv6 loses the race"),
+        (DOWN, GateOutcome.FAILED, 2, "example.com: silent, IPv4 connects in 11 ms"),
+        (BLIND, GateOutcome.UNKNOWN, 3, "example.com: this host has no IPv6 route"),
+        (BLIND, GateOutcome.PASSED, 0, "example.com: this host has no IPv6 route"),
     ],
 )
-def test_states(result: Result, gate: Gate, code: int, words: str) -> None:
+def test_states(result: Result, gate: GateOutcome, code: int, words: str) -> None:
     """Not ready is critical, degraded a warning, unknown is unknown unless --on-unknown pass."""
     assert told(target(result), gate=gate)[:2] == (code, words)
 
@@ -123,14 +126,14 @@ def test_what_is_excused_does_not_count() -> None:
     """A waived or known finding is no alarm, and neither is it hidden."""
     for excused in (waived(DOWN), replace(DOWN, known=True), waived(SLOW)):
         assert told(target(excused))[:2] == (0, "1 ready, 1 excused")
-    expired = told(target(waived(DOWN, Term.EXPIRED)), gate=Gate.FAILED)
+    expired = told(target(waived(DOWN, WaiverState.EXPIRED)), gate=GateOutcome.FAILED)
     assert expired[0] == 2
     assert "waiver expired on 2026-12-31 by net team" in expired[1]
 
 
 def test_an_interrupted_run_knows_nothing() -> None:
     """What was found so far is told, and the state is unknown."""
-    code, said, _, _ = told(target(DOWN), gate=Gate.FAILED, interrupted=True)
+    code, said, _, _ = told(target(DOWN), gate=GateOutcome.FAILED, interrupted=True)
     assert (code, said) == (
         3,
         "interrupted: the rest was not checked; example.com: silent, IPv4 connects in 11 ms",
@@ -146,7 +149,7 @@ def test_bad_input_is_unknown() -> None:
 def test_nothing_is_not_ok() -> None:
     """A run without a target, as the gate has it; the notes say why."""
     note = Note("service x has to be checked from a host with IPv6")
-    code, said, _, _ = told(gate=Gate.UNKNOWN, notes=(note,))
+    code, said, _, _ = told(gate=GateOutcome.UNKNOWN, notes=(note,))
     assert (code, said) == (3, f"no target was checked; {note.text}")
 
 
@@ -154,7 +157,7 @@ def test_the_worst_of_many_are_named_first() -> None:
     """Thousands of targets are one line of bounded length, that says how many there are."""
     results = [SLOW, BLIND, FINE, *[DOWN] * 3, FINE] * 1000
     targets = [target(each, TIMES, name=f"h{n}.example") for n, each in enumerate(results)]
-    code, said, perfdata, lines = told(*targets, gate=Gate.FAILED)
+    code, said, perfdata, lines = told(*targets, gate=GateOutcome.FAILED)
     assert (code, lines) == (2, [])
     assert said.startswith(
         "3000 not ready, 1000 unknown, 1000 degraded, 2000 ready; h3.example: silent, IPv4 connects"
@@ -168,7 +171,7 @@ def test_the_worst_of_many_are_named_first() -> None:
 
 def test_verbose_has_a_line_a_finding() -> None:
     """Each finding with what was agreed on it and what to do, up to a bound that is told."""
-    *_, lines = told(target(FINE, DOWN, waived(SLOW)), gate=Gate.FAILED, verbose=True)
+    *_, lines = told(target(FINE, DOWN, waived(SLOW)), gate=GateOutcome.FAILED, verbose=True)
     assert lines == [
         "fail example.com tcp: silent, IPv4 connects in 11 ms - open TCP 443",
         (
@@ -176,7 +179,7 @@ def test_verbose_has_a_line_a_finding() -> None:
             "(waived until 2026-12-31 by net team: new load balancer)"
         ),
     ]
-    *_, lines = told(*[target(DOWN, SLOW)] * 300, gate=Gate.FAILED, verbose=True)
+    *_, lines = told(*[target(DOWN, SLOW)] * 300, gate=GateOutcome.FAILED, verbose=True)
     assert len(lines) == LINES + 1
     assert lines[-1] == "and 500 more findings"
 
@@ -221,7 +224,9 @@ def test_any_text_is_one_line(words: str, many: bool) -> None:  # noqa: FBT001
     """Nothing of the network's ends the line, begins performance data or breaks a label."""
     bad = replace(DOWN, message=words, hint=words, subject=words)
     targets = [target(bad, TIMES, name=f"x{words}{n}") for n in range(1 + many)]
-    _, said, perfdata, _ = told(*targets, gate=Gate.FAILED, verbose=True, notes=(Note(words),))
+    _, said, perfdata, _ = told(
+        *targets, gate=GateOutcome.FAILED, verbose=True, notes=(Note(words),)
+    )
     assert "|" not in said
     assert len(list(parsed(perfdata))) == (10 if many else 8)
 
@@ -251,7 +256,7 @@ def test_icinga_reads_the_performance_data(needs: Callable[..., None]) -> None:
     needs("icinga2")
     names = ["2001:db8::1", "https://example.com/a=b'c d", "example.com"]
     targets = [target(TIMES, name=name) for name in names]
-    *_, perfdata, _ = told(*targets, target(DOWN, name="down.example"), gate=Gate.FAILED)
+    *_, perfdata, _ = told(*targets, target(DOWN, name="down.example"), gate=GateOutcome.FAILED)
     items = perfdata.split(" ")
     expression = ", ".join(f"parse_performance_data({json.dumps(item)})" for item in items)
     read = {each["label"]: each for each in icinga(f"[ {expression} ]")}

@@ -14,7 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from ipv6check.model import Gate, Note, Result, Status, TargetReport, Term, Vantage, Verdict
+from ipv6check.model import (
+    GateOutcome,
+    Note,
+    Result,
+    Status,
+    TargetReport,
+    Vantage,
+    Verdict,
+    WaiverState,
+)
 from ipv6check.reports.formats import Stream, Style, load, prometheus
 from tests.reports.formats.reports import (
     DOWN,
@@ -143,7 +152,7 @@ def test_what_was_agreed_on() -> None:
     # Its last day is 2026-12-31, to the end.
     ends = told(found, "ipv6check_waiver_expiry_timestamp_seconds", **whose, check="tcp")
     assert ends == 1798761600
-    expired = metrics(target(waived(DOWN, Term.EXPIRED)))
+    expired = metrics(target(waived(DOWN, WaiverState.EXPIRED)))
     assert told(expired, "ipv6check_gating_verdict", **whose, verdict="not-ready") == 1
     assert told(expired, "ipv6check_excused_results", **whose) == 0
 
@@ -153,7 +162,7 @@ def test_the_run() -> None:
     found = metrics(
         target(DOWN),
         target(BLIND, name="b.example"),
-        gate=Gate.FAILED,
+        gate=GateOutcome.FAILED,
         interrupted=True,
         notes=(Note("x"),),
     )

@@ -21,11 +21,11 @@ from ipv6check.model import (
     Status,
     Summary,
     TargetReport,
-    Term,
     Vantage,
     Verdict,
     Waived,
     Waiver,
+    WaiverState,
     verdict_of,
     worst,
 )
@@ -50,7 +50,7 @@ DOWN = Result(
 )
 
 
-def waived(result: Result, term: Term = Term.ACTIVE) -> Result:
+def waived(result: Result, term: WaiverState = WaiverState.ACTIVE) -> Result:
     """The result with a waiver that speaks of it."""
     return replace(result, waived=Waived(WAIVER, term, 40))
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
-from ipv6check.model import Note, Place, Result, Rule, RunInfo, Status, Term
+from ipv6check.model import Note, Place, Result, RuleDoc, RunInfo, Status, WaiverState
 from ipv6check.model.text import printable
 from ipv6check.reports.formats import Style, load, render
 from ipv6check.reports.formats.sarif import MOST_RESULTS
@@ -23,10 +23,10 @@ from tests.reports.formats.reports import RUN as BARE
 SCHEMA = json.loads((Path(__file__).parents[2] / "data/sarif-2.1.0-rtm.5.json").read_text("utf-8"))
 VALIDATOR = Draft4Validator(SCHEMA)
 RULES = (
-    Rule(
+    RuleDoc(
         "aaaa", "Has AAAA.", "Why.\n\nMore.", "RFC 6890", "https://www.rfc-editor.org/rfc/rfc6890"
     ),
-    Rule("tcp", "Accepts.", "Because.", "RFC 4890", "https://www.rfc-editor.org/rfc/rfc4890"),
+    RuleDoc("tcp", "Accepts.", "Because.", "RFC 4890", "https://www.rfc-editor.org/rfc/rfc4890"),
 )
 RUN = replace(BARE, rules=RULES, directory="/repo/sub", root="/repo")
 SLOW = Result("aaaa", Status.WARN, "late", subject="example.com")
@@ -151,7 +151,7 @@ def test_fingerprints_are_stable() -> None:
 
 def test_what_is_excused_is_suppressed() -> None:
     """With reason, owner and last day; an expired waiver suppresses nothing."""
-    results = waived(DOWN), replace(SLOW, known=True), waived(DOWN, Term.EXPIRED)
+    results = waived(DOWN), replace(SLOW, known=True), waived(DOWN, WaiverState.EXPIRED)
     first, second, third = sarif(target(*results))["results"]
     (why,) = first["suppressions"]
     assert (why["kind"], why["status"]) == ("external", "accepted")

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from ipv6check.model import (
     Cause,
-    Gate,
+    GateOutcome,
     Kind,
     Note,
     Place,
@@ -24,11 +24,11 @@ from ipv6check.model import (
     Status,
     Summary,
     TargetReport,
-    Term,
     Vantage,
     Verdict,
     Waived,
     Waiver,
+    WaiverState,
     worst,
 )
 from ipv6check.reports.formats import Stream, Style, formats, load, render
@@ -404,32 +404,34 @@ def test_no_drawing_is_wider_than_the_terminal(style: Style) -> None:
     assert "\x1b" not in text
 
 
-def agreed(expires: date, term: Term) -> Report:
+def agreed(expires: date, term: WaiverState) -> Report:
     """One target whose only fault somebody has agreed on."""
     waiver = Waiver("tcp", "*", "moves in \x1b[31mJanuary", "ops", expires)
     found = replace(result("tcp", "fail", "is silent"), waived=Waived(waiver, term, 5))
-    gating = Verdict.NOT_READY if term is Term.EXPIRED else Verdict.READY
+    gating = Verdict.NOT_READY if term is WaiverState.EXPIRED else Verdict.READY
     told = replace(of("shop.example", Verdict.NOT_READY, found), gating=gating)
     note = Note("the waiver ends soon", Place("ipv6check.toml", 7))
-    excused = 0 if term is Term.EXPIRED else 1
-    gate = Gate.FAILED if term is Term.EXPIRED else Gate.PASSED
+    excused = 0 if term is WaiverState.EXPIRED else 1
+    gate = GateOutcome.FAILED if term is WaiverState.EXPIRED else GateOutcome.PASSED
     return report(told, gate=gate, excused=excused, notes=(note,))
 
 
 def test_a_waived_finding_says_so() -> None:
     """It is still a fault, at the verdict stands that it is excused, and in the end who passes."""
-    text = shown(agreed(date(2027, 1, 31), Term.EXPIRING), width=100)
+    text = shown(agreed(date(2027, 1, 31), WaiverState.EXPIRING), width=100)
     assert line_with(text, "shop.example").endswith("NOT READY, excused")
     said = line_with(text, "waived until").strip()
     assert said == r"waived until 2027-01-31 by ops: moves in \x1b[31mJanuary"
     assert "gate passed, 1 finding excused" in text
     assert line_with(text, "ends soon") == "! ipv6check.toml:7: the waiver ends soon"
-    assert "the waiver ends soon" in shown(agreed(date(2027, 1, 31), Term.ACTIVE), quiet=True)
+    assert "the waiver ends soon" in shown(
+        agreed(date(2027, 1, 31), WaiverState.ACTIVE), quiet=True
+    )
 
 
 def test_an_expired_waiver_says_so() -> None:
     """Then nothing is excused."""
-    text = shown(agreed(date(2026, 1, 31), Term.EXPIRED), width=100)
+    text = shown(agreed(date(2026, 1, 31), WaiverState.EXPIRED), width=100)
     assert line_with(text, "shop.example").endswith(" NOT READY")
     assert "waiver expired on 2026-01-31 by ops" in text
     assert "excused" not in text
