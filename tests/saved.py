@@ -13,13 +13,12 @@ from ipv6check.model import (
     Status,
     Summary,
     TargetReport,
-    Vantage,
     verdict_of,
     worst,
 )
 from ipv6check.reports.formats import Style, load, render
 
-RUN = RunInfo("0.1.0", "2025-11-20T12:00:00Z", Vantage())
+RUN = RunInfo("0.1.0", "2025-11-20T12:00:00Z")
 FINE = frozenset({Status.PASS, Status.SKIP})
 
 

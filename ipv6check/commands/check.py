@@ -31,6 +31,7 @@ from ipv6check.model import (
     Settings,
     Summary,
     TargetReport,
+    Vantage,
 )
 from ipv6check.net import Net
 from ipv6check.net.local import LocalNet
@@ -98,15 +99,6 @@ class Named:
             self.stream.stop()
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """From where the targets are seen: a vantage, or (``net`` is None) a recording."""
-
-    info: Callable[[], RunInfo]
-    net: Net | None = None
-    concluded: Callable[[Summary], Summary] = lambda summary: summary
-
-
 def local_net(settings: Settings, total: int | None) -> Net:
     """This host as the vantage of a run of so many targets, None for nobody knows how many."""
     return LocalNet(
@@ -148,16 +140,10 @@ def check(
         untouched.refuse(distinct)
     whole = bool(options.services) and {*distinct} >= {*options.targets}
 
-    def view() -> View:
-        started_at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-        begun = started_at.replace("+00:00", "Z")
-        opened = net(settings, named.total)
-        services = {name: assignments.recordable(each) for name, each in terms.items()}
-        return View(
-            lambda: RunInfo(__version__, begun, opened.vantage(), named.total, services), opened
-        )
-
-    return _report(options, untouched, named, view, whole=whole)
+    services = {name: assignments.recordable(each) for name, each in terms.items()}
+    started_at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    info = RunInfo(__version__, started_at, named.total, services)
+    return _report(options, untouched, named, info, lambda: net(settings, named.total), whole=whole)
 
 
 def replay(options: Options) -> int:
@@ -177,21 +163,19 @@ def _replay(options: Options, recording: Recording) -> int:
     found = loader.find(options.checks_dir)
     assignments.require_checks(options, found)
     terms = assignments.of_recording(recording.run.services, options, found)
-    view = View(
-        lambda: replace(recording.run, version=__version__),
-        concluded=recording.concluded,
-    )
+    info = replace(recording.run, version=__version__)
     named = Named((), recording, recording.run.total)
     untouched = Untouched(options, terms)
     untouched.require_checks(terms)
-    return _report(options, untouched, named, lambda: view, whole=False)
+    return _report(options, untouched, named, info, recording, whole=False)
 
 
 def _report(
     options: Options,
     untouched: Untouched,
     named: Named,
-    view: Callable[[], View],
+    info: RunInfo,
+    source: Callable[[], Net] | Recording,
     *,
     whole: bool,
 ) -> int:
@@ -208,7 +192,9 @@ def _report(
             ),
         )
         sinks = _sinks(options, live, many=named.total != 1)
-        summary, broken = asyncio.run(_run(untouched, keeper, named, view, sinks, live))
+        summary, broken = asyncio.run(
+            _run(untouched, keeper, named, _placed(info, untouched.terms), source, sinks, live)
+        )
     for line in filter(None, broken):
         _complain(line)
     code = exit_code(summary, lost=len(broken))
@@ -245,60 +231,71 @@ async def _run(
     untouched: Untouched,
     keeper: Gatekeeper,
     named: Named,
-    open_view: Callable[[], View],
+    info: RunInfo,
+    source: Callable[[], Net] | Recording,
     sinks: Sequence[Sink],
     live: Progress,
 ) -> tuple[Summary, list[str]]:
     """The summary, and a line for each document that could not be written to its end."""
-    view, terms = open_view(), untouched.terms
-    info = _informed(view, terms)
+    net, recording = (source(), None) if callable(source) else (None, source)
     named.seen = untouched.see
-    outputs = Outputs(sinks, info)
 
-    async def emit(number: int, report: TargetReport) -> None:
-        await outputs(number, keeper.applied(report))
-
-    run = Run(terms, view.net, emit, live, keep=outputs.keeps)
-    loop = asyncio.get_running_loop()
+    def vantage() -> Vantage:
+        if net is not None:
+            return net.vantage()
+        assert recording is not None
+        return recording.vantage
 
     def stop() -> None:
         run.stop()
         named.stop()
 
-    outputs.gone = stop
-    # What is ignored stays so: that is what nohup asks for.
-    heeded = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
-    for number in heeded:
-        loop.add_signal_handler(number, stop)
+    outputs = Outputs(sinks, info, stop)
+
+    async def emit(number: int, report: TargetReport) -> None:
+        await outputs(number, keeper.applied(report), vantage())
+
+    run = Run(untouched.terms, net, emit, live, keep=outputs.keeps)
     try:
-        outputs.head()
-        summary = replace(await run.run(named), bad_lines=named.bad)
-        summary = keeper.concluded(view.concluded(summary), info().vantage)
+        with _stopped_by_signals(stop):
+            outputs.head(vantage())
+            summary = replace(await run.run(named), bad_lines=named.bad)
+        if recording is not None:
+            summary = recording.concluded(summary)
+        summary = keeper.concluded(summary, vantage())
         if not summary.interrupted:
             summary = replace(summary, notes=(*summary.notes, *untouched.notes()))
-        outputs.tail(summary)
+        outputs.tail(summary, vantage())
     except BaseException:
         outputs.discard()
         raise
     finally:
-        if view.net is not None:
-            view.net.close()
-        for number in heeded:
-            loop.remove_signal_handler(number)
+        if net is not None:
+            net.close()
     return summary, outputs.broken
 
 
-def _informed(view: View, terms: Mapping[str, Assignment]) -> Callable[[], RunInfo]:
-    """What is known of the run, with what no recording tells: the rules, and where we are."""
+@contextmanager
+def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call ``stop`` for a signal. One that is ignored stays so: that is what nohup asks for."""
+    loop = asyncio.get_running_loop()
+    numbers = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in numbers:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+def _placed(info: RunInfo, terms: Mapping[str, Assignment]) -> RunInfo:
+    """The run with what no recording holds: the rules of its checks, and where it works."""
     checks = {check.id: check for each in terms.values() for check in each.plan.checks}
     rules = texts.rules(checks.values())
     here = Path.cwd()
     root = repository(here, os.environ)
-
-    def info() -> RunInfo:
-        return replace(view.info(), rules=rules, directory=str(here), root=str(root))
-
-    return info
+    return replace(info, rules=rules, directory=str(here), root=str(root))
 
 
 def _sinks(options: Options, live: Progress, *, many: bool) -> list[Sink]:

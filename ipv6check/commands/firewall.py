@@ -232,7 +232,7 @@ def table(reading: Reading, style: Style) -> str:
     """The findings, then the packets, those of one fate together."""
     from ipv6check.reports.formats import table as layout  # noqa: PLC0415
 
-    run = RunInfo(__version__, reading.started_at, Vantage())
+    run, vantage = RunInfo(__version__, reading.started_at), Vantage()
     passing = [] if style.verbose or reading.asked else [*filter(_passes, reading.answers)]
     groups: dict[tuple[str, str, str], list[str]] = {}
     for answer in reading.answers:
@@ -255,7 +255,7 @@ def table(reading: Reading, style: Style) -> str:
     packets = "" if style.quiet else layout.packets(told, style)
     notes = "".join(f"{note}\n" for note in reading.notes if style.verbose)
     said = f"{reading.review.headline}\n" if reading.review.headline and not style.quiet else ""
-    return said + layout.target(report(reading), run, style) + packets + notes
+    return said + layout.target(report(reading), run, vantage, style) + packets + notes
 
 
 def _first(labels: Sequence[str]) -> Sequence[str]:

@@ -208,7 +208,7 @@ class RuleDoc:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """What is known of a run before its targets are: when it began, where from, by which rules.
+    """What is known of a run before its targets are: when it began, and by which rules.
 
     ``total``: how many targets there are, None while nobody knows. ``services``: by their names,
     "" for targets of none. ``directory`` is where the run works, to which the file of a `Place` is
@@ -217,7 +217,6 @@ class RunInfo:
 
     version: str
     started_at: str
-    vantage: Vantage
     total: int | None = None
     services: Mapping[str, ServiceInfo] = field(default_factory=dict)
     rules: tuple[RuleDoc, ...] = ()
@@ -250,11 +249,15 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All results of a run, in the order in which the targets were named."""
+    """All results of a run, in the order in which the targets were named.
+
+    ``vantage``: where its packets left from, as known at its end.
+    """
 
     run: RunInfo
     targets: Sequence[TargetReport]
     summary: Summary
+    vantage: Vantage = field(default_factory=Vantage)
 
 
 def verdict_of(results: Sequence[Result], optional: AbstractSet[str]) -> Verdict:

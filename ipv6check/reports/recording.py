@@ -87,13 +87,13 @@ class End(TypedDict):
     vantage: Vantage
 
 
-def header(run: RunInfo) -> str:
+def header(run: RunInfo, vantage: Vantage) -> str:
     """The first line of a run."""
     said = {
         "observations_version": VERSION,
         "tool": {"name": "ipv6check", "version": run.version},
         "started_at": run.started_at,
-        "vantage": run.vantage,
+        "vantage": vantage,
         "total": run.total,
         "services": run.services,
     }
@@ -112,20 +112,20 @@ def target(report: TargetReport) -> str:
     return _line(_types().line, said)
 
 
-def end(summary: Summary, run: RunInfo) -> str:
+def end(summary: Summary, vantage: Vantage) -> str:
     """The last line."""
     number = sum(summary.verdicts.values())
     said = {
         "targets": number,
         "duration_ms": summary.duration_ms,
         "interrupted": summary.interrupted,
-        "vantage": run.vantage,
+        "vantage": vantage,
     }
     return _line(_types().end, said)
 
 
-def read_header(line: bytes) -> RunInfo:
-    """What is known of the run. Raises RecordingError."""
+def read_header(line: bytes) -> tuple[RunInfo, Vantage]:
+    """The run, and its vantage as known when it began. Raises RecordingError."""
     plain = _plain(line)
     version = plain.get("observations_version")
     if version is None:
@@ -143,13 +143,8 @@ def read_header(line: bytes) -> RunInfo:
     }
     if "" not in services:
         raise RecordingError('services: nothing for targets of none, whose name is ""')
-    return RunInfo(
-        printable(said["tool"]["version"]),
-        said["started_at"],
-        _safe(said["vantage"]),
-        said["total"],
-        services,
-    )
+    version = printable(said["tool"]["version"])
+    return RunInfo(version, said["started_at"], said["total"], services), _safe(said["vantage"])
 
 
 def read(line: bytes, services: Mapping[str, ServiceInfo]) -> Recorded | End:

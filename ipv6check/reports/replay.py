@@ -19,7 +19,7 @@ from pathlib import Path
 from ipv6check.config.target import TargetError
 from ipv6check.config.target_stream import HandOff, RawInput, chunk, open_input
 from ipv6check.engine.observe import Recorded
-from ipv6check.model import RecordingError, RunInfo, Summary
+from ipv6check.model import RecordingError, RunInfo, Summary, Vantage
 from ipv6check.model.text import harmless
 from ipv6check.reports import recording
 
@@ -30,7 +30,8 @@ class Recording:
     """The recorded targets, for one ``async for``.
 
     Attributes:
-        run: what is known of the run: by the header, and in the end by the last line.
+        run: what the header says of the run.
+        vantage: where its packets left from: by the header, and in the end by the last line.
         bad: how many lines were passed over: none, as a bad line ends it.
     """
 
@@ -50,7 +51,7 @@ class Recording:
         except OSError as error:
             raise self._unreadable(error) from None
         self._lines = _lines(self._source)
-        self.run = self._header()
+        self.run, self.vantage = self._header()
 
     async def __aiter__(self) -> AsyncGenerator[Recorded, None]:
         """Every target, as it was recorded.
@@ -108,7 +109,7 @@ class Recording:
         else:
             hand_off.end()
 
-    def _header(self) -> RunInfo:
+    def _header(self) -> tuple[RunInfo, Vantage]:
         try:
             return recording.read_header(self._next())
         except OSError as error:
@@ -125,7 +126,7 @@ class Recording:
             yield found
         if found["targets"] != number:
             raise RecordingError(f"counts {found['targets']} targets, there are {number}")
-        self.run = replace(self.run, vantage=found["vantage"])
+        self.vantage = found["vantage"]
         self._end = found
         self._number += 1
         if next(self._lines, None) is not None:

@@ -15,7 +15,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
-from ipv6check.model import BadInputError, RunInfo, Summary, TargetReport
+from ipv6check.model import BadInputError, RunInfo, Summary, TargetReport, Vantage
 from ipv6check.model.text import harmless
 from ipv6check.reports.formats import Stream, Style
 from ipv6check.reports.progress import Progress
@@ -193,9 +193,9 @@ class Outputs:
     for each. ``gone`` is called when none is left, for then nobody listens any more.
     """
 
-    def __init__(self, sinks: Sequence[Sink], run: Callable[[], RunInfo]) -> None:
+    def __init__(self, sinks: Sequence[Sink], run: RunInfo, gone: Callable[[], None]) -> None:
         self.broken: list[str] = []
-        self.gone: Callable[[], None] = lambda: None
+        self._gone = gone
         self._sinks = list(sinks)
         self._run = run
         self._early: dict[int, TargetReport] = {}
@@ -207,31 +207,29 @@ class Outputs:
         """Whether some document wants what was observed."""
         return any(sink.stream.keeps for sink in self._sinks)
 
-    def head(self) -> None:
+    def head(self, vantage: Vantage) -> None:
         """Begin every document."""
-        run = self._run()
-        self._write(self._sinks, lambda sink: sink.stream.head(run))
+        self._write(self._sinks, lambda sink: sink.stream.head(self._run, vantage))
 
-    async def __call__(self, number: int, report: TargetReport) -> None:
+    async def __call__(self, number: int, report: TargetReport, vantage: Vantage) -> None:
         """Print a target: at once, or in its turn where the format keeps the order (law 11)."""
         prompt = [sink for sink in self._sinks if not sink.stream.ordered]
         ordered = [sink for sink in self._sinks if sink.stream.ordered]
-        self._target(prompt, report)
+        self._target(prompt, report, vantage)
         if not ordered:
             return
         self._early[number] = report
         while (due := self._early.pop(self._next, None)) is not None:
             self._next += 1
             self._moved.set()
-            self._target(ordered, due)
+            self._target(ordered, due, vantage)
         while number - self._next >= AHEAD:
             self._moved.clear()
             await self._moved.wait()
 
-    def tail(self, summary: Summary) -> None:
+    def tail(self, summary: Summary, vantage: Vantage) -> None:
         """End every document, and let files appear under their names."""
-        run = self._run()
-        self._write(self._sinks, lambda sink: sink.stream.tail(summary, run))
+        self._write(self._sinks, lambda sink: sink.stream.tail(summary, self._run, vantage))
         self._each(self._sinks, lambda sink: sink.finish())
 
     def discard(self) -> None:
@@ -239,9 +237,8 @@ class Outputs:
         for sink in self._sinks:
             sink.discard()
 
-    def _target(self, sinks: Sequence[Sink], report: TargetReport) -> None:
-        run = self._run()
-        self._write(sinks, lambda sink: sink.stream.target(report, run))
+    def _target(self, sinks: Sequence[Sink], report: TargetReport, vantage: Vantage) -> None:
+        self._write(sinks, lambda sink: sink.stream.target(report, self._run, vantage))
 
     def _write(self, sinks: Sequence[Sink], piece: Callable[[Sink], str]) -> None:
         self._each(sinks, lambda sink: sink.write(piece(sink)))
@@ -259,4 +256,4 @@ class Outputs:
         quiet = isinstance(error, BrokenPipeError)
         self.broken.append("" if quiet else f"{sink.name} cannot be written: {error.strerror}")
         if not self._sinks:
-            self.gone()
+            self._gone()

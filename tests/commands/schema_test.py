@@ -34,10 +34,10 @@ def report(*statuses: Status, text: str = "x", vantage: Vantage | None = None) -
         for status in statuses
     ]
     target = TargetReport(text, text, (0, 443), Verdict.NOT_READY, 1.0, tuple(results))
-    run = RunInfo(text, "2025-11-20T12:00:00Z", vantage or Vantage())
+    run = RunInfo(text, "2025-11-20T12:00:00Z")
     counts = dict.fromkeys(statuses, 1)
     summary = Summary(Verdict.UNKNOWN, counts, {}, 0.0, interrupted=True)
-    return Report(run, [target] if statuses else [], summary)
+    return Report(run, [target] if statuses else [], summary, vantage or Vantage())
 
 
 def document(*statuses: Status) -> dict[str, object]:

@@ -16,7 +16,7 @@ from ipv6check.reports.formats.json import target_object
 from ipv6check.testing import FakeNet, answer, attempt, echo, examine
 
 NAME, IPV6 = "www.example.com", "2d00::1"
-RUN = RunInfo("0.1.0", "2026-11-30T00:00:00Z", Vantage())
+RUN = RunInfo("0.1.0", "2026-11-30T00:00:00Z")
 
 
 def report(target: str = NAME, kind: Kind | None = None, **settings: Any) -> TargetReport:
@@ -76,7 +76,7 @@ def test_what_the_user_named(target: str, told: tuple[str, ...]) -> None:
 def test_the_table_says_so(style: Style) -> None:
     """What was not looked at in each case, also of a target that is one line of many."""
     told = report(f"https://{NAME}/health")
-    text = formats.load("table").target(told, RUN, style)
+    text = formats.load("table").target(told, RUN, Vantage(), style)
     quiet = style.quiet
     assert ("not looked at: the path /health was not asked for" in text) != quiet
     assert ("looked at: DNS, ping, TCP, TLS handshake" in text) == (not style.many)
@@ -88,9 +88,9 @@ def test_documents_say_so(format_: str) -> None:
     told = report(f"https://{NAME}/health")
     reporter = formats.load(format_)
     assert json.loads(json.dumps(target_object(told)))["looked_at"][0] == "DNS"
-    text = reporter.target(told, RUN, Style())
+    text = reporter.target(told, RUN, Vantage(), Style())
     if format_ == "markdown":
         summary = Summary(told.verdict, {}, {told.verdict: 1}, 1.0)
-        text += reporter.tail(summary, RUN, Style())
+        text += reporter.tail(summary, RUN, Vantage(), Style())
     assert "the path /health was not asked for" in text
     assert "TLS handshake" in text

@@ -54,7 +54,7 @@ review = 2027-06-01
 targets = ["www.example.com"]
 """
 OLD, WEB, IPV6, IPV4 = "old.example.com", "www.example.com", "2d00::1", "198.51.0.1"
-RUN = RunInfo("0.1.0", "2026-11-30T00:00:00Z", Vantage())
+RUN = RunInfo("0.1.0", "2026-11-30T00:00:00Z")
 
 
 class Judged:

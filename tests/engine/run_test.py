@@ -462,13 +462,16 @@ def test_an_ordered_document_is_in_the_order_named() -> None:
 
     async def go() -> None:
         net = FakeNet()
-        outputs = Outputs(sinks, lambda: RunInfo("0", "", net.vantage()))
+        outputs = Outputs(sinks, RunInfo("0", ""), lambda: None)
         simple = plan(fact, check("a", says, *FACT), given=[Input("target")])
-        run_ = Run(
-            {"": Assignment(simple, replace(SETTINGS, parallel=2))}, net, outputs, Progress()
-        )
-        outputs.head()
-        outputs.tail(await run_.run(stream(["slow.example", "b.example", "c.example"])))
+
+        async def emit(number: int, report: TargetReport) -> None:
+            await outputs(number, report, net.vantage())
+
+        run_ = Run({"": Assignment(simple, replace(SETTINGS, parallel=2))}, net, emit, Progress())
+        outputs.head(net.vantage())
+        summary = await run_.run(stream(["slow.example", "b.example", "c.example"]))
+        outputs.tail(summary, net.vantage())
 
     sinks = [_Memory(ordered=True), _Memory(ordered=False)]
     asyncio.run(go())

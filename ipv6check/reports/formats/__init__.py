@@ -13,7 +13,7 @@ import pkgutil
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from ipv6check.model import Report, Result, RunInfo, Summary, TargetReport, WaiverState
+from ipv6check.model import Report, Result, RunInfo, Summary, TargetReport, Vantage, WaiverState
 from ipv6check.model.text import count, printable
 
 
@@ -43,21 +43,21 @@ class Reporter(Protocol):
     ``ORDERED``: targets are wanted in the order in which they were named, not as each is done. A
     format whose targets need a separator has also ``BETWEEN: str``, one that wants to have what was
     observed ``KEEPS = True``, one with exit codes of its own ``exit_code(code: int) -> int``, asked
-    after its tail. ``run`` of the tail may know more of the vantage than that of the head: a broken
-    IPv6 is found out on the way.
+    after its tail. ``vantage`` is as known by then: that IPv6 is broken there may be found out on
+    the way, so the tail's may say more than the head's.
     """
 
     ORDERED: bool
 
-    def head(self, run: RunInfo, /) -> str:
+    def head(self, run: RunInfo, vantage: Vantage, /) -> str:
         """What stands before the first target."""
         ...
 
-    def target(self, report: TargetReport, run: RunInfo, style: Style, /) -> str:
+    def target(self, report: TargetReport, run: RunInfo, vantage: Vantage, style: Style, /) -> str:
         """One target."""
         ...
 
-    def tail(self, summary: Summary, run: RunInfo, style: Style, /) -> str:
+    def tail(self, summary: Summary, run: RunInfo, vantage: Vantage, style: Style, /) -> str:
         """What stands after the last target."""
         ...
 
@@ -72,19 +72,19 @@ class Stream:
         self._style = style
         self._separator = ""
 
-    def head(self, run: RunInfo) -> str:
+    def head(self, run: RunInfo, vantage: Vantage) -> str:
         """The first piece."""
-        return self._reporter.head(run)
+        return self._reporter.head(run, vantage)
 
-    def target(self, report: TargetReport, run: RunInfo) -> str:
+    def target(self, report: TargetReport, run: RunInfo, vantage: Vantage) -> str:
         """The piece of one target, after a separator where the format needs one."""
-        piece = self._separator + self._reporter.target(report, run, self._style)
+        piece = self._separator + self._reporter.target(report, run, vantage, self._style)
         self._separator = getattr(self._reporter, "BETWEEN", "")
         return piece
 
-    def tail(self, summary: Summary, run: RunInfo) -> str:
+    def tail(self, summary: Summary, run: RunInfo, vantage: Vantage) -> str:
         """The last piece."""
-        return self._reporter.tail(summary, run, self._style)
+        return self._reporter.tail(summary, run, vantage, self._style)
 
     def exit_code(self, code: int) -> int:
         """What the run's exit code is in the words of the format, the same for most."""
@@ -109,9 +109,10 @@ def load(name: str) -> Reporter:
 def render(report: Report, reporter: Reporter, style: Style) -> str:
     """A whole report as text."""
     stream = Stream(reporter, style)
-    pieces = [stream.head(report.run)]
-    pieces += [stream.target(target, report.run) for target in report.targets]
-    return "".join([*pieces, stream.tail(report.summary, report.run)])
+    run, vantage = report.run, report.vantage
+    pieces = [stream.head(run, vantage)]
+    pieces += [stream.target(target, run, vantage) for target in report.targets]
+    return "".join([*pieces, stream.tail(report.summary, run, vantage)])
 
 
 def agreed(result: Result) -> str:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ipv6check.model import Place, RunInfo, Status, Summary, TargetReport
+from ipv6check.model import Place, RunInfo, Status, Summary, TargetReport, Vantage
 from ipv6check.model.text import count, printable
 from ipv6check.reports.formats import Style, lacking
 from ipv6check.reports.formats._places import in_repository
@@ -43,11 +43,11 @@ class _GitHub:
         self._count = 0
         self._first: dict[Status, str] = {}
 
-    def head(self, _run: RunInfo) -> str:
+    def head(self, _run: RunInfo, _vantage: Vantage) -> str:
         """Nothing: what comes first is known last."""
         return ""
 
-    def target(self, report: TargetReport, run: RunInfo, _style: Style) -> str:
+    def target(self, report: TargetReport, run: RunInfo, _vantage: Vantage, _style: Style) -> str:
         """Nothing yet: a worse one may come."""
         place = in_repository(report.place, run)
         nth: Counter[str] = Counter()
@@ -64,9 +64,9 @@ class _GitHub:
                 self._count += 1
         return ""
 
-    def tail(self, summary: Summary, run: RunInfo, _style: Style) -> str:
+    def tail(self, summary: Summary, run: RunInfo, vantage: Vantage, _style: Style) -> str:
         """The annotations, and a line for whoever reads the log."""
-        of_run = [*self._of_the_run(summary, run)]
+        of_run = [*self._of_the_run(summary, run, vantage)]
         warnings = [*of_run, *self._worst["warning"]][:SHOWN]
         lines = [_command("error", each) for each in self._worst["error"]]
         lines += [_command("warning", each) for each in warnings]
@@ -76,7 +76,9 @@ class _GitHub:
         said = "".join(word for word, _ in tally(summary))
         return "\n".join([*lines, f"ipv6check: {said}; gate {summary.gate}"]) + "\n"
 
-    def _of_the_run(self, summary: Summary, run: RunInfo) -> Iterator[_Annotation]:
+    def _of_the_run(
+        self, summary: Summary, run: RunInfo, vantage: Vantage
+    ) -> Iterator[_Annotation]:
         """What is said once, however many targets it is true of. It blames none of them."""
         for short in lacking(summary):
             yield _Annotation(0, 0, "ipv6check", short, None)
@@ -86,7 +88,7 @@ class _GitHub:
             yield _Annotation(0, 0, "ipv6check", text, None)
         if unknown := self._first.get(Status.UNKNOWN):
             number = count(summary.counts.get(Status.UNKNOWN, 0), "finding", "findings")
-            why = of_vantage(run.vantage) if summary.blind else ""
+            why = of_vantage(vantage) if summary.blind else ""
             text = _lines(
                 f"{number} could not be measured from here, which says nothing of the targets",
                 why or f"the first is {unknown}",

@@ -37,7 +37,7 @@ _AS_IT_IS = frozenset({str, int, bool, NoneType})
 _WITHOUT_CAUSE = frozenset({Status.PASS, Status.SKIP})
 
 
-def head(run: RunInfo) -> str:
+def head(run: RunInfo, _vantage: Vantage) -> str:
     """All that is known before the first target, and the opening of the targets."""
     opening = {
         "schema_version": SCHEMA_VERSION,
@@ -47,15 +47,15 @@ def head(run: RunInfo) -> str:
     return encode(opening)[:-1] + ',"targets":[\n'
 
 
-def target(report: TargetReport, _run: RunInfo, _style: Style) -> str:
+def target(report: TargetReport, _run: RunInfo, _vantage: Vantage, _style: Style) -> str:
     """One target on one line."""
     return encode(target_object(report))
 
 
-def tail(summary: Summary, run: RunInfo, _style: Style) -> str:
+def tail(summary: Summary, _run: RunInfo, vantage: Vantage, _style: Style) -> str:
     """The close of the targets, and what only the whole run tells."""
     closing = {
-        "vantage": vantage_object(run.vantage),
+        "vantage": vantage_object(vantage),
         "verdict": summary.verdict,
         "counts": {status: summary.counts.get(status, 0) for status in Status},
         **({"on_purpose": summary.on_purpose} if summary.on_purpose else {}),

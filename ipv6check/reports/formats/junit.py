@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from ipv6check.model import Note, Result, RunInfo, Status, Summary, TargetReport
+from ipv6check.model import Note, Result, RunInfo, Status, Summary, TargetReport, Vantage
 from ipv6check.model.text import printable
 from ipv6check.reports.formats import Style, agreed, lacking
 
@@ -44,12 +44,12 @@ class _Test:
     duration_ms: float = 0.0
 
 
-def head(_run: RunInfo) -> str:
+def head(_run: RunInfo, _vantage: Vantage) -> str:
     """The opening; how many tests there are stands on each suite."""
     return '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="ipv6check">\n'
 
 
-def target(report: TargetReport, run: RunInfo, _style: Style) -> str:
+def target(report: TargetReport, run: RunInfo, _vantage: Vantage, _style: Style) -> str:
     """One suite."""
     name = " ".join(filter(None, (report.service, report.target)))
     told = {"target": report.target, "verdict": report.verdict, "gating": report.gating}
@@ -63,7 +63,7 @@ def target(report: TargetReport, run: RunInfo, _style: Style) -> str:
     return _suite(name, run, report.duration_ms, properties, tests)
 
 
-def tail(summary: Summary, run: RunInfo, _style: Style) -> str:
+def tail(summary: Summary, run: RunInfo, _vantage: Vantage, _style: Style) -> str:
     """The close, after a suite for what is to be said of the whole run, if anything is."""
     short = lacking(summary)
     said = [*short, *map(_noted, summary.notes)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ipv6check.model import GateOutcome, RunInfo, Status, Summary, TargetReport
+from ipv6check.model import GateOutcome, RunInfo, Status, Summary, TargetReport, Vantage
 from ipv6check.model.text import count, printable
 from ipv6check.reports.formats import Style, agreed, lacking
 from ipv6check.reports.formats._words import of_vantage, tally
@@ -52,11 +52,11 @@ class _Markdown:
         self._unseen = _Rows()
         self._looked: dict[str, None] = {}
 
-    def head(self, _run: RunInfo) -> str:
+    def head(self, _run: RunInfo, _vantage: Vantage) -> str:
         """Nothing: the headline is known last."""
         return ""
 
-    def target(self, report: TargetReport, _run: RunInfo, _style: Style) -> str:
+    def target(self, report: TargetReport, _run: RunInfo, _vantage: Vantage, _style: Style) -> str:
         """Nothing yet: a worse one may come."""
         self._looked |= dict.fromkeys(report.looked_at)
         if report.not_looked_at:
@@ -77,11 +77,11 @@ class _Markdown:
                     self._mends[result.status].add(*names, _code(result.hint))
         return ""
 
-    def tail(self, summary: Summary, run: RunInfo, _style: Style) -> str:
+    def tail(self, summary: Summary, run: RunInfo, vantage: Vantage, _style: Style) -> str:
         """The comment."""
         said = "".join(word for word, _ in tally(summary))
         parts = [f"### {_GATES[summary.gate]} IPv6 gate {summary.gate} · {said}"]
-        parts += _notes(summary, run)
+        parts += _notes(summary, vantage)
         wrong = ("", "target", "check", "what is wrong", "cause")
         parts += _table(wrong, [*self._findings.values()], FINDINGS_ROOM)
         if self._excused.number:
@@ -102,11 +102,11 @@ class _Markdown:
 begin = _Markdown
 
 
-def _notes(summary: Summary, run: RunInfo) -> Iterator[str]:
+def _notes(summary: Summary, vantage: Vantage) -> Iterator[str]:
     """What is said of the run itself, a quotation each."""
     for short in lacking(summary):
         yield f"> {short}"
-    if summary.blind and (ill := of_vantage(run.vantage)):
+    if summary.blind and (ill := of_vantage(vantage)):
         yield f"> {_code(ill)}"
     for note in summary.notes[:MOST_NOTES]:
         yield f"> {_code(note.text)}"

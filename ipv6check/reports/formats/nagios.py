@@ -19,6 +19,7 @@ from ipv6check.model import (
     Status,
     Summary,
     TargetReport,
+    Vantage,
     Verdict,
 )
 from ipv6check.reports.formats import Style, agreed, lacking
@@ -74,11 +75,11 @@ class Document:
         # By label: two services may have one target, and readers keep one value of a label.
         self._perfdata: dict[str, str] = {}
 
-    def head(self, _run: RunInfo) -> str:
+    def head(self, _run: RunInfo, _vantage: Vantage) -> str:
         """Nothing: the worst comes first."""
         return ""
 
-    def target(self, report: TargetReport, _run: RunInfo, style: Style) -> str:
+    def target(self, report: TargetReport, _run: RunInfo, _vantage: Vantage, style: Style) -> str:
         """Nothing yet."""
         if report.purpose is not None:
             # Neither well nor ill, and nobody's business before the day of the next look.
@@ -104,7 +105,7 @@ class Document:
                 self._perfdata.setdefault(label, item)
         return ""
 
-    def tail(self, summary: Summary, _run: RunInfo, style: Style) -> str:
+    def tail(self, summary: Summary, _run: RunInfo, _vantage: Vantage, style: Style) -> str:
         """The line, and with ``-v`` those of the findings."""
         self._state = self._judged(summary)
         text = _cut("; ".join(self._said(summary, style)), TEXT_BYTES)

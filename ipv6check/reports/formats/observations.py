@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipv6check.model import RunInfo, Summary, TargetReport
+from ipv6check.model import RunInfo, Summary, TargetReport, Vantage
 from ipv6check.reports import recording
 from ipv6check.reports.formats import Style
 
@@ -11,16 +11,16 @@ ORDERED = True
 KEEPS = True
 
 
-def head(run: RunInfo) -> str:
+def head(run: RunInfo, vantage: Vantage) -> str:
     """The header."""
-    return recording.header(run)
+    return recording.header(run, vantage)
 
 
-def target(report: TargetReport, _run: RunInfo, _style: Style) -> str:
+def target(report: TargetReport, _run: RunInfo, _vantage: Vantage, _style: Style) -> str:
     """One target, with every attempt at it."""
     return recording.target(report)
 
 
-def tail(summary: Summary, run: RunInfo, _style: Style) -> str:
+def tail(summary: Summary, _run: RunInfo, vantage: Vantage, _style: Style) -> str:
     """The end, without which a recording is truncated."""
-    return recording.end(summary, run)
+    return recording.end(summary, vantage)

@@ -19,7 +19,7 @@ from prometheus_client import generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from ipv6check.model import GateOutcome, RunInfo, Status, Summary, TargetReport, Verdict
+from ipv6check.model import GateOutcome, RunInfo, Status, Summary, TargetReport, Vantage, Verdict
 from ipv6check.reports.formats import Style
 from ipv6check.reports.formats._measured import connects, lookups, races
 
@@ -63,11 +63,11 @@ class Document:
         self._targets: list[_Target] = []
         self._untold = 0
 
-    def head(self, _run: RunInfo) -> str:
+    def head(self, _run: RunInfo, _vantage: Vantage) -> str:
         """Nothing yet."""
         return ""
 
-    def target(self, report: TargetReport, _run: RunInfo, style: Style) -> str:
+    def target(self, report: TargetReport, _run: RunInfo, _vantage: Vantage, style: Style) -> str:
         """Nothing yet."""
         if self._untold or len(self._targets) == MOST_TARGETS:
             self._untold += len(self._targets) + 1
@@ -76,9 +76,11 @@ class Document:
             self._targets.append(_kept(report, style))
         return ""
 
-    def tail(self, summary: Summary, run: RunInfo, _style: Style) -> str:
+    def tail(self, summary: Summary, run: RunInfo, vantage: Vantage, _style: Style) -> str:
         """All metrics of the run."""
-        return generate_latest(_Metrics(self._targets, self._untold, summary, run)).decode()
+        return generate_latest(
+            _Metrics(self._targets, self._untold, summary, run, vantage)
+        ).decode()
 
 
 def _kept(report: TargetReport, style: Style) -> _Target:
@@ -116,6 +118,7 @@ class _Metrics(Collector):
     untold: int
     summary: Summary
     run: RunInfo
+    vantage: Vantage
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Each family with its samples; what was not measured has none."""
@@ -221,7 +224,7 @@ class _Metrics(Collector):
         )
 
     def _of_run(self) -> Iterator[GaugeMetricFamily]:
-        summary, vantage = self.summary, self.run.vantage
+        summary, vantage = self.summary, self.vantage
         yield _gauge("ipv6check_build_info", "Version.", ("version",), [((self.run.version,), 1)])
         started = dt.datetime.fromisoformat(self.run.started_at).timestamp()
         for name, about, value in (

@@ -12,7 +12,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from ipv6check.model import Note, Place, Result, RuleDoc, RunInfo, Status, Summary, TargetReport
+from ipv6check.model import (
+    Note,
+    Place,
+    Result,
+    RuleDoc,
+    RunInfo,
+    Status,
+    Summary,
+    TargetReport,
+    Vantage,
+)
 from ipv6check.model.text import count, printable
 from ipv6check.reports.formats import Style, agreed, lacking
 from ipv6check.reports.formats._places import in_repository
@@ -42,13 +52,13 @@ class _Sarif:
         self._cut = 0
         self._unmeasured: Counter[tuple[Status, str, str]] = Counter()
 
-    def head(self, run: RunInfo) -> str:
+    def head(self, run: RunInfo, _vantage: Vantage) -> str:
         """The opening of the results."""
         self._known = {rule.id: rule for rule in run.rules}
         opening = {"$schema": SCHEMA, "version": "2.1.0"}
         return encode(opening)[:-1] + ',"runs":[{"results":['
 
-    def target(self, report: TargetReport, run: RunInfo, _style: Style) -> str:
+    def target(self, report: TargetReport, run: RunInfo, _vantage: Vantage, _style: Style) -> str:
         """What is wrong with one target, a line each."""
         for result in report.results:
             if result.status in _NOT_MEASURED:
@@ -61,7 +71,7 @@ class _Sarif:
         self._told += len(lines)
         return commas + ",\n".join(lines)
 
-    def tail(self, summary: Summary, run: RunInfo, _style: Style) -> str:
+    def tail(self, summary: Summary, run: RunInfo, _vantage: Vantage, _style: Style) -> str:
         """The rules, and how the run went."""
         driver = {
             "name": "ipv6check",

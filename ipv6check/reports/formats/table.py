@@ -92,12 +92,12 @@ class _Row:
     drawn: Evidence = field(default_factory=dict, compare=False)
 
 
-def head(_run: RunInfo) -> str:
+def head(_run: RunInfo, _vantage: Vantage) -> str:
     """Nothing: the first target is the first thing to see."""
     return ""
 
 
-def target(report: TargetReport, _run: RunInfo, style: Style) -> str:
+def target(report: TargetReport, _run: RunInfo, _vantage: Vantage, style: Style) -> str:
     """One target: a header, then its findings, the worst first. A ready one of many is one line."""
     if style.quiet and report.verdict is Verdict.READY:
         return ""
@@ -111,15 +111,15 @@ def target(report: TargetReport, _run: RunInfo, style: Style) -> str:
     return _paint(lines, style)
 
 
-def tail(summary: Summary, run: RunInfo, style: Style) -> str:
+def tail(summary: Summary, _run: RunInfo, vantage: Vantage, style: Style) -> str:
     """What ails the vantage, if anything; then one line for the whole run."""
     notes = _notes(summary, style)
     if style.quiet and summary.verdict is Verdict.READY and not summary.interrupted:
         return _paint(notes, style) if notes else ""
     lines = [Text()] if style.many else []
     lines += notes
-    lines += _vantage_note(run.vantage, style) if summary.blind else []
-    lines += _pack(_closing(summary, run.vantage, style), style)
+    lines += _vantage_note(vantage, style) if summary.blind else []
+    lines += _pack(_closing(summary, vantage, style), style)
     return _paint(lines, style)
 
 

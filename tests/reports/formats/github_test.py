@@ -11,23 +11,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ipv6check.model import (
-    Cause,
-    GateOutcome,
-    Note,
-    Place,
-    Result,
-    RunInfo,
-    Status,
-    Vantage,
-    WaiverState,
-)
+from ipv6check.model import Cause, GateOutcome, Note, Place, Result, Status, Vantage, WaiverState
 from ipv6check.model.text import printable
 from ipv6check.reports.formats import Style, load, render
 from tests.reports.formats.reports import (
     DOWN,
     HOSTILE,
-    RUN,
     report,
     run,
     served,
@@ -38,7 +27,7 @@ from tests.reports.formats.reports import (
 
 SLOW = Result("aaaa", Status.WARN, "AAAA comes late", "look at the servers", "example.com")
 BLIND = Result("tcp", Status.UNKNOWN, "no IPv6 route", cause=Cause.VANTAGE)
-NO_IPV6 = RunInfo("0.1.0", RUN.started_at, Vantage(ipv6="no"))
+NO_IPV6 = Vantage(ipv6="no")
 
 
 class Annotation(NamedTuple):
@@ -122,7 +111,7 @@ def test_the_worst_ten_of_as_many_targets_as_can_be() -> None:
 def test_a_runner_without_ipv6() -> None:
     """One warning says so and what to do, however many targets; nobody is blamed."""
     blind = [target(BLIND, name=f"h{n}.example") for n in range(3)]
-    document = render(replace(report(blind, blind=True), run=NO_IPV6), load("github"), Style())
+    document = render(replace(report(blind, blind=True), vantage=NO_IPV6), load("github"), Style())
     (told,) = commands(document)
     assert told.level == "warning"
     assert told.message == (

@@ -36,7 +36,8 @@ from ipv6check.reports.formats import Stream, Style, load, render
 from ipv6check.reports.formats.json import plain
 
 JSON = load("json")
-RUN = RunInfo("0.1.0", "2025-11-20T12:00:00Z", Vantage(source_ipv6="2001:db8::5"))
+RUN = RunInfo("0.1.0", "2025-11-20T12:00:00Z")
+VANTAGE = Vantage(source_ipv6="2001:db8::5")
 HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\U0010ffff]")
 
 
@@ -53,7 +54,7 @@ def report(*targets: TargetReport, interrupted: bool = False) -> Report:
     summary = Summary(
         Verdict.NOT_READY, {Status.FAIL: len(targets)}, {Verdict.NOT_READY: 1}, 812.44, interrupted
     )
-    return Report(RUN, targets, summary)
+    return Report(RUN, targets, summary, VANTAGE)
 
 
 def document(*targets: TargetReport, interrupted: bool = False) -> dict[str, object]:
@@ -127,8 +128,9 @@ def test_an_interrupted_run_is_marked() -> None:
 def test_the_vantage_is_told_as_known_at_the_end() -> None:
     """A broken IPv6 is found out only when everything timed out, long after the head."""
     stream = Stream(JSON, Style())
-    later = RunInfo("0.1.0", RUN.started_at, Vantage(ipv6="broken", detail="controls silent"))
-    vantage = json.loads(stream.head(RUN) + stream.tail(report().summary, later))["vantage"]
+    later = Vantage(ipv6="broken", detail="controls silent")
+    text = stream.head(RUN, VANTAGE) + stream.tail(report().summary, RUN, later)
+    vantage = json.loads(text)["vantage"]
     assert (vantage["ipv6"], vantage["detail"]) == ("broken", "controls silent")
 
 
@@ -137,7 +139,7 @@ def test_what_is_well_has_no_cause(status: Status) -> None:
     """A cause is where trouble is."""
     found = Result("tcp", status, "fine", cause=Cause.DNS)
     told = TargetReport("t", "t", (), Verdict.READY, 1, (found,))
-    assert json.loads(JSON.target(told, RUN, Style()))["results"][0]["cause"] is None
+    assert json.loads(JSON.target(told, RUN, VANTAGE, Style()))["results"][0]["cause"] is None
 
 
 class _Colour(Enum):
@@ -190,7 +192,7 @@ class _Point:
 def test_evidence_of_any_shape_becomes_json(value: object, expected: object) -> None:
     """Checks put into evidence what they have at hand."""
     assert plain(value) == expected
-    (read,) = json.loads(JSON.target(target(it=value), RUN, Style()))["results"]
+    (read,) = json.loads(JSON.target(target(it=value), RUN, VANTAGE, Style()))["results"]
     assert read["evidence"] == {"it": expected}
 
 
@@ -214,7 +216,7 @@ def test_what_is_agreed_stands_beside_what_is() -> None:
     )
     notes = (Note("ends soon", Place("ipv6check.toml", 7)), Note("by itself"))
     end = replace(report(excused).summary, gate=GateOutcome.PASSED, excused=1, notes=notes)
-    read = json.loads(render(Report(RUN, [excused], end), JSON, Style()))
+    read = json.loads(render(Report(RUN, [excused], end, VANTAGE), JSON, Style()))
     (first,) = read["targets"]
     assert (first["verdict"], first["gating"]) == ("not-ready", "ready")
     assert (first["service"], first["owner"]) == ("shop", "team-shop")

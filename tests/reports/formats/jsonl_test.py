@@ -6,7 +6,7 @@ from ipv6check.model import Report, RunInfo, Summary, TargetReport, Vantage, Ver
 from ipv6check.reports.formats import Style, load, render
 
 JSONL = load("jsonl")
-RUN = RunInfo("0.1.0", "2025-11-20T12:00:00Z", Vantage())
+RUN = RunInfo("0.1.0", "2025-11-20T12:00:00Z")
 HOSTILE = "a\x1b]0;owned\x07\n\x7f\x9b\u2028\u202e"
 
 
@@ -17,7 +17,7 @@ def target(name: str) -> TargetReport:
 
 def test_a_line_is_a_target_and_what_it_shares() -> None:
     """A reader of one line needs no other."""
-    line = json.loads(JSONL.target(target("example.com"), RUN, Style()))
+    line = json.loads(JSONL.target(target("example.com"), RUN, Vantage(), Style()))
     assert line == {
         "schema_version": "1",
         "started_at": "2025-11-20T12:00:00Z",

@@ -15,14 +15,13 @@ from ipv6check.model import (
     GateOutcome,
     Note,
     Result,
-    RunInfo,
     Status,
     TargetReport,
     Vantage,
     WaiverState,
 )
 from ipv6check.reports.formats import Style, load, render
-from tests.reports.formats.reports import DOWN, HOSTILE, RUN, report, target, text, waived
+from tests.reports.formats.reports import DOWN, HOSTILE, report, target, text, waived
 
 SLOW = Result(
     "aaaa", Status.WARN, "AAAA comes late", "look at the servers", "example.com", Cause.DNS
@@ -120,7 +119,7 @@ def test_what_could_not_be_measured() -> None:
     """A host without IPv6 is told once, the rest of it folded away; a defect of ours is not."""
     told = replace(
         report([target(BLIND, BROKEN)], blind=True, interrupted=True),
-        run=RunInfo("0.1.0", RUN.started_at, Vantage(ipv6="no")),
+        vantage=Vantage(ipv6="no"),
     )
     document = render(told, load("markdown"), Style())
     assert "> interrupted: the rest was not checked\n" in document
@@ -152,8 +151,8 @@ def rendered(say: str) -> Page:
     waiver = replace(waived(found).waived.waiver, reason=say, owner=say)  # type: ignore[union-attr]
     excused = replace(waived(found), waived=replace(waived(found).waived, waiver=waiver))  # type: ignore[type-var]
     told = target(found, excused, replace(BLIND, message=say), name=say)
-    vantage = RunInfo("0.1.0", RUN.started_at, Vantage(ipv6="broken", detail=say))
-    whole = replace(report([told], blind=True, notes=(Note(say),)), run=vantage)
+    vantage = Vantage(ipv6="broken", detail=say)
+    whole = replace(report([told], blind=True, notes=(Note(say),)), vantage=vantage)
     return Page(render(whole, load("markdown"), Style()))
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from ipv6check.commands import check as session
 from ipv6check.commands import main
-from ipv6check.model import GateOutcome, Note, Result, Status, TargetReport, WaiverState
+from ipv6check.model import GateOutcome, Note, Result, Status, TargetReport, Vantage, WaiverState
 from ipv6check.reports.formats import Stream, Style, load
 from ipv6check.reports.formats.nagios import LINE_BYTES, LINES, WORST, State, line
 from tests.lab.requirements import READERS
@@ -36,6 +36,7 @@ from tests.reports.formats.reports import (
     waived,
 )
 
+HERE = Vantage()
 FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\ud800-\udfff]")
 FINE = Result("aaaa", Status.PASS, "1 address")
 SLOW = Result("fallback", Status.WARN, "IPv6 loses the race")
@@ -79,9 +80,9 @@ def told(
     """Exit code, text and performance data of the first line, and the lines after it."""
     stream = Stream(load("nagios"), Style(many=len(targets) != 1, verbose=verbose))
     whole = report(targets, gate=gate, **changes)
-    pieces = [stream.head(RUN), *(stream.target(each, RUN) for each in targets)]
+    pieces = [stream.head(RUN, HERE), *(stream.target(each, RUN, HERE) for each in targets)]
     assert "".join(pieces) == ""
-    document = stream.tail(whole.summary, RUN)
+    document = stream.tail(whole.summary, RUN, HERE)
     assert document.endswith("\n")
     first, *lines = document.removesuffix("\n").split("\n")
     assert not any(FORBIDDEN.search(each) or "|" in each for each in lines)

@@ -49,10 +49,10 @@ HOSTILE = "\x1b[2J\x00\r\n\x7f\x9b\u2028\u202e 例"
 RUN = RunInfo(
     "0.1.0",
     "2026-11-20T12:00:00.000Z",
-    Vantage(source_ipv6="2001:db8::5"),
     2,
     {"": ServiceInfo(Settings(PROFILES["web"])), "shop": ServiceInfo(Settings(PROFILES["mail"]))},
 )
+VANTAGE = Vantage(source_ipv6="2001:db8::5")
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     Address: st.ip_addresses().map(str),
     Port: st.integers(0, 65535),
@@ -108,7 +108,7 @@ def report(
 
 def line(*attempts: Mapping[str, Any], **more: Any) -> bytes:
     """The line of a target, without its end."""
-    written = OBSERVATIONS.target(report(*attempts, **more), RUN, Style())
+    written = OBSERVATIONS.target(report(*attempts, **more), RUN, VANTAGE, Style())
     assert written.endswith("\n")
     assert written.count("\n") == 1
     return written[:-1].encode("ascii")
@@ -151,8 +151,9 @@ def test_the_settings_come_back(wanted: Settings, rules: RuleFiles) -> None:
     named = replace(wanted, profile=PROFILES["mail"], only=frozenset({"tcp"}), skip=frozenset())
     named = replace(named, clients_dirs=())
     info = ServiceInfo(named, "owner", "dual-stack", rules)
-    head = OBSERVATIONS.head(RunInfo("0.1.0", RUN.started_at, Vantage(), None, {"": info}))
-    assert recording.read_header(head.rstrip("\n").encode("ascii")).services == {"": info}
+    head = OBSERVATIONS.head(RunInfo("0.1.0", RUN.started_at, None, {"": info}), VANTAGE)
+    run, vantage = recording.read_header(head.rstrip("\n").encode("ascii"))
+    assert (run.services, vantage) == ({"": info}, VANTAGE)
 
 
 def test_a_target_keeps_its_place_and_service() -> None:
@@ -172,6 +173,7 @@ def test_a_target_keeps_its_place_and_service() -> None:
             observed=(Observed({}, {}),),
         ),
         RUN,
+        VANTAGE,
         Style(),
     )
     read = recording.read(written.strip().encode(), RUN.services)
@@ -195,9 +197,11 @@ def test_a_recording_is_lines_that_the_schema_knows() -> None:
     """The header, a line a target, the end; pure ASCII, and no control character but line ends."""
     summary = Summary(Verdict.READY, {}, {Verdict.READY: 1}, 9.0)
     pieces = [
-        OBSERVATIONS.head(RUN),
-        OBSERVATIONS.target(report({"addresses": Failure(Kind.OTHER, HOSTILE)}), RUN, Style()),
-        OBSERVATIONS.tail(summary, RUN, Style()),
+        OBSERVATIONS.head(RUN, VANTAGE),
+        OBSERVATIONS.target(
+            report({"addresses": Failure(Kind.OTHER, HOSTILE)}), RUN, VANTAGE, Style()
+        ),
+        OBSERVATIONS.tail(summary, RUN, VANTAGE, Style()),
     ]
     text = "".join(pieces)
     assert text.isascii()
@@ -237,7 +241,7 @@ def test_a_set_has_one_order() -> None:
     """Law 11: the same run is recorded in the same words."""
     names = frozenset({"ping", "tcp", "aaaa", "ptr"})
     info = ServiceInfo(Settings(PROFILES["web"], only=names))
-    head = json.loads(OBSERVATIONS.head(RunInfo("", RUN.started_at, Vantage(), 1, {"": info})))
+    head = json.loads(OBSERVATIONS.head(RunInfo("", RUN.started_at, 1, {"": info}), VANTAGE))
     assert head["services"][""]["settings"]["only"] == ["aaaa", "ping", "ptr", "tcp"]
 
 

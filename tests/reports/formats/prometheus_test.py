@@ -182,9 +182,9 @@ def test_the_run() -> None:
 def test_the_vantage_is_told_as_known_at_the_end() -> None:
     """A broken IPv6 is found out on the way, long after the head."""
     stream = Stream(load("prometheus"), Style())
-    stream.head(RUN)
-    later = replace(RUN, vantage=Vantage(ipv6="broken"))
-    found = read(stream.tail(report([]).summary, later))
+    stream.head(RUN, Vantage())
+    later = Vantage(ipv6="broken")
+    found = read(stream.tail(report([]).summary, RUN, later))
     assert told(found, "ipv6check_vantage_ipv6_up") == 0
 
 

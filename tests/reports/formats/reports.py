@@ -21,7 +21,6 @@ from ipv6check.model import (
     Status,
     Summary,
     TargetReport,
-    Vantage,
     Verdict,
     Waived,
     Waiver,
@@ -32,7 +31,7 @@ from ipv6check.model import (
 from ipv6check.reports.formats import Style, load, render
 
 COMMAND = str(Path(sys.executable).with_name("ipv6check"))
-RUN = RunInfo("0.1.0", "2026-11-20T12:00:00.000Z", Vantage())
+RUN = RunInfo("0.1.0", "2026-11-20T12:00:00.000Z")
 # Control characters, the ends of strings and sections, separators, bidi, what no encoding holds.
 HOSTILE = (
     "\x1b]0;owned\x07\x00\r\n]]>&lt;<a b='c' d=\"e\"> | $x `y` \\n\x9b\u2028\u202e\ud800\ufffe é"

@@ -55,8 +55,9 @@ def report(*targets: TargetReport, vantage: Vantage | None = None, **more: Any) 
     """A report of these targets."""
     verdicts = Counter(target.verdict for target in targets)
     counts = Counter(result.status for target in targets for result in target.results)
-    run = RunInfo("0.1.0", "2025-11-20T12:00:00Z", vantage or Vantage(source_ipv6="2001:db8:f::2"))
-    return Report(run, targets, Summary(worst(verdicts), counts, verdicts, 3123.4, **more))
+    run = RunInfo("0.1.0", "2025-11-20T12:00:00Z")
+    summary = Summary(worst(verdicts), counts, verdicts, 3123.4, **more)
+    return Report(run, targets, summary, vantage or Vantage(source_ipv6="2001:db8:f::2"))
 
 
 def shown(told: Report, **style: object) -> str:
@@ -224,7 +225,7 @@ def test_the_last_line_counts_in_words(targets: list[TargetReport], words: str) 
 def test_durations_are_readable(milliseconds: float, words: str) -> None:
     """Milliseconds, seconds or minutes, never 60.0 s or 1000 ms."""
     summary = Summary(Verdict.READY, {}, {Verdict.READY: 1}, milliseconds)
-    assert words in TABLE.tail(summary, report().run, Style())
+    assert words in TABLE.tail(summary, report().run, report().vantage, Style())
 
 
 def test_tells_where_to_read_more() -> None:
@@ -333,8 +334,9 @@ def test_pieces_make_the_whole() -> None:
     """What is streamed is what is rendered."""
     told = report(SHOP, FINE, BLIND)
     stream = Stream(TABLE, Style(many=True))
-    pieces = [stream.head(told.run), *(stream.target(target, told.run) for target in told.targets)]
-    assert "".join([*pieces, stream.tail(told.summary, told.run)]) == shown(told)
+    seen = told.run, told.vantage
+    pieces = [stream.head(*seen), *(stream.target(target, *seen) for target in told.targets)]
+    assert "".join([*pieces, stream.tail(told.summary, *seen)]) == shown(told)
 
 
 def test_formats_are_the_files_of_the_package() -> None:
