@@ -17,11 +17,18 @@ from typing import Any
 
 from ipv6check import __version__
 from ipv6check.engine.rule_files import read_rules, text_of
-from ipv6check.firewall.evaluate import Answer, Budget, judge
+from ipv6check.firewall.evaluate import Budget, PacketVerdict, judge
 from ipv6check.firewall.model import IPV4, IPV6, RuleError
 from ipv6check.firewall.names import ICMP, ICMPV6
 from ipv6check.firewall.packets import described, packet
-from ipv6check.firewall.readiness import Question, Review, Told, answered, review, told_rule
+from ipv6check.firewall.readiness import (
+    Comparison,
+    Review,
+    ReviewScope,
+    answered,
+    review,
+    told_rule,
+)
 from ipv6check.model import (
     SCHEMA_VERSION,
     Cause,
@@ -56,7 +63,7 @@ class Reading:
 
     files: tuple[str, ...]
     asked: bool
-    answers: tuple[Answer, ...]
+    answers: tuple[PacketVerdict, ...]
     review: Review
     verdict: Verdict
     counts: Mapping[Status, int]
@@ -85,7 +92,7 @@ def run(
         raise RuleError(f"--format {format!a} is neither table nor json")
     named = tuple(packet or ())
     ports = tuple(dict.fromkeys(port for text in named if (port := _port(text))))
-    question = Question(ports, iif, source, (destination,) if destination else (), forward)
+    question = ReviewScope(ports, iif, source, (destination,) if destination else (), forward)
     reading = examine(paths, named, packets, question, nft=not no_nft)
     if format == "json":
         sys.stdout.write(document(reading))
@@ -118,7 +125,7 @@ def examine(
     paths: Sequence[str],
     named: Sequence[str],
     probes_path: str | None,
-    question: Question,
+    question: ReviewScope,
     *,
     nft: bool,
 ) -> Reading:
@@ -172,7 +179,7 @@ def examine(
     )
 
 
-def _named(text: str, question: Question) -> list[dict[str, Any]]:
+def _named(text: str, question: ReviewScope) -> list[dict[str, Any]]:
     """The packets that one ``--packet`` means: both families; an ICMPv6 error known and stray."""
     probe = described(text)
     if "dport" in probe:
@@ -192,7 +199,7 @@ def _numbered(probe: Mapping[str, Any], at: int) -> Mapping[str, Any]:
     return probe if "id" in probe else {**probe, "id": f"packet {at}"}
 
 
-def _both(told: Told) -> list[Answer]:
+def _both(told: Comparison) -> list[PacketVerdict]:
     return [told.six] if told.four is None else [told.six, told.four]
 
 
@@ -216,7 +223,7 @@ def document(reading: Reading) -> str:
     return encode(whole) + "\n"
 
 
-def _packet_object(answer: Answer) -> dict[str, object]:
+def _packet_object(answer: PacketVerdict) -> dict[str, object]:
     asked = answer.packet
     given = {key: value for key, value in asked.given.items() if key != "id"}
     return {"id": asked.label, "family": asked.family, **given, **answered(answer)}
@@ -263,11 +270,11 @@ def _first(labels: Sequence[str]) -> Sequence[str]:
     return labels if more <= 1 else [*labels[:MAX_LABELS], f"{more} more, see them with -v"]
 
 
-def _passes(answer: Answer) -> bool:
+def _passes(answer: PacketVerdict) -> bool:
     return answer.verdict == "accept" and answer.packet.protocol in {ICMP, ICMPV6}
 
 
-def _why(answer: Answer) -> str:
+def _why(answer: PacketVerdict) -> str:
     if answer.conditions:
         return "; ".join(answer.conditions)
     return "no rule" if answer.rule is None else told_rule(answer.rule)

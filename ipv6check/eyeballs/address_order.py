@@ -86,7 +86,7 @@ def _seen_as(policy: Policy, address: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class PolicyTable:
     """A policy table (RFC 6724 section 2.1): rows of prefix, precedence and label.
 
     ``prefix_limit``: how many bits rule 9 compares at the most.
@@ -97,7 +97,7 @@ class Table:
 
 
 # IPv4 is looked up as ::ffff:0:0/96.
-RFC6724_TABLE = Table(
+RFC6724_TABLE = PolicyTable(
     (
         ("::1/128", 50, 0),
         ("::ffff:0:0/96", 35, 4),
@@ -112,7 +112,7 @@ RFC6724_TABLE = Table(
     64,
 )
 # glibc 2.36, posix/getaddrinfo.c: precedences of RFC 3484, which knew no ULA, labels of its own.
-GLIBC_TABLE = Table(
+GLIBC_TABLE = PolicyTable(
     (
         ("::1/128", 50, 0),
         ("::ffff:0:0/96", 10, 4),
@@ -129,7 +129,9 @@ _LINK, _SITE, _GLOBAL = 0x2, 0x5, 0xE
 
 
 def destination_order(
-    destinations: Sequence[str], sources: Mapping[str, str | None], table: Table = RFC6724_TABLE
+    destinations: Sequence[str],
+    sources: Mapping[str, str | None],
+    table: PolicyTable = RFC6724_TABLE,
 ) -> list[str]:
     """Sort as RFC 6724 section 6 does, by rules 1, 2, 5, 6, 8, 9 and 10.
 
@@ -140,7 +142,9 @@ def destination_order(
 
 
 def equals(
-    destinations: Sequence[str], sources: Mapping[str, str | None], table: Table = RFC6724_TABLE
+    destinations: Sequence[str],
+    sources: Mapping[str, str | None],
+    table: PolicyTable = RFC6724_TABLE,
 ) -> tuple[tuple[str, ...], ...]:
     """The addresses of one record type that no rule before 10 tells apart, two or more at a time.
 
@@ -153,12 +157,12 @@ def equals(
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
 
-def precedence(address: str, table: Table = RFC6724_TABLE) -> int:
+def precedence(address: str, table: PolicyTable = RFC6724_TABLE) -> int:
     """The policy table's precedence of one address (RFC 6724 rule 6)."""
     return _row(_number(address), table)[0]
 
 
-def _preference(destination: str, source: str | None, table: Table) -> tuple[int, ...]:
+def _preference(destination: str, source: str | None, table: PolicyTable) -> tuple[int, ...]:
     """The less, the better. Rule 9 holds within a family, so it comes after all the others."""
     number = _number(destination)
     high, label = _row(number, table)
@@ -178,7 +182,7 @@ def _number(address: str) -> int:
 
 
 @lru_cache(maxsize=8)
-def _rows(table: Table) -> list[tuple[int, int, int, int]]:
+def _rows(table: PolicyTable) -> list[tuple[int, int, int, int]]:
     """First and last number, precedence and label, the narrowest first."""
     networks = [(ipaddress.IPv6Network(prefix), high, label) for prefix, high, label in table.rows]
     networks.sort(key=lambda row: -row[0].prefixlen)
@@ -188,7 +192,7 @@ def _rows(table: Table) -> list[tuple[int, int, int, int]]:
     ]
 
 
-def _row(number: int, table: Table) -> tuple[int, int]:
+def _row(number: int, table: PolicyTable) -> tuple[int, int]:
     return next((high, label) for low, last, high, label in _rows(table) if low <= number <= last)
 
 

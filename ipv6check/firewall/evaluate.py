@@ -24,31 +24,31 @@ from ipv6check.firewall.model import (
     Action,
     AddressType,
     AllOf,
-    Among,
     AnyOf,
     Assign,
     Base,
     Branch,
     Chain,
     Condition,
+    ConntrackState,
+    ConntrackStatus,
     Drop,
     Field,
+    FieldMatch,
     Hook,
+    InterfaceMatch,
     Jump,
-    Named,
     Nat,
     Not,
     NoTrack,
-    Place,
     Ranges,
     Redirect,
     Reject,
     Return,
     Rule,
+    RulePlace,
     RuleSet,
     SourceNat,
-    State,
-    Status,
     Step,
     Table,
     Truth,
@@ -94,12 +94,12 @@ STATUSES: Ranges = ((0, (1 << 15) - 1),)
 ADDRESSES: Ranges = ((0, (1 << 128) - 1),)
 PORTS: Ranges = ((0, 65535),)
 MARKS: Ranges = ((0, 0xFFFFFFFF),)
-UNSEEN: Ranges = ((State.INVALID, State.INVALID),)
-UNTRACKED: Ranges = ((State.UNTRACKED, State.UNTRACKED),)
-UNMAPPED = Among(Field.MAPPED, ((0, 0),))
+UNSEEN: Ranges = ((ConntrackState.INVALID, ConntrackState.INVALID),)
+UNTRACKED: Ranges = ((ConntrackState.UNTRACKED, ConntrackState.UNTRACKED),)
+UNMAPPED = FieldMatch(Field.MAPPED, ((0, 0),))
 TRACKED = Unmodelled("if anything on this host uses conntrack")
-FIRST_PACKET = Among(Field.STATE, ((State.NEW, State.NEW),))
-RELATED = Among(Field.STATE, ((State.RELATED, State.RELATED),))
+FIRST_PACKET = FieldMatch(Field.STATE, ((ConntrackState.NEW, ConntrackState.NEW),))
+RELATED = FieldMatch(Field.STATE, ((ConntrackState.RELATED, ConntrackState.RELATED),))
 
 OF_CONNTRACK = frozenset(
     {Field.STATE, Field.STATUS, Field.DIRECTION, Field.ORIGINAL_DADDR, Field.ORIGINAL_DPORT}
@@ -117,7 +117,7 @@ class Decision:
     text: str
     table: str
     chain: str
-    place: Place
+    place: RulePlace
     hook: Hook
     policy: bool = False
 
@@ -131,7 +131,7 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PathOutcome:
     """One end of a packet: accept, drop, reject with a ``reply``, or unclear with a ``reason``."""
 
     verdict: str
@@ -141,7 +141,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PacketVerdict:
     """What becomes of a packet.
 
     ``verdict`` is accept, drop, reject or depends. ``reply`` is what a reject sends: ``rst``,
@@ -232,7 +232,7 @@ def _size(step: Step) -> int:
     return 1
 
 
-def judge(rules: RuleSet, packet: Packet, budget: Budget | None = None) -> Answer:
+def judge(rules: RuleSet, packet: Packet, budget: Budget | None = None) -> PacketVerdict:
     """What these rules make of this packet. Certain answers are the kernel's own."""
     budget = budget or Budget(POOL)
     tables = [t for t in rules.tables if packet.family in t.families and not t.dormant]
@@ -258,8 +258,8 @@ def judge(rules: RuleSet, packet: Packet, budget: Budget | None = None) -> Answe
 
 
 def _by_interface(
-    answer: Answer, names: Sequence[str], judged: Callable[[Packet], Answer]
-) -> Answer:
+    answer: PacketVerdict, names: Sequence[str], judged: Callable[[Packet], PacketVerdict]
+) -> PacketVerdict:
     """The answer as a list of interfaces, where each alone is certain and they are few."""
     packet, field = answer.packet, answer.on
     if field is None or not 0 < len(names) <= MAX_INTERFACES:
@@ -295,7 +295,7 @@ def _interfaces(tables: Iterable[Table], field: Field) -> list[str]:
 
 def _named_in(step: Step, field: Field) -> Iterator[str]:
     match step:
-        case Named():
+        case InterfaceMatch():
             yield from step.names if step.field is field else ()
         case AllOf(parts) | AnyOf(parts):
             for part in parts:
@@ -307,7 +307,7 @@ def _named_in(step: Step, field: Field) -> Iterator[str]:
                 yield from _named_in(condition, field)
 
 
-def _of_both_orders(chains: Sequence[BaseChain], packet: Packet, budget: Budget) -> Answer:
+def _of_both_orders(chains: Sequence[BaseChain], packet: Packet, budget: Budget) -> PacketVerdict:
     """The answer, where chains of equal priority may run either way round."""
     answer = _judge(sorted(chains, key=_place), packet, BEFORE, budget)
     if _tied(chains):
@@ -320,7 +320,7 @@ def _of_both_orders(chains: Sequence[BaseChain], packet: Packet, budget: Budget)
     return answer
 
 
-def _depending(answer: Answer, conditions: Iterable[str]) -> Answer:
+def _depending(answer: PacketVerdict, conditions: Iterable[str]) -> PacketVerdict:
     told = tuple(dict.fromkeys(conditions))
     return replace(answer, verdict="depends", reply=None, conditions=told, otherwise="", on=None)
 
@@ -384,12 +384,12 @@ def _needs_conntrack(step: Step, *, ours: bool) -> bool:
             return _needs_conntrack(part, ours=ours)
         case Branch(cases):
             return any(_needs_conntrack(part, ours=ours) for case in cases for part in case)
-    return isinstance(step, Among) and step.field in OF_CONNTRACK
+    return isinstance(step, FieldMatch) and step.field in OF_CONNTRACK
 
 
 def _judge(
     chains: Sequence[BaseChain], packet: Packet, conntrack: tuple[int, int], budget: Budget
-) -> Answer:
+) -> PacketVerdict:
     answer, limits = _walked(chains, packet, conntrack, budget, generous=False)
     if answer.verdict == "depends" and limits:
         # Of what depends on a limit, and the limit is there against floods.
@@ -408,7 +408,7 @@ def _walked(
     budget: Budget,
     *,
     generous: bool,
-) -> tuple[Answer, set[float]]:
+) -> tuple[PacketVerdict, set[float]]:
     """The answer, and the generous limits of rate that it met; ``generous``: none is reached."""
     # Only nat chains ask for it, and to find it out is to look at every rule.
     nat = any(base.nat for base, _, _ in chains)
@@ -419,19 +419,19 @@ def _walked(
         ways = walk.through(chains, conntrack)
     except _TooManyWaysError:
         reason = "if more conditions hold than can be told apart here"
-        walk.outcomes.append(Outcome("unclear", None, (Story(),), reason))
+        walk.outcomes.append(PathOutcome("unclear", None, (Story(),), reason))
         ways = []
     except _TooManyStepsError:
-        return Answer(packet, "depends", conditions=(TOO_COMPLEX,)), set()
+        return PacketVerdict(packet, "depends", conditions=(TOO_COMPLEX,)), set()
     finally:
         left = max(steps.left, 0)
         budget.used += budget.share + budget.pool - left
         budget.pool = min(budget.pool, left)
-    walk.outcomes += [Outcome("accept", None, way.stories) for way in ways]
+    walk.outcomes += [PathOutcome("accept", None, way.stories) for way in ways]
     return _answer(packet, walk.outcomes), walk.limits
 
 
-def _answer(packet: Packet, outcomes: Sequence[Outcome]) -> Answer:
+def _answer(packet: Packet, outcomes: Sequence[PathOutcome]) -> PacketVerdict:
     ends = {(outcome.verdict, outcome.reply) for outcome in outcomes}
     verdicts = {verdict for verdict, _ in ends}
     # Of several ways to the same end, the one that nothing had to be assumed for.
@@ -440,7 +440,7 @@ def _answer(packet: Packet, outcomes: Sequence[Outcome]) -> Answer:
     decision = next((story.decision for story in plain if story.decision), None)
     if len(verdicts) == 1 and "unclear" not in verdicts:
         reply = outcomes[0].reply if len(ends) == 1 else None
-        return Answer(packet, outcomes[0].verdict, reply, rule=decision)
+        return PacketVerdict(packet, outcomes[0].verdict, reply, rule=decision)
     open_end = [
         outcome
         for outcome in outcomes
@@ -454,7 +454,7 @@ def _answer(packet: Packet, outcomes: Sequence[Outcome]) -> Answer:
     ]
     said = sentences(told, otherwise, BITS[packet.family])
     on = None if "unclear" in verdicts else _on(stories)
-    return Answer(packet, "depends", None, said, decision, otherwise, on)
+    return PacketVerdict(packet, "depends", None, said, decision, otherwise, on)
 
 
 def _on(stories: Iterable[Story]) -> Field | None:
@@ -465,7 +465,7 @@ def _on(stories: Iterable[Story]) -> Field | None:
 
 def _interface_of(condition: Condition) -> Field | None:
     atom, _ = _atom(condition)
-    return atom.field if isinstance(atom, Named) else None
+    return atom.field if isinstance(atom, InterfaceMatch) else None
 
 
 class _TooManyWaysError(Exception):
@@ -504,7 +504,7 @@ class _Frame:
         """The frame of a chain that this one jumps to."""
         return _Frame(chain, self.table, self.hook, accepted, self.depth + 1)
 
-    def decision(self, text: str, place: Place, *, policy: bool = False) -> Decision:
+    def decision(self, text: str, place: RulePlace, *, policy: bool = False) -> Decision:
         """What is decided here."""
         table = f"{self.table.kind} {self.table.name}"
         return Decision(text, table, self.chain.name, place, self.hook, policy)
@@ -516,7 +516,7 @@ class _Called:
 
     going: Sequence[_Way]
     accepted: Sequence[_Way]
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[PathOutcome]
 
     @property
     def weight(self) -> int:
@@ -536,14 +536,14 @@ class _Walk:
         self._generous = generous
         self._least = GENEROUS_ICMP if packet.protocol in {ICMP, ICMPV6} else GENEROUS
         self.limits: set[float] = set()
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[PathOutcome] = []
         self._called: dict[Hashable, _Called] = {}
         self._classes: Counter[Hashable] = Counter()
 
     def through(self, chains: Sequence[BaseChain], conntrack: tuple[int, int]) -> list[_Way]:
         """The ways that come out at the end, having passed every hook."""
         packet = self.packet
-        values = {**packet.values, Field.STATE: _one(State.INVALID)}
+        values = {**packet.values, Field.STATE: _one(ConntrackState.INVALID)}
         ways = [_Way(values, dict(packet.interfaces), {}, (Story(),))]
 
         def pass_through(stage: Hook, ways: list[_Way]) -> list[_Way]:
@@ -597,12 +597,12 @@ class _Walk:
 
     def _tracked(self, way: _Way) -> _Way:
         """The packet behind conntrack, which leaves alone what notrack marked."""
-        if way.values[Field.STATE] == _one(State.UNTRACKED):
+        if way.values[Field.STATE] == _one(ConntrackState.UNTRACKED):
             return way
         state = self.packet.state
         seen: Changes = {Field.STATE: merged((bit, bit) for bit in state)}
-        if state & (State.NEW | State.ESTABLISHED | State.RELATED):
-            fresh = state == State.NEW
+        if state & (ConntrackState.NEW | ConntrackState.ESTABLISHED | ConntrackState.RELATED):
+            fresh = state == ConntrackState.NEW
             seen |= {
                 Field.STATUS: _one(0) if fresh else STATUSES,
                 Field.CT_MARK: _one(0) if fresh else MARKS,
@@ -626,7 +626,7 @@ class _Walk:
                 conditions.append(TRACKED)
         if base.devices:
             side = Field.OIF if base.hook is Hook.EGRESS else Field.IIF
-            conditions.append(Named(side, base.devices))
+            conditions.append(InterfaceMatch(side, base.devices))
         inside, outside = _split(AllOf(tuple(conditions)), way)
         frame = _Frame(chain, table, base.hook, [] if outside is None else [outside])
         if inside is not None:
@@ -644,12 +644,12 @@ class _Walk:
             case Accept():
                 frame.accepted.append(way)
             case Drop():
-                self.outcomes.append(Outcome("drop", None, way.stories))
+                self.outcomes.append(PathOutcome("drop", None, way.stories))
             case Reject():
                 reply = self._reply(action, way)
-                self.outcomes.append(Outcome("reject" if reply else "drop", reply, way.stories))
+                self.outcomes.append(PathOutcome("reject" if reply else "drop", reply, way.stories))
             case Unclear(reason):
-                self.outcomes.append(Outcome("unclear", None, way.stories, reason))
+                self.outcomes.append(PathOutcome("unclear", None, way.stories, reason))
 
     def _chain(self, frame: _Frame, way: _Way) -> list[_Way]:
         """The ways that reach the chain's end, or return from it."""
@@ -824,7 +824,7 @@ class _Walk:
             return
         new: Changes = {}
         if (status := way.values.get(Field.STATUS)) is not None:
-            mapped = _one(status[0][0] | Status.DNAT) if _single(status) else STATUSES
+            mapped = _one(status[0][0] | ConntrackStatus.DNAT) if _single(status) else STATUSES
             # A mapping to what the packet has already is none to conntrack.
             new[Field.STATUS] = mapped if _changes(action, way) else merged([*status, *mapped])
         if action.port is not None and Field.DPORT in way.values:
@@ -879,7 +879,7 @@ def _class(way: _Way, known: Mapping[Field, Ranges]) -> Hashable:
     )
 
 
-def _length(ways: Iterable[_Way], outcomes: Iterable[Outcome]) -> int:
+def _length(ways: Iterable[_Way], outcomes: Iterable[PathOutcome]) -> int:
     """How much these stories tell."""
     told = (*(way.stories for way in ways), *(outcome.stories for outcome in outcomes))
     return sum(1 + len(story.conditions) for stories in told for story in stories)
@@ -898,14 +898,14 @@ def _told_after(first: Sequence[Story], then: Sequence[Story]) -> tuple[Story, .
     )[:MAX_STORIES]
 
 
-def _gathered(outcomes: Sequence[Outcome]) -> list[Outcome]:
+def _gathered(outcomes: Sequence[PathOutcome]) -> list[PathOutcome]:
     """The same ends, each once: with the stories that lead there, the unconditional ones first."""
     found: dict[tuple[str, str | None, str], dict[Story, None]] = {}
     for each in outcomes:
         stories = found.setdefault((each.verdict, each.reply, each.reason), {})
         stories |= dict.fromkeys(each.stories)
     return [
-        Outcome(verdict, reply, _plain_first(stories)[:MAX_STORIES_OF_A_CHAIN], reason)
+        PathOutcome(verdict, reply, _plain_first(stories)[:MAX_STORIES_OF_A_CHAIN], reason)
         for (verdict, reply, reason), stories in found.items()
     ]
 
@@ -918,23 +918,23 @@ def _is_possible(rule: Rule, values: Values) -> bool:
     for step in rule.steps:
         if not isinstance(step, CONDITIONS):
             break
-        if isinstance(step, Among) and step.field in values and not _among(step, values):
+        if isinstance(step, FieldMatch) and step.field in values and not _among(step, values):
             return False
     return True
 
 
 _OPPOSITES = (Truth.YES, Truth.MAYBE, Truth.NO)
-CONDITIONS = (Among, Named, Unmodelled, AllOf, AnyOf, Not)
+CONDITIONS = (FieldMatch, InterfaceMatch, Unmodelled, AllOf, AnyOf, Not)
 
 
 def truth(condition: Condition, way: _Way) -> Truth:
     """Whether a condition holds, by what is known and what has been assumed."""
     kind = type(condition)
-    if kind is Among:
+    if kind is FieldMatch:
         found = _among(condition, way.values)  # type: ignore[arg-type]
     elif kind is AllOf or kind is AnyOf:
         found = _combined(condition, way)  # type: ignore[arg-type]
-    elif kind is Named:
+    elif kind is InterfaceMatch:
         found = _named(condition, way.interfaces)  # type: ignore[arg-type]
     elif kind is Not:
         found = _opposite(truth(condition.part, way))  # type: ignore[union-attr]
@@ -947,7 +947,7 @@ def truth(condition: Condition, way: _Way) -> Truth:
     return found
 
 
-def _among(condition: Among, values: Values) -> Truth:
+def _among(condition: FieldMatch, values: Values) -> Truth:
     value = values.get(condition.field)
     if value is None:
         return Truth.NO
@@ -968,7 +968,7 @@ def _among(condition: Among, values: Values) -> Truth:
     return _opposite(found) if condition.negated else found
 
 
-def _named(condition: Named, interfaces: dict[Field, str]) -> Truth:
+def _named(condition: InterfaceMatch, interfaces: dict[Field, str]) -> Truth:
     name = interfaces.get(condition.field)
     if name is None:
         # Nobody is served over loopback from outside.
@@ -1005,7 +1005,7 @@ def _atom(condition: Condition) -> tuple[Condition, bool]:
     if isinstance(condition, Not):
         atom, straight = _atom(condition.part)
         return atom, not straight
-    if isinstance(condition, Among | Named) and condition.negated:
+    if isinstance(condition, FieldMatch | InterfaceMatch) and condition.negated:
         return replace(condition, negated=False), False
     return condition, True
 
@@ -1052,12 +1052,17 @@ def _learn(
     interfaces: dict[Field, str],
     assumed: dict[Condition, bool],
 ) -> None:
-    if isinstance(atom, Among) and atom.mask is None and atom.field in values:
+    if isinstance(atom, FieldMatch) and atom.mask is None and atom.field in values:
         narrow: Callable[[Ranges, Ranges], Ranges] = common if holds else without
         if len(values[atom.field]) + len(atom.ranges) <= MAX_RANGES:
             values[atom.field] = narrow(values[atom.field], atom.ranges) or values[atom.field]
         return
-    if isinstance(atom, Named) and holds and len(atom.names) == 1 and atom.names[0][-1:] != "*":
+    if (
+        isinstance(atom, InterfaceMatch)
+        and holds
+        and len(atom.names) == 1
+        and atom.names[0][-1:] != "*"
+    ):
         interfaces[atom.field] = atom.names[0]
     elif len(assumed) < MAX_ASSUMED and _steady(atom):
         assumed[atom] = holds

@@ -78,7 +78,7 @@ class Field(StrEnum):
     MAPPED = "nat mapping"
 
 
-class State(IntFlag):
+class ConntrackState(IntFlag):
     """Conntrack's state of a packet, with the bits of nftables' ``ct state``."""
 
     INVALID = 1
@@ -88,7 +88,7 @@ class State(IntFlag):
     UNTRACKED = 64
 
 
-class Status(IntFlag):
+class ConntrackStatus(IntFlag):
     """Bits of ``ct status`` that a first packet can have."""
 
     EXPECTED = 1
@@ -122,7 +122,7 @@ _HASHED = 8  # parts of a condition
 
 
 @dataclass(frozen=True, slots=True)
-class Among:
+class FieldMatch:
     """The field's value, under the mask if there is one, lies in one of the ranges.
 
     A packet without the field (the port of an ICMP message) does not match, negated or not: that
@@ -140,7 +140,7 @@ class Among:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class InterfaceMatch:
     """The interface (IIF or OIF) has one of these names; ``eth*`` is a prefix, ``eth`` is not."""
 
     field: Field
@@ -191,7 +191,7 @@ class Not:
     part: Condition
 
 
-Condition = Among | Named | Unmodelled | AllOf | AnyOf | Not
+Condition = FieldMatch | InterfaceMatch | Unmodelled | AllOf | AnyOf | Not
 
 ALWAYS = AllOf(())
 NEVER = AnyOf(())
@@ -302,7 +302,7 @@ Step = Condition | Action
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RulePlace:
     """Where a rule stands: a line of a file (from 1), or a handle of the kernel's, or neither."""
 
     file: str = ""
@@ -316,7 +316,7 @@ class Rule:
 
     steps: tuple[Step, ...]
     text: str
-    place: Place = Place()
+    place: RulePlace = RulePlace()
 
 
 class Hook(StrEnum):
@@ -358,7 +358,7 @@ class Chain:
     name: str
     base: Base | None = None
     rules: list[Rule] = field(default_factory=list)
-    place: Place = Place()
+    place: RulePlace = RulePlace()
     told: bool = True
     possible: dict[tuple[int, int], list[tuple[Rule, int]]] = field(
         default_factory=dict, repr=False, compare=False
@@ -405,7 +405,7 @@ class Refusal:
     """The kernel, or the tool that loads it, would refuse this file: whatever was there stays."""
 
     reason: str
-    place: Place
+    place: RulePlace
     families: frozenset[int] = frozenset({IPV4, IPV6})
 
 

@@ -16,9 +16,9 @@ from ipv6check.firewall.model import (
     IPV6,
     Chain,
     Gap,
-    Place,
     Refusal,
     RuleError,
+    RulePlace,
     RuleSet,
     Table,
 )
@@ -186,9 +186,9 @@ def _nft(name: str, text: str, include: Include | None, load: Load | None) -> Ru
     return rules
 
 
-def _refused_at(given: loaded.Given, found: Loading) -> Place:
+def _refused_at(given: loaded.Given, found: Loading) -> RulePlace:
     file, line = given.origin[min(found.line, len(given.origin)) - 1]
-    return Place(file, line if found.line else None)
+    return RulePlace(file, line if found.line else None)
 
 
 def _hides_matches(table: Table, name: str, lines: Sequence[str]) -> bool:

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ipv6check.firewall.evaluate import Answer
+from ipv6check.firewall.evaluate import PacketVerdict
 from ipv6check.firewall.model import (
     IPV6,
     AllOf,
-    Among,
     AnyOf,
     Branch,
     Condition,
     Field,
+    FieldMatch,
     Gap,
     Not,
     Range,
@@ -33,7 +33,7 @@ ALL_PORTS = (0, 65535)
 # Reserved for experiments (RFC 3692): what happens to it happens to all that nobody has thought of.
 NOBODYS = 253
 
-Asked = Callable[[Mapping[str, Any]], Answer]
+Asked = Callable[[Mapping[str, Any]], PacketVerdict]
 
 
 def unreached(rules: RuleSet) -> list[Gap]:
@@ -89,7 +89,7 @@ def headline(rules: RuleSet, ask: Asked, *, needs_pass: bool) -> str:
     return _sentence(is_open, partly, needs_pass=needs_pass)
 
 
-def _is_shut(answer: Answer) -> bool:
+def _is_shut(answer: PacketVerdict) -> bool:
     return answer.verdict in {"drop", "reject"}
 
 
@@ -102,7 +102,9 @@ def _sentence(is_open: Sequence[str], partly: Sequence[str], *, needs_pass: bool
 
 
 def _told(
-    found: Mapping[tuple[str, Range], Answer], rest: Mapping[str, Answer], verdict: str
+    found: Mapping[tuple[str, Range], PacketVerdict],
+    rest: Mapping[str, PacketVerdict],
+    verdict: str,
 ) -> list[str]:
     """The ports and protocols of one fate, neighbouring ports together."""
     told: list[str] = []
@@ -167,7 +169,7 @@ def _others(tables: Sequence[Table]) -> list[tuple[str, int]]:
     ]
 
 
-def _conditions(tables: Iterable[Table]) -> Iterator[Among]:
+def _conditions(tables: Iterable[Table]) -> Iterator[FieldMatch]:
     for table in tables:
         for chain in table.chains.values():
             for rule in chain.rules:
@@ -175,9 +177,9 @@ def _conditions(tables: Iterable[Table]) -> Iterator[Among]:
                     yield from _amongs(step)
 
 
-def _amongs(step: Step | Condition) -> Iterator[Among]:
+def _amongs(step: Step | Condition) -> Iterator[FieldMatch]:
     match step:
-        case Among():
+        case FieldMatch():
             yield step
         case AllOf(parts) | AnyOf(parts):
             for part in parts:

@@ -25,12 +25,12 @@ from ipv6check.firewall.model import (
     SYN,
     URG,
     AddressType,
+    ConntrackState,
     Field,
     Hook,
     Range,
     Ranges,
     RuleError,
-    State,
     merged,
     prefix,
     without,
@@ -148,10 +148,10 @@ _HOOKS = MappingProxyType({str(hook): hook for hook in (Hook.INPUT, Hook.FORWARD
 _STATES = MappingProxyType(
     {
         "new": None,
-        "related": State.RELATED,
-        "established": State.ESTABLISHED,
-        "untracked": State.UNTRACKED,
-        "invalid": State.INVALID,
+        "related": ConntrackState.RELATED,
+        "established": ConntrackState.ESTABLISHED,
+        "untracked": ConntrackState.UNTRACKED,
+        "invalid": ConntrackState.INVALID,
     }
 )
 _RANGE = re.compile("([0-9]{1,5})(?:-([0-9]{1,5}))?")
@@ -172,7 +172,7 @@ class Packet:
     hook: Hook
     values: Mapping[Field, Ranges]
     interfaces: Mapping[Field, str]
-    state: State
+    state: ConntrackState
     given: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -421,23 +421,23 @@ def _address(given: Mapping[str, Any], key: str, family: int, default: Ranges) -
     return (prefix(int(ip), int(length), bits),)
 
 
-def _untold_state(values: Mapping[Field, Ranges], protocol: int) -> State:
+def _untold_state(values: Mapping[Field, Ranges], protocol: int) -> ConntrackState:
     """Conntrack's view of a packet that belongs to no flow that it knows."""
     if protocol in {ICMP, ICMPV6}:
         ((kind, _),) = values[Field.TYPE]
         if protocol == ICMPV6 and kind in _UNTRACKED6:
-            return State.UNTRACKED
+            return ConntrackState.UNTRACKED
         requests = _REQUESTS6 if protocol == ICMPV6 else _REQUESTS4
-        return State.NEW if kind in requests else State.INVALID
+        return ConntrackState.NEW if kind in requests else ConntrackState.INVALID
     if protocol == TCP:
         ((flags, _),) = values[Field.FLAGS]
         plain = flags & ~(PSH | 64 | 128)
         begins = plain in _VALID_FLAGS and (flags & (SYN | ACK | FIN | RST)) in {SYN, ACK}
-        return State.NEW if begins else State.INVALID
+        return ConntrackState.NEW if begins else ConntrackState.INVALID
     if protocol in {33, 132, 136}:
         # They have state machines of their own, or none, by the kernel's version.
-        return State.NEW | State.INVALID
-    return State.NEW
+        return ConntrackState.NEW | ConntrackState.INVALID
+    return ConntrackState.NEW
 
 
 def _label(protocol: int, values: Mapping[Field, Ranges]) -> str:

@@ -9,16 +9,16 @@ from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any
 
-from ipv6check.firewall.evaluate import Answer, Budget, Decision, judge
+from ipv6check.firewall.evaluate import Budget, Decision, PacketVerdict, judge
 from ipv6check.firewall.model import (
     IPV4,
     IPV6,
     AllOf,
-    Among,
+    ConntrackState,
     Field,
+    FieldMatch,
     Rule,
     RuleSet,
-    State,
     Step,
 )
 from ipv6check.firewall.names import ICMP
@@ -31,11 +31,11 @@ from ipv6check.firewall.rfc4890 import (
     LEAVING,
     TRANSIT,
     Message,
-    Probe,
+    PacketSpec,
 )
 from ipv6check.model import Finding, Status, fail, ok, unknown, warn
 
-Judged = Callable[[Packet], Answer]
+Judged = Callable[[Packet], PacketVerdict]
 # Protocol and port, or ports: ("tcp", "6000-6010").
 Port = tuple[str, str]
 
@@ -56,7 +56,7 @@ OF_A_GROUP = "conntrack does not match it to the request, which went to a multic
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ReviewScope:
     """What is asked about the rules. ``ports`` were named, and are to be open; else `PORTS`.
 
     ``iif``: on which interface, any but loopback if empty. ``source`` and ``destinations``:
@@ -69,7 +69,7 @@ class Question:
     destinations: tuple[str, ...] = ()
     forward: bool = False
 
-    def probe(self, probe: Probe) -> dict[str, Any]:
+    def probe(self, probe: PacketSpec) -> dict[str, Any]:
         """The probe as this question asks it: on its interface, through its hook."""
         asked = dict(probe)
         if self.iif:
@@ -82,7 +82,7 @@ class Question:
         """The first packet to a port."""
         return self.ends({"family": family, "proto": port[0], "dport": port[1]})
 
-    def ends(self, probe: Probe) -> dict[str, Any]:
+    def ends(self, probe: PacketSpec) -> dict[str, Any]:
         """The probe from the source and to the destination of this question, or from anywhere."""
         family = probe["family"]
         probe = {**probe, "daddr": "unicast"}
@@ -92,12 +92,12 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Comparison:
     """An answer, and its IPv4 twin's: None where there is none, or no rules for IPv4 are known."""
 
     name: str
-    six: Answer
-    four: Answer | None = None
+    six: PacketVerdict
+    four: PacketVerdict | None = None
     message: Message | None = None
 
 
@@ -105,27 +105,27 @@ class Told:
 class Review:
     """All that was asked by default, and what it says; ``headline``: in one sentence, or empty."""
 
-    ports: tuple[Told, ...]
-    messages: tuple[Told, ...]
+    ports: tuple[Comparison, ...]
+    messages: tuple[Comparison, ...]
     findings: tuple[Finding, ...]
     headline: str = ""
 
 
-def review(rules: RuleSet, question: Question) -> Review:
+def review(rules: RuleSet, question: ReviewScope) -> Review:
     """Ask about the ports and about every message that IPv6 needs, and judge the answers."""
     budget = Budget.of(rules)
     judged, whole = partial(judge, rules, budget=budget), budget.pool
 
-    def ask(probe: Probe) -> Answer:
+    def ask(probe: PacketSpec) -> PacketVerdict:
         return judged(packet(question.probe(probe)))
 
-    def twin(probe: Probe) -> Answer | None:
+    def twin(probe: PacketSpec) -> PacketVerdict | None:
         # Built in any case: what cannot be asked is an error, whatever the rules are.
         asked = packet(probe)
         return judged(asked) if IPV4 in rules.covers else None
 
     ports = [
-        Told(
+        Comparison(
             "/".join(port),
             judged(packet(question.port(port, IPV6))),
             twin(question.port(port, IPV4)),
@@ -133,7 +133,7 @@ def review(rules: RuleSet, question: Question) -> Review:
         for port in dict.fromkeys((*question.ports, *PORTS, ANY_OTHER_PORT))
     ]
     messages = [
-        Told(
+        Comparison(
             each.name,
             ask({"id": each.name, **each.probe}),
             twin(question.probe(each.twin)) if each.twin else None,
@@ -143,12 +143,14 @@ def review(rules: RuleSet, question: Question) -> Review:
     ]
     own = not question.forward
     leaving = [
-        Told(each.name, ask({**each.probe, "hook": "output"}), None, each)
+        Comparison(each.name, ask({**each.probe, "hook": "output"}), None, each)
         for each in (*LEAVING, DHCPV6_QUESTION)
         if own
     ]
     replies = [
-        Told(each.name, ask({"id": each.name, **each.probe}), None, each) for each in DHCPV6 if own
+        Comparison(each.name, ask({"id": each.name, **each.probe}), None, each)
+        for each in DHCPV6
+        if own
     ]
     found, said = list(_certainty(rules)), ""
     if not found:
@@ -197,7 +199,9 @@ def _certainty(rules: RuleSet) -> Iterator[Finding]:
         )
 
 
-def _parity(ports: Sequence[Told], other: Told, question: Question) -> Iterator[Finding]:
+def _parity(
+    ports: Sequence[Comparison], other: Comparison, question: ReviewScope
+) -> Iterator[Finding]:
     """Findings 1 and 2: what is open over one family alone."""
     if _is_open(other.six) and _is_shut(other.four):
         rule = other.six.rule
@@ -214,7 +218,7 @@ def _parity(ports: Sequence[Told], other: Told, question: Question) -> Iterator[
         yield from _port(told, named=tuple(told.name.split("/")) in question.ports)
 
 
-def _port(told: Told, *, named: bool) -> Iterator[Finding]:
+def _port(told: Comparison, *, named: bool) -> Iterator[Finding]:
     six, four = told.six, told.four
     status: Callable[..., Finding] | None = None
     message, hint, what = "", "", ""
@@ -249,9 +253,11 @@ def _port(told: Told, *, named: bool) -> Iterator[Finding]:
         )
 
 
-def _messages(judged: Judged, messages: Sequence[Told], icmp4: Rule | None) -> Iterator[Finding]:
+def _messages(
+    judged: Judged, messages: Sequence[Comparison], icmp4: Rule | None
+) -> Iterator[Finding]:
     """Finding 3: what breaks IPv6. Messages lost for one reason are one finding."""
-    lost: dict[tuple[Status, str], list[Told]] = {}
+    lost: dict[tuple[Status, str], list[Comparison]] = {}
     for told in messages:
         assert told.message is not None
         if told.message.severity is None:
@@ -268,7 +274,7 @@ def _messages(judged: Judged, messages: Sequence[Told], icmp4: Rule | None) -> I
         yield ok(message, id="icmpv6-accepted")
 
 
-def _loss(severity: Status, why: str, group: Sequence[Told]) -> Finding:
+def _loss(severity: Status, why: str, group: Sequence[Comparison]) -> Finding:
     messages = [told.message for told in group if told.message is not None]
     names = [message.name for message in messages]
     # "neighbour solicitation" says enough where all its forms are lost.
@@ -288,7 +294,9 @@ def _loss(severity: Status, why: str, group: Sequence[Told]) -> Finding:
     return Finding(severity, message, hint, "icmpv6", None, evidence | trap, "icmpv6-lost")
 
 
-def _dhcpv6(replies: Sequence[Told], question: Told, leased: Sequence[str]) -> Iterator[Finding]:
+def _dhcpv6(
+    replies: Sequence[Comparison], question: Comparison, leased: Sequence[str]
+) -> Iterator[Finding]:
     """Whether this host could have its address by DHCPv6, and keep the one that it has."""
     reply, from_global = replies
     lost = [told for told in (reply, question) if _is_shut(told.six)]
@@ -331,15 +339,17 @@ def _trap(judged: Judged, asked: Packet, icmp4: Rule | None) -> str:
     if values[Field.NEXT_HEADER] != values[Field.PROTOCOL]:
         direct = {**values, Field.NEXT_HEADER: values[Field.PROTOCOL]}
         what_if["ip6 nexthdr"] = replace(asked, values=direct)
-    if asked.state & State.UNTRACKED:
-        what_if["ct state new"] = replace(asked, state=State.NEW)
+    if asked.state & ConntrackState.UNTRACKED:
+        what_if["ct state new"] = replace(asked, state=ConntrackState.NEW)
     for name, other in what_if.items():
         if judged(other).verdict == "accept":
             return name
     return ""
 
 
-def _replies(judged: Judged, ports: Sequence[Told], question: Question) -> Iterator[Finding]:
+def _replies(
+    judged: Judged, ports: Sequence[Comparison], question: ReviewScope
+) -> Iterator[Finding]:
     """What comes in and whose answer never leaves."""
     replies = [
         (told, judged(packet(question.probe(_reply(told.name)))))
@@ -358,7 +368,7 @@ def _replies(judged: Judged, ports: Sequence[Told], question: Question) -> Itera
         )
 
 
-def _reply(port: str) -> Probe:
+def _reply(port: str) -> PacketSpec:
     protocol, _, number = port.partition("/")
     answer = {"family": 6, "proto": protocol, "sport": number, "dport": "1024-65535"}
     return {**answer, "flags": "syn,ack", "ct": "established", "hook": "output"}
@@ -405,29 +415,29 @@ def _about_icmp4(rules: RuleSet) -> Rule | None:
 def _is_icmp4(step: Step) -> bool:
     if isinstance(step, AllOf):
         return any(_is_icmp4(part) for part in step.parts)
-    return step == Among(Field.PROTOCOL, ((ICMP, ICMP),))
+    return step == FieldMatch(Field.PROTOCOL, ((ICMP, ICMP),))
 
 
-def _is_open(answer: Answer | None) -> bool:
+def _is_open(answer: PacketVerdict | None) -> bool:
     return answer is not None and answer.verdict == "accept"
 
 
-def _is_shut(answer: Answer | None) -> bool:
+def _is_shut(answer: PacketVerdict | None) -> bool:
     return answer is not None and answer.verdict in SHUT
 
 
-def _differ(six: Answer, four: Answer) -> bool:
+def _differ(six: PacketVerdict, four: PacketVerdict) -> bool:
     """Whether they depend on what is not the same for both, addresses aside."""
     if six.verdict != four.verdict:
         return six.otherwise != four.otherwise
     return bool(six.otherwise and four.otherwise and six.otherwise != four.otherwise)
 
 
-def _said(answer: Answer) -> str:
+def _said(answer: PacketVerdict) -> str:
     return "; ".join(answer.conditions) or answer.verdict
 
 
-def _by(answer: Answer) -> str:
+def _by(answer: PacketVerdict) -> str:
     return answer.verdict if answer.rule is None else told_rule(answer.rule)
 
 
@@ -440,18 +450,18 @@ def told_rule(rule: Decision) -> str:
     return f"{rule.text} ({rule.table} {rule.chain}{where})"
 
 
-def _sides(told: Told) -> dict[str, Any]:
+def _sides(told: Comparison) -> dict[str, Any]:
     return {
         "ipv6": _answer(told.six),
         "ipv4": _answer(told.four) if told.four else None,
     }
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def _answer(answer: PacketVerdict) -> dict[str, Any]:
     return answered(answer) | {"packet": answer.packet.label}
 
 
-def answered(answer: Answer) -> dict[str, Any]:
+def answered(answer: PacketVerdict) -> dict[str, Any]:
     """An answer as plain data: verdict, reply, conditions, rule."""
     rule = answer.rule
     place = (

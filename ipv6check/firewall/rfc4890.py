@@ -21,7 +21,7 @@ OUTSIDER = "2000::/3"
 NEIGHBOUR = "fe80::/10"
 SOLICITED_NODE = "ff02::1:ff00:0/104"
 
-Probe = Mapping[str, Any]
+PacketSpec = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,16 @@ class Message:
 
     name: str
     severity: Status | None
-    probe: Probe
+    probe: PacketSpec
     loss: str = ""
-    twin: Probe | None = None
+    twin: PacketSpec | None = None
 
 
-def _icmp6(kind: int, **more: Any) -> Probe:
+def _icmp6(kind: int, **more: Any) -> PacketSpec:
     return {"family": 6, "proto": "icmpv6", "type": kind, **more}
 
 
-def _icmp4(kind: int, **more: Any) -> Probe:
+def _icmp4(kind: int, **more: Any) -> PacketSpec:
     return {"family": 4, "proto": "icmp", "type": kind, **more}
 
 

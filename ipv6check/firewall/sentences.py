@@ -7,14 +7,14 @@ from ipaddress import IPv4Address, IPv6Address, summarize_address_range
 
 from ipv6check.firewall.model import (
     AllOf,
-    Among,
     AnyOf,
     Condition,
+    ConntrackState,
     Field,
-    Named,
+    FieldMatch,
+    InterfaceMatch,
     Not,
     Ranges,
-    State,
     Unmodelled,
 )
 
@@ -56,19 +56,19 @@ def phrase(condition: Condition, bits: int) -> str:
             said = f"not {phrase(part, bits)}"
         case Unmodelled(reason):
             said = reason
-        case Named(field, names):
+        case InterfaceMatch(field, names):
             said = f"{_INTERFACES[field]} {_or(names)}"
-        case Among():
+        case FieldMatch():
             said = _among(condition, bits)
         case AllOf(parts):
             said = " and ".join(phrase(part, bits) for part in parts) or "always"
         case AnyOf(parts):
             said = _or([phrase(part, bits) for part in parts]) or "never"
-    negated = isinstance(condition, Among | Named) and condition.negated
+    negated = isinstance(condition, FieldMatch | InterfaceMatch) and condition.negated
     return f"not {said}" if negated else said
 
 
-def _among(condition: Among, bits: int) -> str:
+def _among(condition: FieldMatch, bits: int) -> str:
     field, ranges, mask = condition.field, condition.ranges, condition.mask
     if field in _ADDRESSES:
         if mask is not None:
@@ -79,7 +79,7 @@ def _among(condition: Among, bits: int) -> str:
         return f"{_PORTS[field]} {_or(_numbers(ranges))}"
     if field is Field.STATE:
         bit = mask if mask is not None else ranges[0][0]
-        names = [str(state.name).lower() for state in State if state & bit]
+        names = [str(state.name).lower() for state in ConntrackState if state & bit]
         return f"if its conntrack state is {_or(names)}"
     masked = f" & {mask:#x}" if mask is not None else ""
     return f"if its {field}{masked} is {_or(_numbers(ranges))}"

@@ -9,7 +9,7 @@ from math import inf
 from typing import NamedTuple
 
 from ipv6check.config.target import Target
-from ipv6check.eyeballs.address_order import RFC6724_TABLE, Table, destination_order, equals
+from ipv6check.eyeballs.address_order import RFC6724_TABLE, PolicyTable, destination_order, equals
 from ipv6check.eyeballs.algorithm import Resolved
 from ipv6check.eyeballs.https_records import Service, hints, services
 from ipv6check.eyeballs.policy import ALGORITHMS, HTTPS, Policy, tuned
@@ -171,7 +171,7 @@ def system_order(
     addresses: Addresses,
     connections: Connections,
     source_ipv6: str | None,
-    table: Table = RFC6724_TABLE,
+    table: PolicyTable = RFC6724_TABLE,
     more: Sequence[str] = (),
 ) -> SystemOrder:
     """All published addresses by RFC 6724; what it does not tell apart, as the resolver has it.

@@ -25,11 +25,11 @@ class Rules:
         ``destinations``: the target's address of each family, none where it may be any.
         """
         # Most runs have no rules to look at, and need not wait for what reads them.
-        from ipv6check.firewall.readiness import Question, review  # noqa: PLC0415
+        from ipv6check.firewall.readiness import ReviewScope, review  # noqa: PLC0415
 
         assert self.ruleset is not None
         named = tuple(("tcp", str(port)) for port in ports)
-        return list(review(self.ruleset, Question(named, destinations=destinations)).findings)
+        return list(review(self.ruleset, ReviewScope(named, destinations=destinations)).findings)
 
 
 async def rules(in_force: RuleTexts | Failure | None, settings: Settings) -> Rules | Failure:

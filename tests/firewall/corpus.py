@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ipv6check.engine.rule_files import read_rules
-from ipv6check.firewall.evaluate import Answer, judge
+from ipv6check.firewall.evaluate import PacketVerdict, judge
 from ipv6check.firewall.model import RuleError
 from ipv6check.firewall.packets import packet
 
@@ -55,7 +55,7 @@ def question(probe: Mapping[str, Any]) -> dict[str, Any]:
     return asked | ({"ct": state} if (state := known.get(probe.get("ct_state", ""))) else {})
 
 
-def compared(answer: Answer, probe: Mapping[str, Any]) -> str:
+def compared(answer: PacketVerdict, probe: Mapping[str, Any]) -> str:
     """``right``, ``wrong``, or ``depends``."""
     if answer.verdict == "depends":
         return "depends"

@@ -6,33 +6,33 @@ from collections.abc import Iterable
 
 import pytest
 
-from ipv6check.firewall.evaluate import MAX_WAYS, TOO_COMPLEX, Answer, Budget, judge
+from ipv6check.firewall.evaluate import MAX_WAYS, TOO_COMPLEX, Budget, PacketVerdict, judge
 from ipv6check.firewall.model import (
     ALWAYS,
     Accept,
     Action,
-    Among,
     Assign,
     Base,
     Branch,
     Chain,
     Condition,
+    ConntrackState,
     Drop,
     Field,
+    FieldMatch,
     Gap,
     Hook,
+    InterfaceMatch,
     Jump,
-    Named,
     NoTrack,
-    Place,
     Redirect,
     Refusal,
     Reject,
     Return,
     Rule,
+    RulePlace,
     RuleSet,
     SourceNat,
-    State,
     Step,
     Table,
     Unclear,
@@ -42,16 +42,16 @@ from ipv6check.firewall.model import (
 from ipv6check.firewall.packets import packet
 
 DOCUMENTATION = prefix(0x20010DB8 << 96, 32, 128)
-SSH: Condition = Among(Field.DPORT, ((22, 22),))
-FROM_DOCUMENTATION: Condition = Among(Field.SADDR, (DOCUMENTATION,))
-ON_WG0: Condition = Named(Field.IIF, ("wg0",))
+SSH: Condition = FieldMatch(Field.DPORT, ((22, 22),))
+FROM_DOCUMENTATION: Condition = FieldMatch(Field.SADDR, (DOCUMENTATION,))
+ON_WG0: Condition = InterfaceMatch(Field.IIF, ("wg0",))
 ECHO: dict[str, object] = {"proto": "icmpv6", "type": 128}
 SOMETIMES: Condition = Unmodelled("under a rate limit", steady=False)
 
 
 def rule(*steps: Step) -> Rule:
     """A rule whose text nobody reads."""
-    return Rule(steps, "a rule", Place("rules", 1))
+    return Rule(steps, "a rule", RulePlace("rules", 1))
 
 
 def base(
@@ -72,7 +72,7 @@ def host(*chains: Chain) -> RuleSet:
     return RuleSet([table], frozenset({4, 6}))
 
 
-def asked(rules: RuleSet, **probe: object) -> Answer:
+def asked(rules: RuleSet, **probe: object) -> PacketVerdict:
     """The answer for TCP port 22 over IPv6, unless the probe says else."""
     given = {"proto": "tcp", "dport": 22, **probe}
     if str(given["proto"]).startswith("icmp"):
@@ -105,7 +105,7 @@ def test_a_given_source_is_certain(source: str, verdict: str) -> None:
 
 def test_what_was_learned_is_remembered() -> None:
     """Behind a rule that took all of a prefix, nobody of that prefix is left."""
-    others = Among(Field.SADDR, (DOCUMENTATION,), negated=True)
+    others = FieldMatch(Field.SADDR, (DOCUMENTATION,), negated=True)
     answer = asked(host(base(rule(FROM_DOCUMENTATION, Drop()), rule(others, Drop()))))
     assert answer.verdict == "drop"
 
@@ -127,7 +127,7 @@ def test_ways_that_end_alike_are_certain() -> None:
 
 def test_an_interface_is_open_but_never_loopback() -> None:
     """Rules on lo do not concern what comes from outside; others divide."""
-    only_lo = host(base(rule(Named(Field.IIF, ("lo",)), Accept())))
+    only_lo = host(base(rule(InterfaceMatch(Field.IIF, ("lo",)), Accept())))
     assert asked(only_lo).verdict == "drop"
     assert asked(only_lo, iif="lo").verdict == "accept"
     answer = asked(host(base(rule(ON_WG0, Accept()))))
@@ -137,8 +137,8 @@ def test_an_interface_is_open_but_never_loopback() -> None:
 
 def test_where_only_the_interface_decides_it_is_a_list() -> None:
     """One line, by verdict; patterns are names too, and what a source decides stays as it was."""
-    lan: Condition = Named(Field.IIF, ("lan*", "lo"))
-    guest: Condition = Named(Field.IIF, ("lan9",))
+    lan: Condition = InterfaceMatch(Field.IIF, ("lan*", "lo"))
+    guest: Condition = InterfaceMatch(Field.IIF, ("lan9",))
     rules = host(base(rule(guest, Reject()), rule(lan, Accept()), rule(ON_WG0, SSH, Accept())))
     answer = asked(rules)
     assert answer.conditions == ("accept on lan*, lo, wg0; reject on lan9; drop on others",)
@@ -151,7 +151,9 @@ def test_where_only_the_interface_decides_it_is_a_list() -> None:
         "accept only on wg0 and from 2001:db8::/32",
         "drop otherwise",
     )
-    out = host(base(rule(Named(Field.OIF, ("eth1",)), Drop()), hook=Hook.FORWARD, policy=Accept()))
+    out = host(
+        base(rule(InterfaceMatch(Field.OIF, ("eth1",)), Drop()), hook=Hook.FORWARD, policy=Accept())
+    )
     assert asked(out, hook="forward").conditions == ("drop out of eth1; accept out of others",)
 
 
@@ -220,7 +222,7 @@ def test_chains_of_equal_priority_are_certain_where_their_order_is_nothing() -> 
 
 def test_state_is_invalid_before_conntrack() -> None:
     """A chain before -200 sees no state, one behind it the real one."""
-    new = Among(Field.STATE, ((State.NEW, State.NEW),))
+    new = FieldMatch(Field.STATE, ((ConntrackState.NEW, ConntrackState.NEW),))
     early = host(base(rule(new, Drop()), hook=Hook.PREROUTING, priority=-300, policy=Accept()))
     late = host(base(rule(new, Drop()), hook=Hook.PREROUTING, priority=-150, policy=Accept()))
     beside = host(base(rule(new, Drop()), hook=Hook.PREROUTING, priority=-200, policy=Accept()))
@@ -229,7 +231,7 @@ def test_state_is_invalid_before_conntrack() -> None:
 
 def test_notrack_is_seen_later() -> None:
     """What conntrack was told to leave alone is untracked to every later rule."""
-    untracked = Among(Field.STATE, ((State.UNTRACKED, State.UNTRACKED),))
+    untracked = FieldMatch(Field.STATE, ((ConntrackState.UNTRACKED, ConntrackState.UNTRACKED),))
     rules = host(
         base(rule(NoTrack()), hook=Hook.PREROUTING, priority=-300, policy=Accept(), name="raw"),
         base(rule(untracked, Accept())),
@@ -239,7 +241,7 @@ def test_notrack_is_seen_later() -> None:
 
 def test_a_mark_of_an_earlier_hook_decides() -> None:
     """Two ways that differ in their mark stay two, also through later chains."""
-    marked = Among(Field.MARK, ((7, 7),))
+    marked = FieldMatch(Field.MARK, ((7, 7),))
     raw = base(
         rule(SOMETIMES, Assign(Field.MARK, 7, 0)),
         hook=Hook.PREROUTING,
@@ -261,7 +263,7 @@ def test_a_redirect_changes_the_port_that_later_rules_see() -> None:
         nat=True,
         name="nat",
     )
-    rules = host(nat, base(rule(Among(Field.DPORT, ((2222, 2222),)), Accept())))
+    rules = host(nat, base(rule(FieldMatch(Field.DPORT, ((2222, 2222),)), Accept())))
     assert asked(rules).verdict == "accept"
     assert asked(rules, ct="established").verdict == "drop", "nat sees first packets only"
 
@@ -314,7 +316,7 @@ def test_what_is_not_given_is_never_certain() -> None:
     assert answer.conditions[0] == "the legacy tables were not given"
     assert asked(rules, family=4).verdict == "accept"
     rules = host(base(rule(Accept())))
-    rules.refusals.append(Refusal("no such chain", Place("rules", 3), frozenset({6})))
+    rules.refusals.append(Refusal("no such chain", RulePlace("rules", 3), frozenset({6})))
     assert asked(rules).conditions[0] == "rules:3 would not load: no such chain"
     rules = host(base(rule(Accept())))
     rules.covers = frozenset({6})
@@ -355,10 +357,10 @@ def nested(depth: int, *conditions: Condition) -> RuleSet:
 def varied(level: int, conditions: Iterable[Condition]) -> list[Condition]:
     """The same conditions of another level: they are about other bits, names and limits."""
     return [
-        Among(each.field, ((1 << level,) * 2,), mask=1 << level)
-        if isinstance(each, Among)
-        else Named(each.field, (f"{each.names[0]}{level}",), each.negated)
-        if isinstance(each, Named)
+        FieldMatch(each.field, ((1 << level,) * 2,), mask=1 << level)
+        if isinstance(each, FieldMatch)
+        else InterfaceMatch(each.field, (f"{each.names[0]}{level}",), each.negated)
+        if isinstance(each, InterfaceMatch)
         else Unmodelled(f"{each.reason} {level}", each.steady)
         if isinstance(each, Unmodelled)
         else each
@@ -374,8 +376,8 @@ def steps_taken(rules: RuleSet) -> int:
     return whole - budget.pool
 
 
-ANY_SOURCE: Condition = Among(Field.SADDR, ((1, 1),), mask=1)
-ANY_SPORT: Condition = Among(Field.SPORT, ((1, 1),), mask=1)
+ANY_SOURCE: Condition = FieldMatch(Field.SADDR, ((1, 1),), mask=1)
+ANY_SPORT: Condition = FieldMatch(Field.SPORT, ((1, 1),), mask=1)
 
 
 @pytest.mark.parametrize(
@@ -385,7 +387,7 @@ ANY_SPORT: Condition = Among(Field.SPORT, ((1, 1),), mask=1)
         (ALWAYS, ALWAYS, ALWAYS),
         (SOMETIMES, SOMETIMES),
         (Unmodelled("one"), Unmodelled("two")),
-        (ON_WG0, Named(Field.IIF, ("eth",), negated=True)),
+        (ON_WG0, InterfaceMatch(Field.IIF, ("eth",), negated=True)),
         (ANY_SOURCE, ANY_SPORT),
         (ANY_SOURCE, ALWAYS),
     ],
@@ -400,7 +402,7 @@ def test_jumps_do_not_multiply(conditions: tuple[Condition, ...]) -> None:
 
 def test_gotos_and_maps_do_not_multiply_either() -> None:
     """Whatever leads to a chain, it is judged once for each class of packets."""
-    cases = tuple((Among(Field.SPORT, ((at, at),)), Jump("next")) for at in range(1024, 1824))
+    cases = tuple((FieldMatch(Field.SPORT, ((at, at),)), Jump("next")) for at in range(1024, 1824))
     maps = host(base(rule(Branch(cases))), Chain("next", rules=[rule(FROM_DOCUMENTATION, Drop())]))
     maps.tables[0].chains["input"].rules.append(rule(FROM_DOCUMENTATION, Accept()))
     assert steps_taken(maps) < 20 * len(cases)
@@ -437,7 +439,7 @@ def test_shared_chains_are_as_certain_as_others() -> None:
     both = host(
         base(
             rule(FROM_DOCUMENTATION, Jump("inner")),
-            rule(Among(Field.SADDR, (other,)), Jump("inner")),
+            rule(FieldMatch(Field.SADDR, (other,)), Jump("inner")),
             rule(Accept()),
         ),
         inner,
@@ -450,8 +452,10 @@ def test_shared_chains_are_as_certain_as_others() -> None:
 def test_more_classes_than_are_told_apart_are_never_wrong() -> None:
     """Jumps from hundreds of sources to one chain, which asks for the source again."""
     sources = [prefix((0x20010DB8 << 96) + (at << 80), 48, 128) for at in range(300)]
-    inner = Chain("inner", rules=[rule(Among(Field.SADDR, (sources[-1],)), Drop()), rule(Accept())])
-    jumps = [rule(Among(Field.SADDR, (each,)), Jump("inner")) for each in sources]
+    inner = Chain(
+        "inner", rules=[rule(FieldMatch(Field.SADDR, (sources[-1],)), Drop()), rule(Accept())]
+    )
+    jumps = [rule(FieldMatch(Field.SADDR, (each,)), Jump("inner")) for each in sources]
     rules = host(base(*jumps), inner)
     assert asked(rules, saddr="2001:db8:12b::1").verdict == "drop"
     assert asked(rules, saddr="2001:db8:12a::1").verdict == "accept"
@@ -460,7 +464,7 @@ def test_more_classes_than_are_told_apart_are_never_wrong() -> None:
 
 def test_behind_a_mapping_other_nat_chains_are_skipped() -> None:
     """Whichever action has set it up, and in the same hook alone."""
-    new: Condition = Among(Field.STATE, ((State.NEW, State.NEW),))
+    new: Condition = FieldMatch(Field.STATE, ((ConntrackState.NEW, ConntrackState.NEW),))
 
     def answer(first: Action, late: Hook = Hook.PREROUTING) -> str:
         early = base(
@@ -477,7 +481,7 @@ def test_behind_a_mapping_other_nat_chains_are_skipped() -> None:
 
 def test_a_field_that_a_packet_lacks_never_matches() -> None:
     """The port of an ICMP message is neither 22 nor not 22."""
-    no_ssh = Among(Field.DPORT, ((22, 22),), negated=True)
+    no_ssh = FieldMatch(Field.DPORT, ((22, 22),), negated=True)
     rules = host(base(rule(no_ssh, Drop()), policy=Accept()))
     assert asked(rules, proto="icmpv6", type=128).verdict == "accept"
     assert asked(rules, dport=80).verdict == "drop"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ipv6check.firewall.evaluate import Answer, judge
+from ipv6check.firewall.evaluate import PacketVerdict, judge
 from ipv6check.firewall.notation import read
 from ipv6check.firewall.packets import packet
 
@@ -26,7 +26,7 @@ ECHO = {"proto": "icmpv6", "type": 128}
 EACH = "--hashlimit-mode srcip --hashlimit-name a"
 
 
-def told(answer: Answer) -> str | None:
+def told(answer: PacketVerdict) -> str | None:
     """What is said of a packet that is let in, None where that depends."""
     assert answer.verdict in {"accept", "depends"}
     return "; ".join(answer.conditions) if answer.verdict == "accept" else None

@@ -11,7 +11,7 @@ import pytest
 from ipv6check.firewall.evaluate import judge
 from ipv6check.firewall.notation import read
 from ipv6check.firewall.packets import packet
-from ipv6check.firewall.readiness import Question, review
+from ipv6check.firewall.readiness import ReviewScope, review
 from ipv6check.model import Finding
 
 # Everything that either would write to is a copy of this test's own, in a mount namespace.
@@ -139,7 +139,7 @@ def files(directory: Path, name: str) -> list[tuple[str, str]]:
 
 def findings(directory: Path, name: str, *ports: str) -> list[Finding]:
     """What the review says, with these TCP ports to be open."""
-    question = Question(tuple(("tcp", port) for port in ports))
+    question = ReviewScope(tuple(("tcp", port) for port in ports))
     return list(review(read(files(directory, name)), question).findings)
 
 

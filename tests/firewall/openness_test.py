@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ipv6check.engine.rule_files import read_rules, rules_of
-from ipv6check.firewall.readiness import Question, review
+from ipv6check.firewall.readiness import ReviewScope, review
 
 HOST = """table inet filter {{
   chain input {{
@@ -25,7 +25,7 @@ def said(rules: str, policy: str = "drop", icmp: str = ICMP, **asked: object) ->
     """The headline of a host with these rules."""
     text = HOST.format(policy=policy, icmp=icmp, rules=rules)
     ruleset = rules_of([("nftables.conf", text)], nft=False)
-    return review(ruleset, Question(**asked)).headline  # type: ignore[arg-type]
+    return review(ruleset, ReviewScope(**asked)).headline  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_part_is_not_judged_as_a_whole(
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     _, rules = read_rules([str(tmp_path / name) for name in files], nft=False)
-    found = review(rules, Question(ports=(("tcp", "80"),)))
+    found = review(rules, ReviewScope(ports=(("tcp", "80"),)))
     parts = [each for each in rules.gaps if "no base chain leads to" in each.reason]
     assert bool(parts) is not certain or rules.refusals
     assert (found.ports[0].six.verdict != "depends") is certain
@@ -119,12 +119,12 @@ def test_a_part_is_not_judged_as_a_whole(
 def test_what_a_second_file_tells_of_a_table_holds() -> None:
     """The policy of a chain that the first file says nothing of."""
     rules = rules_of([("user.v6", PART), ("rules.v6", WHOLE)], nft=False)
-    (told, *_) = review(rules, Question(ports=(("tcp", "443"),))).ports
+    (told, *_) = review(rules, ReviewScope(ports=(("tcp", "443"),))).ports
     assert told.six.verdict == "drop"
 
 
 def test_ports_that_were_asked_for_come_first() -> None:
     """Then those that everybody is asked about."""
     rules = rules_of([("rules.v6", WHOLE)], nft=False)
-    found = review(rules, Question(ports=(("udp", "53"), ("tcp", "8443"))))
+    found = review(rules, ReviewScope(ports=(("udp", "53"), ("tcp", "8443"))))
     assert [told.name for told in found.ports][:3] == ["udp/53", "tcp/8443", "tcp/22"]

@@ -6,34 +6,36 @@ from typing import Any
 
 import pytest
 
-from ipv6check.firewall.model import AddressType, Field, RuleError, State
+from ipv6check.firewall.model import AddressType, ConntrackState, Field, RuleError
 from ipv6check.firewall.packets import described, packet
 
 
 @pytest.mark.parametrize(
     ("probe", "state"),
     [
-        ({"proto": "tcp", "dport": 22}, State.NEW),
-        ({"proto": "tcp", "dport": 22, "flags": "ack"}, State.NEW),
-        ({"proto": "tcp", "dport": 22, "flags": "syn,ack"}, State.INVALID),
-        ({"proto": "tcp", "dport": 22, "flags": "fin,psh,urg"}, State.INVALID),
-        ({"proto": "tcp", "dport": 22, "flags": "rst"}, State.INVALID),
-        ({"proto": "udp", "dport": 53}, State.NEW),
-        ({"proto": "icmpv6", "type": 2}, State.INVALID),
-        ({"proto": "icmpv6", "type": 2, "ct": "related"}, State.RELATED),
-        ({"proto": "icmpv6", "type": 128}, State.NEW),
-        ({"proto": "icmpv6", "type": 129}, State.INVALID),
-        ({"proto": "icmpv6", "type": 135}, State.UNTRACKED),
-        ({"proto": "icmpv6", "type": 137}, State.INVALID),
-        ({"proto": "icmpv6", "type": 139}, State.NEW),
-        ({"proto": "icmpv6", "type": 143}, State.UNTRACKED),
-        ({"proto": "icmp", "type": 8}, State.NEW),
-        ({"proto": "icmp", "type": 0}, State.INVALID),
-        ({"proto": "icmp", "type": 13}, State.NEW),
-        ({"proto": "sctp", "dport": 22}, State.NEW | State.INVALID),
+        ({"proto": "tcp", "dport": 22}, ConntrackState.NEW),
+        ({"proto": "tcp", "dport": 22, "flags": "ack"}, ConntrackState.NEW),
+        ({"proto": "tcp", "dport": 22, "flags": "syn,ack"}, ConntrackState.INVALID),
+        ({"proto": "tcp", "dport": 22, "flags": "fin,psh,urg"}, ConntrackState.INVALID),
+        ({"proto": "tcp", "dport": 22, "flags": "rst"}, ConntrackState.INVALID),
+        ({"proto": "udp", "dport": 53}, ConntrackState.NEW),
+        ({"proto": "icmpv6", "type": 2}, ConntrackState.INVALID),
+        ({"proto": "icmpv6", "type": 2, "ct": "related"}, ConntrackState.RELATED),
+        ({"proto": "icmpv6", "type": 128}, ConntrackState.NEW),
+        ({"proto": "icmpv6", "type": 129}, ConntrackState.INVALID),
+        ({"proto": "icmpv6", "type": 135}, ConntrackState.UNTRACKED),
+        ({"proto": "icmpv6", "type": 137}, ConntrackState.INVALID),
+        ({"proto": "icmpv6", "type": 139}, ConntrackState.NEW),
+        ({"proto": "icmpv6", "type": 143}, ConntrackState.UNTRACKED),
+        ({"proto": "icmp", "type": 8}, ConntrackState.NEW),
+        ({"proto": "icmp", "type": 0}, ConntrackState.INVALID),
+        ({"proto": "icmp", "type": 13}, ConntrackState.NEW),
+        ({"proto": "sctp", "dport": 22}, ConntrackState.NEW | ConntrackState.INVALID),
     ],
 )
-def test_conntrack_sees_a_packet_by_its_kind(probe: dict[str, object], state: State) -> None:
+def test_conntrack_sees_a_packet_by_its_kind(
+    probe: dict[str, object], state: ConntrackState
+) -> None:
     """Without a flow that is known, type and flags decide (kernel 6.18)."""
     assert packet(probe).state == state
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, note, seed, settings
 from ipv6check.engine import rule_files
 from ipv6check.engine.rule_files import rules_of, text_of
 from ipv6check.firewall.evaluate import judge
-from ipv6check.firewall.model import Place, RuleError, RuleSet
+from ipv6check.firewall.model import RuleError, RulePlace, RuleSet
 from ipv6check.firewall.nft import loaded
 from ipv6check.firewall.packets import packet
 from tests.firewall import suite
@@ -287,7 +287,7 @@ def test_included_rules_stand_in_their_own_file(tmp_path: Path) -> None:
     part.write_text("# ports\ndefine SSH = 22\n")
     rules = rules_of([(str(main), main.read_text())])
     assert "has loaded it" in rules.notes[0]
-    assert rules.tables[0].chains["c"].rules[0].place == Place(str(main), 6)
+    assert rules.tables[0].chains["c"].rules[0].place == RulePlace(str(main), 6)
     part.write_text("# ports\ndefine SSH = 70000\n")
     (refusal,) = rules_of([(str(main), main.read_text())]).refusals
     assert "Service out of range" in refusal.reason

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from ipv6check.firewall.evaluate import judge
-from ipv6check.firewall.model import RuleError, State
+from ipv6check.firewall.model import ConntrackState, RuleError
 from ipv6check.firewall.notation import read
 from ipv6check.firewall.packets import packet
 from tests.firewall import oracle, suite
@@ -98,7 +98,7 @@ def test_other_notations_are_never_wrong(case: suite.Case, notation: str) -> Non
 @pytest.mark.parametrize("each", STATES, ids=str)
 def test_conntrack_is_known(each: suite.Packet) -> None:
     """The state that we give a packet is the one that conntrack gave it, or one of several."""
-    assert State[each["state"].upper()] in packet(suite.question(each)).state
+    assert ConntrackState[each["state"].upper()] in packet(suite.question(each)).state
 
 
 @pytest.mark.parametrize("topic", suite.TOPICS)

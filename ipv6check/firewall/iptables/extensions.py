@@ -25,15 +25,17 @@ from ipv6check.firewall.model import (
     Action,
     AddressType,
     AllOf,
-    Among,
     AnyOf,
     Assign,
     Branch,
     Condition,
+    ConntrackState,
+    ConntrackStatus,
     Drop,
     Field,
+    FieldMatch,
     Hook,
-    Named,
+    InterfaceMatch,
     Not,
     NoTrack,
     Ranges,
@@ -41,8 +43,6 @@ from ipv6check.firewall.model import (
     Reject,
     Return,
     SourceNat,
-    State,
-    Status,
     Table,
     Unclear,
     Unmodelled,
@@ -185,7 +185,7 @@ def _ip(text: str, family: int) -> int:
 
 
 @lru_cache(65536)
-def _address(what: Field, text: str, family: int) -> Among:
+def _address(what: Field, text: str, family: int) -> FieldMatch:
     """An address, or those that are equal to it under a mask."""
     name, slash, length = text.partition("/")
     full = mask = (1 << BITS[family]) - 1
@@ -197,8 +197,8 @@ def _address(what: Field, text: str, family: int) -> Among:
     value = _ip(name, family) & mask if mask else 0
     rest = mask ^ full
     if rest & (rest + 1):
-        return Among(what, _one(value), mask=mask)
-    return Among(what, ((value, value | rest),))
+        return FieldMatch(what, _one(value), mask=mask)
+    return FieldMatch(what, ((value, value | rest),))
 
 
 # --- what an option is, and the rule it stands in
@@ -243,9 +243,9 @@ class Draft:
             raise RefusedError(f"{self.name} cannot be negated")
         return self.value
 
-    def among(self, what: Field, ranges: Ranges, mask: int | None = None) -> Among:
+    def among(self, what: Field, ranges: Ranges, mask: int | None = None) -> FieldMatch:
         """One field's values or, after an exclamation mark, all others."""
-        return Among(what, ranges, self.negated, mask)
+        return FieldMatch(what, ranges, self.negated, mask)
 
     def so(self, condition: Condition) -> Condition:
         """The condition or, after an exclamation mark, its opposite."""
@@ -270,7 +270,7 @@ Build = Callable[[Draft], Condition]
 Act = Callable[[Draft], Action | None]
 
 
-class Option(NamedTuple):
+class ExtensionOption(NamedTuple):
     """How many values it takes (-1: all up to the next), what it makes of them, and of a number."""
 
     takes: int
@@ -278,12 +278,12 @@ class Option(NamedTuple):
     numeric: bool = False
 
 
-def options(table: Mapping[str, Build]) -> dict[str, Option]:
+def options(table: Mapping[str, Build]) -> dict[str, ExtensionOption]:
     """Options by name: of one value, none (!), two (+), or a number (#); | parts synonyms."""
-    found: dict[str, Option] = {}
+    found: dict[str, ExtensionOption] = {}
     for text, build in table.items():
         for word in text.split():
-            option = Option({"!": 0, "+": 2}.get(word[-1], 1), build, word[-1] == "#")
+            option = ExtensionOption({"!": 0, "+": 2}.get(word[-1], 1), build, word[-1] == "#")
             for name in word.rstrip("!+#").split("|"):
                 found[f"--{name}" if name[1:] else f"-{name}"] = option
     return found
@@ -306,7 +306,7 @@ class Module:
     act: Act | None = None
     tables: str = ""
     hooks: str = ""
-    options: dict[str, Option] = field(init=False)
+    options: dict[str, ExtensionOption] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "options", options(self.table))
@@ -335,7 +335,7 @@ def _of_protocol(line: Draft) -> Condition:
         return _nothing(line)
     line.protocol = None if line.negated else number
     if line.family == IPV6 and number in _STEPPED_OVER:
-        return line.so(AllOf((Among(Field.PROTOCOL, _one(number)), unknown(line))))
+        return line.so(AllOf((FieldMatch(Field.PROTOCOL, _one(number)), unknown(line))))
     return line.among(Field.PROTOCOL, _one(number))
 
 
@@ -365,7 +365,7 @@ def _interface(what: Field, nowhere: str, line: Draft) -> Condition:
         return line.so(ALWAYS)
     if name[-1] == "*":
         return unknown(line)
-    return Named(what, (f"{name[:-1]}*" if name[-1] == "+" else name,), line.negated)
+    return InterfaceMatch(what, (f"{name[:-1]}*" if name[-1] == "+" else name,), line.negated)
 
 
 def _jump(line: Draft) -> Condition:
@@ -439,7 +439,7 @@ def _some_ports(line: Draft) -> Condition:
     fields = {"s": (Field.SPORT,), "d": (Field.DPORT,)}.get(
         line.name[2], (Field.SPORT, Field.DPORT)
     )
-    return line.so(AnyOf(tuple(Among(what, ranges) for what in fields)))
+    return line.so(AnyOf(tuple(FieldMatch(what, ranges) for what in fields)))
 
 
 def _flags(line: Draft) -> Condition:
@@ -467,7 +467,9 @@ def _type(names: Mapping[str, tuple[int, int | None]], anything: int | None) -> 
             return line.so(ALWAYS)
         if code is None:
             return line.among(Field.TYPE, _one(kind))
-        return line.so(AllOf((Among(Field.TYPE, _one(kind)), Among(Field.CODE, _one(code)))))
+        return line.so(
+            AllOf((FieldMatch(Field.TYPE, _one(kind)), FieldMatch(Field.CODE, _one(code))))
+        )
 
     return build
 
@@ -479,8 +481,8 @@ def _state(line: Draft) -> Condition:
     if not status:
         return line.among(Field.STATE, ((1, state),), state)
     parts = (
-        Among(Field.STATE, ((1, 255),), mask=state),
-        Among(Field.STATUS, ((1, 255),), mask=status),
+        FieldMatch(Field.STATE, ((1, 255),), mask=state),
+        FieldMatch(Field.STATUS, ((1, 255),), mask=status),
     )
     return line.so(AnyOf(parts))
 
@@ -501,12 +503,12 @@ def _flow(build: Build) -> Build:
 
 def _of_first(build: Build, lacks: Field | None = None) -> Build:
     """What the first packet of a flow shows of it, and a later one may not."""
-    first = Among(Field.STATE, _one(State.NEW))
+    first = FieldMatch(Field.STATE, _one(ConntrackState.NEW))
 
     def built(line: Draft) -> Condition:
         other: Condition = Not(first)
         if lacks is not None:
-            other = AnyOf((other, Not(Among(lacks, ((0, 65535),)))))
+            other = AnyOf((other, Not(FieldMatch(lacks, ((0, 65535),)))))
         return AnyOf((AllOf((Not(other), build(line))), AllOf((other, unknown(line)))))
 
     return _flow(built)
@@ -527,8 +529,8 @@ def _address_type(address: Field, kind: Field, line: Draft) -> Condition:
     if types - {0, 1, 2, 4, 5, 7}:
         raise RefusedError(f"IPv6 does not know all the types of address {shown(line.value)}")
     looked_up = merged((each, each) for each in types & {2, 4, 7})
-    parts = [Among(address, IPV6_TYPES[each]) for each in sorted(types & set(IPV6_TYPES))]
-    return line.so(AllOf((*parts, *([Among(kind, looked_up)] if looked_up else ()))))
+    parts = [FieldMatch(address, IPV6_TYPES[each]) for each in sorted(types & set(IPV6_TYPES))]
+    return line.so(AllOf((*parts, *([FieldMatch(kind, looked_up)] if looked_up else ()))))
 
 
 def _range(what: Field, line: Draft) -> Condition:
@@ -549,7 +551,7 @@ def _hops(low: int, high: int) -> Build:
 
 
 def _header(what: Field, table: Mapping[str, Build]) -> Module:
-    return Module(table, family=IPV6, bare=Among(what, _one(1)))
+    return Module(table, family=IPV6, bare=FieldMatch(what, _one(1)))
 
 
 def _types(text: str) -> dict[str, tuple[int, int | None]]:
@@ -563,8 +565,8 @@ def _types(text: str) -> dict[str, tuple[int, int | None]]:
 
 FLAGS = {name: 1 << bit for bit, name in enumerate(("fin", "syn", "rst", "psh", "ack", "urg"))}
 FLAGS |= {"all": 63, "none": 0}
-CT_STATES = {each.name.lower(): int(each) for each in State if each.name}
-CT_STATES |= {"snat": Status.SNAT << 8, "dnat": Status.DNAT << 8}
+CT_STATES = {each.name.lower(): int(each) for each in ConntrackState if each.name}
+CT_STATES |= {"snat": ConntrackStatus.SNAT << 8, "dnat": ConntrackStatus.DNAT << 8}
 CT_STATUSES = {"none": 0, "expected": 1, "seen_reply": 2, "assured": 4, "confirmed": 8}
 PACKET_TYPES = {"unicast": 0, "host": 0, "broadcast": 1, "multicast": 2, "otherhost": 3}
 ADDRESS_TYPES = {each.name.lower(): int(each) for each in AddressType}
@@ -841,8 +843,8 @@ def _copied(line: Draft) -> Action:
     if cleared == ALL:
         return Assign(target, keep=taken, source=source)
     unset = Assign(target, keep=ALL & ~cleared, source=target)
-    known = (Among(source, _one(0), mask=taken), unset)
-    return Branch((known, (Among(source, ((0, ALL),)), Assign(target, known=False))))
+    known = (FieldMatch(source, _one(0), mask=taken), unset)
+    return Branch((known, (FieldMatch(source, ((0, ALL),)), Assign(target, known=False))))
 
 
 def _hop_limit(line: Draft) -> Action:

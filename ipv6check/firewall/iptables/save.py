@@ -24,22 +24,22 @@ from ipv6check.firewall.model import (
     IPV6,
     Accept,
     AllOf,
-    Among,
     AnyOf,
     Base,
     Chain,
     Condition,
     Drop,
     Field,
+    FieldMatch,
     Gap,
     Hook,
+    InterfaceMatch,
     Jump,
-    Named,
     Not,
-    Place,
     Refusal,
     Rule,
     RuleError,
+    RulePlace,
     RuleSet,
     Step,
     Table,
@@ -116,9 +116,9 @@ _FIRST_OF_ALL = {Field.PROTOCOL: 0, Field.DPORT: 1, Field.SPORT: 1, Field.TYPE: 
 
 
 def _cost(condition: Condition) -> int:
-    if isinstance(condition, Among):
+    if isinstance(condition, FieldMatch):
         return _FIRST_OF_ALL.get(condition.field, 2)
-    return {Named: 2, Unmodelled: 9}.get(type(condition), 3)
+    return {InterfaceMatch: 2, Unmodelled: 9}.get(type(condition), 3)
 
 
 @dataclass(slots=True, eq=False)
@@ -159,7 +159,9 @@ class _Line(Draft):
     def _one(self, name: str, *, negated: bool) -> None:
         name, module, option = self._option(name)
         text = name in extensions.TEXTS
-        count, build, numeric = option or extensions.Option(1 if text else -1, extensions.unknown)
+        count, build, numeric = option or extensions.ExtensionOption(
+            1 if text else -1, extensions.unknown
+        )
         if option and not text and count and self.tokens[self.at : self.at + 1] == ["!"]:
             if not self.file.dump:  # Only old versions wrote and read this.
                 self.file.refuse("an exclamation mark stands behind its option")
@@ -200,7 +202,7 @@ class _Line(Draft):
         self.at = end
         return values
 
-    def _option(self, name: str) -> tuple[str, str, extensions.Option | None]:
+    def _option(self, name: str) -> tuple[str, str, extensions.ExtensionOption | None]:
         """Its whole name, the module or target that knows it, and what it is."""
         if option := extensions.CORE.get(name):
             return name, "", option
@@ -217,7 +219,7 @@ class _Line(Draft):
             self.doubt(f"there is the unknown option {said([name])}")
         return found or (name, "", None)
 
-    def _find(self, name: str) -> tuple[str, str, extensions.Option | None] | None:
+    def _find(self, name: str) -> tuple[str, str, extensions.ExtensionOption | None] | None:
         """The option of this name, of what was opened last, or the only one that begins so."""
         for label, module in reversed(self.opened):
             if module is None or name in module.options:
@@ -251,7 +253,7 @@ class _Line(Draft):
             self.conditions.append(Unmodelled(reason, name in extensions.STEADY, *limit))
         if self.flow:
             # Where there is no flow, a state that fits is all that conntrack looks at.
-            tracked = Among(Field.STATUS, ((0, extensions.ALL),))
+            tracked = FieldMatch(Field.STATUS, ((0, extensions.ALL),))
             flow = AllOf((tracked, *self.flow))
             self.conditions.append(AnyOf((Not(tracked), flow)) if self.by_state else flow)
 
@@ -300,8 +302,8 @@ class _File:
         self.rules = RuleSet()
         self.backend, self.dump = "", False
         self.table: Table | None = None
-        self.place = Place(file, 1)
-        self.needs: list[tuple[Table, str, list[str], str, Place]] = []
+        self.place = RulePlace(file, 1)
+        self.needs: list[tuple[Table, str, list[str], str, RulePlace]] = []
         self.jumps: dict[tuple[int, str], set[str]] = {}
         self.listing = not any(line[:1] == "*" for line in self.lines)
 
@@ -312,7 +314,7 @@ class _File:
             what = "-L hides interfaces, which ip6tables-save shows"
             raise RuleError(f"{self.name}:{self.lines.index(first) + 1}: {what}: {shown(first)}")
         for number, line in enumerate(self.lines, 1):
-            self.place = Place(self.name, number)
+            self.place = RulePlace(self.name, number)
             try:
                 self._line(line)
             except RefusedError as error:
@@ -327,7 +329,7 @@ class _File:
         self.rules.covers |= {self.family}
         return self.rules
 
-    def refuse(self, reason: str, place: Place | None = None) -> None:
+    def refuse(self, reason: str, place: RulePlace | None = None) -> None:
         """Note that this file would not load."""
         refusal = Refusal(reason, place or self.place, frozenset({self.family}))
         self.rules.refusals.append(refusal)

@@ -29,22 +29,22 @@ from ipv6check.firewall.model import (
     Accept,
     Action,
     AllOf,
-    Among,
     AnyOf,
     Assign,
     Base,
     Branch,
     Chain,
     Condition,
+    ConntrackStatus,
     Drop,
     Field,
+    FieldMatch,
     Gap,
     Hook,
+    InterfaceMatch,
     Jump,
-    Named,
     Not,
     NoTrack,
-    Place,
     Range,
     Ranges,
     Redirect,
@@ -53,9 +53,9 @@ from ipv6check.firewall.model import (
     Return,
     Rule,
     RuleError,
+    RulePlace,
     RuleSet,
     SourceNat,
-    Status,
     Step,
     Table,
     Unclear,
@@ -103,15 +103,15 @@ class _UnknownError(ValueError):
 # --- what can be read of a packet
 
 
-def _is(key: Field, *numbers: int) -> Among:
-    return Among(key, merged((number, number) for number in numbers))
+def _is(key: Field, *numbers: int) -> FieldMatch:
+    return FieldMatch(key, merged((number, number) for number in numbers))
 
 
 TOP = (1 << 128) - 1
 V4, V6 = _is(Field.FAMILY, IPV4), _is(Field.FAMILY, IPV6)
 TRANSPORTS = MappingProxyType({"tcp": TCP, "udp": 17, "dccp": 33, "sctp": 132, "udplite": 136})
 # What nft makes sure of before it reads any field of this header.
-NEEDS: Mapping[str, tuple[Among, ...]] = MappingProxyType(
+NEEDS: Mapping[str, tuple[FieldMatch, ...]] = MappingProxyType(
     {
         **dict.fromkeys(("ip", "ip option", "ct original ip daddr"), (V4,)),
         **dict.fromkeys(("ip6", "exthdr", "ct original ip6 daddr"), (V6,)),
@@ -123,7 +123,7 @@ NEEDS: Mapping[str, tuple[Among, ...]] = MappingProxyType(
 # The bytes where a port would be, of a packet that has none.
 NO_PORT = AllOf(
     (
-        Among(Field.PROTOCOL, _is(Field.PROTOCOL, *TRANSPORTS.values()).ranges, negated=True),
+        FieldMatch(Field.PROTOCOL, _is(Field.PROTOCOL, *TRANSPORTS.values()).ranges, negated=True),
         Unmodelled("if the bytes match in which other packets have a port", steady=False),
     )
 )
@@ -150,7 +150,7 @@ class Selector:
         """The value is one of these."""
         if self.key in INTERFACES:
             names = tuple(dict.fromkeys(map(_interface, elements)))
-            return Named(self.key, names) if names else NEVER
+            return InterfaceMatch(self.key, names) if names else NEVER
         ranges = [self.range(element) for element in elements]
         if self.key is Field.STATE and mask is None and all(low == high for low, high in ranges):
             # A packet has one state: any of these bits is the same, and reads better.
@@ -215,10 +215,12 @@ class Selector:
 
     def _among(self, ranges: Ranges, mask: int | None = None) -> Condition:
         of_status = self.key is Field.STATUS
-        if self.key in INTERFACES or (of_status and (mask is None or mask >= 1 << len(Status))):
+        if self.key in INTERFACES or (
+            of_status and (mask is None or mask >= 1 << len(ConntrackStatus))
+        ):
             # In the status the kernel has bits of its own, of which nothing is known here.
             raise _UnknownError
-        found = Among(self.key, ranges, mask=mask)
+        found = FieldMatch(self.key, ranges, mask=mask)
         return AnyOf((found, NO_PORT)) if self.raw else found
 
 
@@ -307,7 +309,7 @@ def _is_drawn(expression: Any) -> bool:
     return only(expression)[0] in {"numgen", "jhash", "symhash"}
 
 
-def _needs(expression: Any) -> Iterator[Among]:
+def _needs(expression: Any) -> Iterator[FieldMatch]:
     """What nft makes sure of before it reads this."""
     expression = _bare(expression)
     if isinstance(expression, list):
@@ -476,9 +478,9 @@ def _in(
 def _negated(found: Condition, selectors: Sequence[Selector]) -> Condition:
     """The opposite, for a packet that has what is read."""
     match found:
-        case Among() | Named():
+        case FieldMatch() | InterfaceMatch():
             return replace(found, negated=True)
-        case AnyOf((Among() as known, no_port)) if no_port is NO_PORT:
+        case AnyOf((FieldMatch() as known, no_port)) if no_port is NO_PORT:
             return AnyOf((replace(known, negated=True), NO_PORT))
     return AllOf((*(each.present() for each in selectors), Not(found)))
 
@@ -804,7 +806,7 @@ def _steps(scope: _Scope, statements: Sequence[Any]) -> tuple[Step, ...]:
     for at, statement in enumerate(statements, 1):
         scope.last = at == len(statements)
         for step in _statement(scope, statement):
-            fixed = isinstance(step, Among) and step.field in FIXED
+            fixed = isinstance(step, FieldMatch) and step.field in FIXED
             if step is not ALWAYS and not (fixed and step in steps):
                 steps.append(step)
         if steps and isinstance(steps[-1], ENDS):
@@ -831,7 +833,7 @@ class _Reader:
         self.now: tuple[int, Any] = (0, None)
         self._file = file
         self._scopes: dict[tuple[str, str], _Scope] = {}
-        self.place = Place(file)
+        self.place = RulePlace(file)
 
     def read(self, objects: Sequence[Any]) -> None:
         """Read them all, first what others refer to."""
@@ -849,13 +851,13 @@ class _Reader:
             "element": self._element,
             "rule": self._changes,
         }
-        todo: dict[str, list[tuple[int, Any, Place]]] = {kind: [] for kind in inside}
+        todo: dict[str, list[tuple[int, Any, RulePlace]]] = {kind: [] for kind in inside}
         for self.now in enumerate(objects, 1):
             kind, body = only(self.now[1])
             if body.get("family") in ELSEWHERE:
                 continue
             line, handle = (body.get(key) and index(body[key]) for key in ("line", "handle"))
-            self.place = Place(str(body.get("file", self._file)), line, handle)
+            self.place = RulePlace(str(body.get("file", self._file)), line, handle)
             if kind in alone:
                 alone[kind](body)
             elif kind in todo:

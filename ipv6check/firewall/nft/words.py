@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ipv6check.firewall.model import AddressType, State, Status
+from ipv6check.firewall.model import AddressType, ConntrackState, ConntrackStatus
 from ipv6check.firewall.names import PROTOCOLS, SERVICES
 
 MAX_SHOWN = 8
@@ -130,12 +130,16 @@ def _numbered(text: str) -> Mapping[Any, int]:
     return MappingProxyType({name: int(number) for name, number in pairs})
 
 
-def _lower(names: type[State | Status | AddressType]) -> Mapping[Any, int]:
+def _lower(names: type[ConntrackState | ConntrackStatus | AddressType]) -> Mapping[Any, int]:
     return MappingProxyType({str(each.name).lower().replace("_", "-"): int(each) for each in names})
 
 
 # As ``nft describe`` lists them.
-STATES, STATUSES, ADDRESS_TYPES = _lower(State), _lower(Status), _lower(AddressType)
+STATES, STATUSES, ADDRESS_TYPES = (
+    _lower(ConntrackState),
+    _lower(ConntrackStatus),
+    _lower(AddressType),
+)
 ETHER_TYPES: Mapping[Any, int] = MappingProxyType(
     {**dict.fromkeys(("ip", 0x0800), 4), **dict.fromkeys(("ip6", 0x86DD), 6)}
     | dict.fromkeys(("arp", 0x0806, "vlan", 0x8100, "8021q", "8021ad", 0x88A8), 0)

@@ -10,23 +10,23 @@ from ipv6check.firewall.model import (
     NEVER,
     Accept,
     AllOf,
-    Among,
     AnyOf,
     Assign,
     Branch,
     Drop,
     Field,
+    FieldMatch,
     Gap,
     Hook,
+    InterfaceMatch,
     Jump,
-    Named,
     Not,
     NoTrack,
-    Place,
     Redirect,
     Reject,
     Return,
     RuleError,
+    RulePlace,
     RuleSet,
     SourceNat,
     Step,
@@ -37,8 +37,8 @@ from ipv6check.firewall.nft import from_json
 from ipv6check.firewall.packets import packet
 
 DROP = {"drop": None}
-V4, V6 = Among(Field.FAMILY, ((4, 4),)), Among(Field.FAMILY, ((6, 6),))
-TCP_ONLY = Among(Field.PROTOCOL, ((6, 6),))
+V4, V6 = FieldMatch(Field.FAMILY, ((4, 4),)), FieldMatch(Field.FAMILY, ((6, 6),))
+TCP_ONLY = FieldMatch(Field.PROTOCOL, ((6, 6),))
 ANY = (1 << 128) - 1
 
 
@@ -89,24 +89,31 @@ def condition(*statements: Any, objects: Any = ()) -> Step:
 @pytest.mark.parametrize(
     ("matched", "expected"),
     [
-        (match("tcp dport", 22), (TCP_ONLY, Among(Field.DPORT, ((22, 22),)))),
+        (match("tcp dport", 22), (TCP_ONLY, FieldMatch(Field.DPORT, ((22, 22),)))),
         (
             match("ip saddr", "10.0.0.1", "!="),
-            (V4, Among(Field.SADDR, ((10 << 24 | 1,) * 2,), negated=True)),
+            (V4, FieldMatch(Field.SADDR, ((10 << 24 | 1,) * 2,), negated=True)),
         ),
-        (match("ip6 nexthdr", "tcp"), (V6, Among(Field.NEXT_HEADER, ((6, 6),)))),
+        (match("ip6 nexthdr", "tcp"), (V6, FieldMatch(Field.NEXT_HEADER, ((6, 6),)))),
         (
             match("icmp type", "echo-request"),
-            (V4, Among(Field.PROTOCOL, ((1, 1),)), Among(Field.TYPE, ((8, 8),))),
+            (V4, FieldMatch(Field.PROTOCOL, ((1, 1),)), FieldMatch(Field.TYPE, ((8, 8),))),
         ),
         (
             match("icmpv6 type", {"set": ["echo-request", "nd-neighbor-solicit"]}),
-            (V6, Among(Field.PROTOCOL, ((58, 58),)), Among(Field.TYPE, ((128, 128), (135, 135)))),
+            (
+                V6,
+                FieldMatch(Field.PROTOCOL, ((58, 58),)),
+                FieldMatch(Field.TYPE, ((128, 128), (135, 135))),
+            ),
         ),
-        (match({"exthdr": {"name": "frag"}}, right=True), (V6, Among(Field.FRAGMENT, ((1, 1),)))),
+        (
+            match({"exthdr": {"name": "frag"}}, right=True),
+            (V6, FieldMatch(Field.FRAGMENT, ((1, 1),))),
+        ),
         (
             match({"exthdr": {"name": "rt", "field": "type"}}, 0),
-            (V6, Among(Field.ROUTING_TYPE, ((0, 0),))),
+            (V6, FieldMatch(Field.ROUTING_TYPE, ((0, 0),))),
         ),
     ],
 )
@@ -120,30 +127,39 @@ def test_a_match_brings_what_nft_makes_sure_of(matched: Any, expected: tuple[Ste
     [
         (match("meta nfproto", "ipv6"), V6),
         (match("meta protocol", "ip"), V4),
-        (match("meta l4proto", {"set": ["tcp", "udp"]}), Among(Field.PROTOCOL, ((6, 6), (17, 17)))),
-        (match("meta iifname", {"set": ["eth*", "wg0"]}), Named(Field.IIF, ("eth*", "wg0"))),
-        (match("meta oif", "lo", "!="), Named(Field.OIF, ("lo",), negated=True)),
-        (match("meta mark", 3, "<"), Among(Field.MARK, ((0, 2),))),
-        (match("meta pkttype", "multicast"), Among(Field.PACKET_TYPE, ((2, 2),))),
-        (match("tcp dport", 1024, ">"), Among(Field.DPORT, ((1025, ANY),))),
-        (match("tcp dport", {"range": [1, 5]}, "!="), Among(Field.DPORT, ((1, 5),), negated=True)),
+        (
+            match("meta l4proto", {"set": ["tcp", "udp"]}),
+            FieldMatch(Field.PROTOCOL, ((6, 6), (17, 17))),
+        ),
+        (
+            match("meta iifname", {"set": ["eth*", "wg0"]}),
+            InterfaceMatch(Field.IIF, ("eth*", "wg0")),
+        ),
+        (match("meta oif", "lo", "!="), InterfaceMatch(Field.OIF, ("lo",), negated=True)),
+        (match("meta mark", 3, "<"), FieldMatch(Field.MARK, ((0, 2),))),
+        (match("meta pkttype", "multicast"), FieldMatch(Field.PACKET_TYPE, ((2, 2),))),
+        (match("tcp dport", 1024, ">"), FieldMatch(Field.DPORT, ((1025, ANY),))),
+        (
+            match("tcp dport", {"range": [1, 5]}, "!="),
+            FieldMatch(Field.DPORT, ((1, 5),), negated=True),
+        ),
         (
             match("ip saddr", {"prefix": {"addr": "10.0.0.0", "len": 8}}),
-            Among(Field.SADDR, ((10 << 24, (11 << 24) - 1),)),
+            FieldMatch(Field.SADDR, ((10 << 24, (11 << 24) - 1),)),
         ),
         (
             match({"&": [payload("ip6 daddr"), "::ffff"]}, "::1", "!="),
-            Among(Field.DADDR, ((1, 1),), negated=True, mask=0xFFFF),
+            FieldMatch(Field.DADDR, ((1, 1),), negated=True, mask=0xFFFF),
         ),
         (
             match({"fib": {"result": "type", "flags": ["daddr"]}}, "local"),
-            Among(Field.DADDR_TYPE, ((2, 2),)),
+            FieldMatch(Field.DADDR_TYPE, ((2, 2),)),
         ),
-        (match("ct direction", "original"), Among(Field.DIRECTION, ((0, 0),))),
-        (match("ct status", "dnat", "in"), Among(Field.STATUS, ((1, 32),), mask=32)),
+        (match("ct direction", "original"), FieldMatch(Field.DIRECTION, ((0, 0),))),
+        (match("ct status", "dnat", "in"), FieldMatch(Field.STATUS, ((1, 32),), mask=32)),
         (
             match({"ct": {"key": "ip daddr", "dir": "original"}}, "1.2.3.4"),
-            Among(Field.ORIGINAL_DADDR, ((0x01020304,) * 2,)),
+            FieldMatch(Field.ORIGINAL_DADDR, ((0x01020304,) * 2,)),
         ),
     ],
 )
@@ -166,29 +182,29 @@ def test_a_match_is_a_condition(matched: Any, expected: Step) -> None:
 )
 def test_a_packet_has_one_state(right: Any, op: str, mask: int, negated: bool) -> None:  # noqa: FBT001
     """Equality with a state and a test of its bit are the same thing."""
-    expected = Among(Field.STATE, ((1, mask),), negated, mask)
+    expected = FieldMatch(Field.STATE, ((1, mask),), negated, mask)
     assert condition(match("ct state", right, op)) == expected
 
 
 def test_not_two_states_at_once_is_always() -> None:
     """``ct state != established,related`` compares with a value that no packet has."""
     found = condition(match("ct state", {"|": ["established", "related"]}, "!="))
-    assert found == Among(Field.STATE, ((1, 1),), negated=True, mask=0)
+    assert found == FieldMatch(Field.STATE, ((1, 1),), negated=True, mask=0)
 
 
 @pytest.mark.parametrize(
     ("matched", "expected"),
     [
-        (match("tcp flags", "syn", "in"), Among(Field.FLAGS, ((1, 2),), mask=2)),
+        (match("tcp flags", "syn", "in"), FieldMatch(Field.FLAGS, ((1, 2),), mask=2)),
         (
             match("tcp flags", ["syn", "ack"], "!"),
-            Among(Field.FLAGS, ((1, 18),), negated=True, mask=18),
+            FieldMatch(Field.FLAGS, ((1, 18),), negated=True, mask=18),
         ),
-        (match("tcp flags", "syn"), Among(Field.FLAGS, ((2, 2),))),
-        (match("tcp flags", {"set": ["syn", "fin"]}), Among(Field.FLAGS, ((1, 2),))),
+        (match("tcp flags", "syn"), FieldMatch(Field.FLAGS, ((2, 2),))),
+        (match("tcp flags", {"set": ["syn", "fin"]}), FieldMatch(Field.FLAGS, ((1, 2),))),
         (
             match({"&": [payload("tcp flags"), ["syn", "ack"]]}, "syn"),
-            Among(Field.FLAGS, ((2, 2),), mask=18),
+            FieldMatch(Field.FLAGS, ((2, 2),), mask=18),
         ),
     ],
 )
@@ -209,7 +225,7 @@ def test_a_port_of_no_protocol_is_raw_bytes(name: str) -> None:
     found = condition(match(raw if name.startswith("@") else name, 53, "!="))
     assert isinstance(found, AnyOf)
     known, unknown = found.parts
-    assert known == Among(Field.DPORT, ((53, 53),), negated=True)
+    assert known == FieldMatch(Field.DPORT, ((53, 53),), negated=True)
     assert isinstance(unknown, AllOf)
     assert isinstance(unknown.parts[1], Unmodelled)
 
@@ -228,9 +244,12 @@ def test_a_concatenation_matches_together() -> None:
     """Negated it wants all of its fields there, and no element that matches."""
     left = {"concat": [payload("ip saddr"), payload("tcp dport")]}
     right = {"set": [{"concat": ["10.0.0.1", {"range": [1, 5]}]}]}
-    address, port = Among(Field.SADDR, ((10 << 24 | 1,) * 2,)), Among(Field.DPORT, ((1, 5),))
+    address, port = (
+        FieldMatch(Field.SADDR, ((10 << 24 | 1,) * 2,)),
+        FieldMatch(Field.DPORT, ((1, 5),)),
+    )
     inside = AnyOf((AllOf((address, port)),))
-    there = (Among(Field.SADDR, ((0, ANY),)), Among(Field.DPORT, ((0, ANY),)))
+    there = (FieldMatch(Field.SADDR, ((0, ANY),)), FieldMatch(Field.DPORT, ((0, ANY),)))
     assert steps(match(left, right), DROP) == (V4, TCP_ONLY, inside, Drop())
     assert condition(match(left, right, "!=")) == AllOf((*there, Not(inside)))
 
@@ -243,7 +262,7 @@ def test_a_named_set_is_its_elements() -> None:
     elements = [{"elem": {"val": 22, "counter": {"packets": 0}}}, {"range": [80, 90]}]
     objects = [("set", {**PORTS, "elem": elements}), ("element", {"name": "s", "elem": 443})]
     found = condition(match("tcp dport", "@s"), objects=objects)
-    assert found == Among(Field.DPORT, ((22, 22), (80, 90), (443, 443)))
+    assert found == FieldMatch(Field.DPORT, ((22, 22), (80, 90), (443, 443)))
 
 
 @pytest.mark.parametrize(
@@ -263,7 +282,7 @@ def test_a_set_that_changes_is_sure_of_lasting_elements_alone(extra: Any, statem
         objects.append(("rule", {"chain": "x", "expr": [statement]}))
     found = condition(match("tcp dport", "@s"), objects=objects)
     assert isinstance(found, AnyOf)
-    assert found.parts[0] == Among(Field.DPORT, ((22, 22),))
+    assert found.parts[0] == FieldMatch(Field.DPORT, ((22, 22),))
     assert found.parts[1] == Unmodelled(
         "if tcp dport is in the set s, which changes at run time", steady=False
     )
@@ -278,7 +297,7 @@ def test_what_may_be_gone_is_no_lasting_element(how: str) -> None:
     objects += [("rule", {"chain": "x", "expr": [delete]})] if how == "delete" else []
     found = condition(match("tcp dport", "@s"), objects=objects)
     assert isinstance(found, AnyOf)
-    assert found.parts[0] == Among(Field.DPORT, ())
+    assert found.parts[0] == FieldMatch(Field.DPORT, ())
 
 
 def test_a_verdict_map_is_a_branch() -> None:
@@ -291,9 +310,9 @@ def test_a_verdict_map_is_a_branch() -> None:
     ]
     found = steps({"vmap": {"key": payload("tcp dport"), "data": {"set": data}}}, DROP)
     cases = (
-        (Among(Field.DPORT, ((22, 22), (443, 443))), Accept()),
-        (Among(Field.DPORT, ((80, 80),)), Jump("x")),
-        (AllOf((Among(Field.DPORT, ((0, ANY),)),)), Drop()),
+        (FieldMatch(Field.DPORT, ((22, 22), (443, 443))), Accept()),
+        (FieldMatch(Field.DPORT, ((80, 80),)), Jump("x")),
+        (AllOf((FieldMatch(Field.DPORT, ((0, ANY),)),)), Drop()),
     )
     assert found == (TCP_ONLY, Branch(cases))
 
@@ -340,7 +359,7 @@ def test_a_map_of_what_is_not_modelled_may_do_anything() -> None:
             },
             (
                 *(V6, TCP_ONLY),
-                Branch(((Among(Field.DPORT, ((80, 80),)), Redirect((8080, 8080), (1, 1))),)),
+                Branch(((FieldMatch(Field.DPORT, ((80, 80),)), Redirect((8080, 8080), (1, 1))),)),
             ),
         ),
         ({"mangle": {"key": {"meta": {"key": "mark"}}, "value": 7}}, (Assign(Field.MARK, 7, 0),)),
@@ -564,10 +583,10 @@ def test_a_rule_is_told_in_the_syntax_of_nft() -> None:
     ]
     (found,) = rules(*statements).tables[0].chains["c"].rules
     text = 'iifname "eth0" tcp dport != { 22, 80-90 } counter reject with icmpx no-route'
-    assert (found.text, found.place) == (text, Place("f.json", None, 7))
+    assert (found.text, found.place) == (text, RulePlace("f.json", None, 7))
     given_text = ("rule", {"chain": "x", "expr": [DROP], "text": "drop", "line": 3})
     (found,) = rules(objects=[given_text]).tables[0].chains["x"].rules
-    assert (found.text, found.place) == ("drop", Place("f.json", 3))
+    assert (found.text, found.place) == ("drop", RulePlace("f.json", 3))
 
 
 @pytest.mark.parametrize("kind", ["set", "map"])
@@ -580,7 +599,7 @@ def test_a_statement_that_adds_to_a_set_goes_on(kind: str) -> None:
         .chains["c"]
         .rules
     )
-    assert rule.steps == (V4, Among(Field.SADDR, ((0, ANY),)), Drop())
+    assert rule.steps == (V4, FieldMatch(Field.SADDR, ((0, ANY),)), Drop())
     assert rule.text.startswith("add @s { ip saddr")
 
 
