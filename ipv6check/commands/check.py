@@ -17,7 +17,7 @@ from ipv6check import __version__
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, TargetError, address_and_port
 from ipv6check.config.target_stream import RecentTargets, TargetStream, open_input
-from ipv6check.config.workflow import placed, repository
+from ipv6check.config.workflow import located, repository_root
 from ipv6check.engine import services as assignments
 from ipv6check.engine.checks import loader, texts
 from ipv6check.engine.observe import Recorded
@@ -125,8 +125,8 @@ def check(
     found = loader.find(options.checks_dir)
     assignments.require_checks(options, found)
     seen = RecentTargets()
-    root = repository(Path.cwd(), os.environ)
-    distinct = [target for target in placed(targets, root, os.environ) if seen.add(target)]
+    root = repository_root(Path.cwd(), os.environ)
+    distinct = [target for target in located(targets, root, os.environ) if seen.add(target)]
     stream = None
     if input_path is not None:
         name, file = (input_path, input_path) if input_path != "-" else ("standard input", "")
@@ -294,7 +294,7 @@ def _placed(info: RunInfo, terms: Mapping[str, Assignment]) -> RunInfo:
     checks = {check.id: check for each in terms.values() for check in each.plan.checks}
     rules = texts.rules(checks.values())
     here = Path.cwd()
-    root = repository(here, os.environ)
+    root = repository_root(here, os.environ)
     return replace(info, rules=rules, directory=str(here), root=str(root))
 
 

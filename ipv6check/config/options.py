@@ -19,7 +19,7 @@ from typing import Any
 from ipv6check.config import services as manifest
 from ipv6check.config import toml
 from ipv6check.config.profiles import PROFILES
-from ipv6check.config.services import Service
+from ipv6check.config.services import ServiceConfig
 from ipv6check.config.target import (
     Target,
     TargetError,
@@ -571,7 +571,7 @@ class Options:
         metadata={"option": Option(_boolean, "", "Show the evidence too.", "boolean")},
     )
     # Of the file alone.
-    services: tuple[Service, ...] = ()
+    services: tuple[ServiceConfig, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     # The names of the options that somebody set.
     given: frozenset[str] = field(default=frozenset(), compare=False)

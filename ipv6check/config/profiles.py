@@ -1,4 +1,4 @@
-"""What is expected of a target: named sets of checks, ports and severities."""
+"""Profiles: named sets of ports, checks and severities that say what a target needs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from ipv6check.model import Profile, Status
 
-# What looks at a host as a whole is of no use to whoever asks about one service.
-_OF_A_HOST = frozenset({"host"})
+# Checks of a host as a whole, which are of no use for one service.
+_HOST_CHECKS = frozenset({"host"})
 
 PROFILES: Mapping[str, Profile] = MappingProxyType(
     {
@@ -19,7 +19,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 "a web site: HTTPS and HTTP",
                 ports=(443, 80),
                 optional=frozenset({"ping", "ptr", "fallback", "firewall", "listeners"}),
-                without=_OF_A_HOST,
+                without=_HOST_CHECKS,
             ),
             Profile(
                 "mail",
@@ -27,21 +27,21 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 ports=(25,),
                 optional=frozenset({"ping", "fallback", "firewall", "listeners"}),
                 severity={"ptr": Status.FAIL},
-                without=_OF_A_HOST,
+                without=_HOST_CHECKS,
             ),
             Profile(
                 "dns",
                 "a name server",
                 ports=(53,),
                 optional=frozenset({"ping", "ptr", "fallback", "firewall", "listeners"}),
-                without=_OF_A_HOST,
+                without=_HOST_CHECKS,
             ),
             Profile(
                 "strict",
                 "a web site, and every warning fails",
                 ports=(443, 80),
                 severity={"*": Status.FAIL},
-                without=_OF_A_HOST,
+                without=_HOST_CHECKS,
             ),
             Profile(
                 "host",

@@ -1,4 +1,4 @@
-"""A TOML file that was read, and where in it everything stands."""
+"""A TOML file, with the line of every key in it."""
 
 from __future__ import annotations
 
@@ -27,19 +27,24 @@ _KINDS: Mapping[type, str] = MappingProxyType(
 
 
 class ConfigError(BadInputError):
-    """An option cannot be what it was set to. The message is one printable line with the place."""
+    """A setting that cannot be used. The message is one printable line with its place."""
 
 
 @dataclass(frozen=True, slots=True)
 class TomlFile:
-    """A file that was read. ``name`` is how it is shown; ``lines`` count from 1."""
+    """The text of a file.
+
+    Attributes:
+        name: the file's name in messages.
+        lines: the line of each key, table and element, from 1.
+    """
 
     name: str
     text: str
     lines: Mapping[Keys, int]
 
     def document(self) -> Mapping[str, object]:
-        """What it says. Raises ConfigError where that is no TOML."""
+        """The parsed document. Raises ConfigError if it is not TOML."""
         import tomllib  # noqa: PLC0415 - most runs have no file
 
         try:
@@ -48,7 +53,7 @@ class TomlFile:
             raise ConfigError(f"{self.name}:{_positioned(str(error), self.text)}") from None
 
     def line(self, *keys: str | int) -> int:
-        """The line of a key or an element; of what it is in, where it has none of its own."""
+        """The line of a key or an element; if it has none, that of what contains it."""
         while keys and keys not in self.lines:
             keys = keys[:-1]
         return self.lines.get(keys, 1)
@@ -59,7 +64,7 @@ class TomlFile:
 
 
 def read(path: Path, name: str) -> TomlFile:
-    """The file at ``path``, shown as ``name``. Raises ConfigError where it cannot be read."""
+    """The file at ``path``, called ``name`` in messages. Raises ConfigError if it is unreadable."""
     try:
         with path.open("rb") as file:
             text = _decoded(file.read(MAX_FILE + 1))
@@ -73,18 +78,18 @@ def read(path: Path, name: str) -> TomlFile:
 
 
 def kind(value: object) -> str:
-    """What TOML calls it: string, integer, number, boolean, list, table; else date or time."""
+    """TOML's word for the type: string, integer, number, boolean, list, table, date or time."""
     return _KINDS.get(type(value), "date or time")
 
 
 def expected(wanted: str, value: object) -> str:
-    """What is wrong with a value of another kind."""
+    """A message about a value of the wrong type."""
     text = scalar(value)
     return f"expected {wanted}, found {kind(value)}{f' {quoted(text)}' if text else ''}"
 
 
 def scalar(value: object) -> str:
-    """The text of a value that is no list and no table; empty for those."""
+    """The text of a value; empty for lists and tables."""
     if isinstance(value, list | dict):
         return ""
     if isinstance(value, bool):
@@ -94,10 +99,10 @@ def scalar(value: object) -> str:
 
 
 def meant(name: str, names: Iterable[str]) -> str:
-    """``; did you mean "timeout"?``, or all that there is."""
+    """``; did you mean "timeout"?``, or all valid names."""
     names = [*names]
     near = closest(name, names)
-    return f'; did you mean "{near}"?' if near else f"; there are: {', '.join(names)}"
+    return f'; did you mean "{near}"?' if near else f"; valid: {', '.join(names)}"
 
 
 def _decoded(octets: bytes) -> str:
@@ -112,7 +117,7 @@ def _decoded(octets: bytes) -> str:
 
 def _positioned(message: str, text: str) -> str:
     """``12: what is wrong`` from tomllib's ``What is wrong (at line 12, column 3)``."""
-    found = re.fullmatch(r"(.*) \(at line ([0-9]+), (column [0-9]+)\)", message, re.DOTALL)
-    if found:
-        return f"{found[2]}: {harmless(found[1])} at {found[3]}"
+    match = re.fullmatch(r"(.*) \(at line ([0-9]+), (column [0-9]+)\)", message, re.DOTALL)
+    if match:
+        return f"{match[2]}: {harmless(match[1])} at {match[3]}"
     return f"{text.count(chr(10)) + 1}: {harmless(message)}"

@@ -1,7 +1,7 @@
-"""The lines that keys, tables and elements of a TOML text stand on, which tomllib does not tell.
+"""Line numbers of the keys, tables and elements of a TOML text, which tomllib does not give.
 
-https://toml.io/en/v1.0.0. Whether it is TOML is tomllib's to say: of another text this says
-anything, but says it in time that grows as the text does.
+https://toml.io/en/v1.0.0. Validity is up to tomllib: for an invalid text the lines are arbitrary,
+but found in linear time all the same.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-# Where a value stands: names of keys, and numbers of elements, from 0.
+# The path to a value: names of keys, and numbers of elements, from 0.
 Keys = tuple[str | int, ...]
 
 MAX_NESTED = 16
-# The deepest that has a line: service, its name, severity or targets, and one of those.
+# The longest path with a line of its own: service, its name, severity or targets, an element.
 _DEPTH = 4
 
-# Possessive and bounded, so that no text takes longer than its length.
+# Possessive and bounded, so that matching takes linear time.
 _KEY = r"""(?: [\w-]++ | "(?: [^"\\\n]++ | \\. )*+" | '[^'\n]*+' )"""
 _DOT = r"(?: [ \t]*+ \. [ \t]*+ )"
 _KEYS = rf"(?: {_KEY} (?: {_DOT} {_KEY} ){{0,15}}+ )"
@@ -38,18 +38,18 @@ _INSIDE = re.compile(_TOKEN, re.VERBOSE | re.DOTALL)
 _OUTSIDE = re.compile(f"{_HEADER} | {_TOKEN}", re.VERBOSE | re.DOTALL | re.MULTILINE)
 _ONE_KEY = re.compile(_KEY, re.VERBOSE | re.DOTALL)
 
-# What takes tomllib's time or memory by its square, or has more digits than Python reads.
+# Texts for which tomllib takes quadratic time or memory, or with more digits than Python reads.
 _TOO_MUCH = MappingProxyType(
     {
         "deep": "a key has more than 16 parts",
-        "long": "a key or a number is longer than 256 letters",
+        "long": "a key or a number is longer than 256 characters",
         "nested": f"lists and tables are nested more than {MAX_NESTED} deep",
     }
 )
 
 
 class TooMuchError(ValueError):
-    """A text that nobody writes, and tomllib must not be given: ``12: what it has``."""
+    """A text that must not be given to tomllib. The message is ``12: what it has``."""
 
 
 def lines_of(text: str) -> Mapping[Keys, int]:
@@ -62,42 +62,46 @@ def lines_of(text: str) -> Mapping[Keys, int]:
 
 
 def _places(text: str) -> Iterator[tuple[int, Keys]]:
-    """Line and keys of whatever begins a table or a value."""
+    """Line and path of each beginning of a table or a value. Raises TooMuchError."""
     scan = _Scan()
     position, number = 0, 1
-    while found := (_INSIDE if scan.around else _OUTSIDE).match(text, position):
-        token = found.lastgroup or ""
+    while match := (_INSIDE if scan.containers else _OUTSIDE).match(text, position):
+        token = match.lastgroup or ""
         if token == "torn":
-            return  # a string without an end, which tomllib tells
-        if token == "opens" and len(scan.around) == MAX_NESTED:
+            return  # an unterminated string, which tomllib reports
+        if token == "opens" and len(scan.containers) == MAX_NESTED:
             token = "nested"
         if token in _TOO_MUCH:
             raise TooMuchError(f"{number}: {_TOO_MUCH[token]}")
         if token == "table":
-            scan.header(_names(found["table"]), array=found["array"] is not None)
+            scan.header(_names(match["table"]), array=match["array"] is not None)
         elif token == "keys":
-            scan.key(_names(found["keys"]))
+            scan.key(_names(match["keys"]))
         if token in {"table", "keys", "value", "opens"}:
             yield number, scan.here
         if token in {"opens", "ends", "comma"}:
-            scan.mark(found[token])
-        number += text.count("\n", position, found.end())
-        position = found.end()
+            scan.mark(match[token])
+        number += text.count("\n", position, match.end())
+        position = match.end()
 
 
 class _Scan:
-    """What has been read so far. ``here``: the keys of what comes next, or was read last."""
+    """The state of reading.
+
+    Attributes:
+        here: the path of what comes next, or was read last.
+        containers: the open lists and inline tables: bracket, path, and number of commas so far.
+    """
 
     def __init__(self) -> None:
         self.here: Keys = ()
-        # The lists and inline tables that are open, each with its keys and how many commas it had.
-        self.around: list[tuple[str, Keys, int]] = []
+        self.containers: list[tuple[str, Keys, int]] = []
         self._table: Keys = ()
-        # The number of the latest table, by the keys of its array.
+        # The number of the latest table, by the path of its array.
         self._latest: dict[Keys, int] = {}
 
     def header(self, names: Sequence[str], *, array: bool) -> None:
-        """``[a.b]``, or ``[[a.b]]`` for one table more."""
+        """Enter the table ``[a.b]``, or the next table of the array ``[[a.b]]``."""
         keys: Keys = ()
         for name in names[:-1]:
             keys = self._numbered((*keys, name))
@@ -107,19 +111,19 @@ class _Scan:
         self.here = self._table = self._numbered(keys)
 
     def key(self, names: Sequence[str]) -> None:
-        """``a.b =``, in the table or in an inline one."""
-        self.here = (*(self.around[-1][1] if self.around else self._table), *names)
+        """Begin the value of ``a.b =``, in the table or in an inline one."""
+        self.here = (*(self.containers[-1][1] if self.containers else self._table), *names)
 
     def mark(self, mark: str) -> None:
-        """A list or an inline table begins, goes on or ends."""
+        """Begin, continue or end a list or an inline table."""
         if mark in "[{":
-            self.around.append((mark, self.here, 0))
-        elif self.around:
-            opened, self.here, commas = self.around.pop()
+            self.containers.append((mark, self.here, 0))
+        elif self.containers:
+            opened, self.here, commas = self.containers.pop()
             if mark == ",":
-                self.around.append((opened, self.here, commas + 1))
-        if self.around and self.around[-1][0] == "[":
-            _, keys, commas = self.around[-1]
+                self.containers.append((opened, self.here, commas + 1))
+        if self.containers and self.containers[-1][0] == "[":
+            _, keys, commas = self.containers[-1]
             self.here = (*keys, commas)
 
     def _numbered(self, keys: Keys) -> Keys:
@@ -127,5 +131,5 @@ class _Scan:
 
 
 def _names(dotted: str) -> tuple[str, ...]:
-    """Its parts; an escape in one stays as it is, and who looks for that finds the table."""
+    """The parts of a dotted key. Escapes stay as they are: such a key gets its table's line."""
     return tuple(part[1:-1] if part[0] in "\"'" else part for part in _ONE_KEY.findall(dotted))

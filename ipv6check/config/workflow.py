@@ -1,7 +1,7 @@
-"""Where the targets of a command line are named, for reports that have to point at a line.
+"""The file and line of targets from the command line, for formats that annotate source lines.
 
-A code scanner shows a finding at a line of the repository. On GitHub Actions the command line of a
-run stands in a workflow file, which the environment names.
+A code scanner shows a finding at a line of the repository. On GitHub Actions the command line is
+part of a workflow file, whose name is in the environment.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ MAX_WORKFLOW = 1 << 20
 _WORKFLOW = re.compile(r"[^/]+/[^/]+/(\.github/workflows/[^/@]+)@.*")
 
 
-def repository(directory: Path, env: Mapping[str, str]) -> Path:
-    """The top of the repository that a directory is in; without one the directory itself."""
-    for above in (directory, *directory.parents):
-        # exists() raises where a directory above may not be searched.
-        if os.access(above / ".git", os.F_OK):
-            return above
+def repository_root(directory: Path, env: Mapping[str, str]) -> Path:
+    """The top of the repository that contains a directory; without one the directory itself."""
+    for ancestor in (directory, *directory.parents):
+        # exists() raises where an ancestor may not be searched.
+        if os.access(ancestor / ".git", os.F_OK):
+            return ancestor
     workspace = Path(env.get("GITHUB_WORKSPACE") or directory)
     return workspace if directory.is_relative_to(workspace) else directory
 
 
-def placed(targets: Iterable[Target], root: Path, env: Mapping[str, str]) -> list[Target]:
-    """The targets, those without a place at the line of this run's workflow that names them.
+def located(targets: Iterable[Target], root: Path, env: Mapping[str, str]) -> list[Target]:
+    """The targets; one without a place gets the line of this run's workflow that names it.
 
-    The first line stands for one that no line names, such as an expression's.
+    A target that no line names, such as the value of an expression, gets line 1.
     """
-    found = _WORKFLOW.fullmatch(env.get("GITHUB_WORKFLOW_REF", ""))
-    if found is None:
+    workflow = _WORKFLOW.fullmatch(env.get("GITHUB_WORKFLOW_REF", ""))
+    if workflow is None:
         return list(targets)
-    file = root / found[1]
+    file = root / workflow[1]
     lines = _lines(file)
     return [
         target if target.place else replace(target, place=Place(str(file), _line(target, lines)))
@@ -47,7 +47,7 @@ def placed(targets: Iterable[Target], root: Path, env: Mapping[str, str]) -> lis
 
 
 def _lines(file: Path) -> list[str]:
-    """What the file says, nothing where it was not checked out."""
+    """The lines of the file; none where it was not checked out."""
     try:
         with file.open(encoding="utf-8", errors="replace") as opened:
             return opened.read(MAX_WORKFLOW).splitlines()
@@ -56,10 +56,10 @@ def _lines(file: Path) -> list[str]:
 
 
 def _line(target: Target, lines: Iterable[str]) -> int:
-    whole = re.compile(rf"(?<![\w.:/-]){re.escape(target.text)}(?![\w:-]|\.\w)")
-    naming = (
+    word = re.compile(rf"(?<![\w.:/-]){re.escape(target.text)}(?![\w:-]|\.\w)")
+    numbers = (
         number
         for number, line in enumerate(lines, 1)
-        if whole.search(line) and not line.lstrip().startswith("#")
+        if word.search(line) and not line.lstrip().startswith("#")
     )
-    return next(naming, 1)
+    return next(numbers, 1)

@@ -148,7 +148,7 @@ def test_the_schema_for_editors_is_a_schema() -> None:
 
 
 # That two spellings name one host is for us to tell.
-UNSEEN = "stands there twice"
+UNSEEN = "is listed twice"
 
 
 @pytest.mark.parametrize(

@@ -275,7 +275,7 @@ def test_a_directory_where_nobody_may_look(
     try:
         with unprivileged():
             assert config.load({}, {}, tmp_path, ["table"]) == config.Options()
-            assert workflow.repository(tmp_path, {}) == tmp_path
+            assert workflow.repository_root(tmp_path, {}) == tmp_path
             monkeypatch.setattr(sys, "argv", ["ipv6check"])
             with pytest.raises(SystemExit):
                 cli.main()

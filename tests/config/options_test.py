@@ -246,7 +246,7 @@ def test_the_environment_can_name_the_file(options: Load, tmp_path: Path) -> Non
         ("[check]\ntimeout", "2: Expected '=' after a key in a key/value pair"),
         ("[check]\n!", "2: Invalid statement at column 1"),
         ("[check]\ntimeout = 1\ntimeout = 2", "3: Cannot overwrite a value"),
-        ("[check]\na = " + "9" * 5000, "2: a key or a number is longer than 256 letters"),
+        ("[check]\na = " + "9" * 5000, "2: a key or a number is longer than 256 characters"),
         ("[check]\na" + ".a" * 5000 + " = 1", "2: a key has more than 16 parts"),
         ("a = " + "[" * 50_000, "1: lists and tables are nested more than 16 deep"),
         ("[check]\n\na = '\x00'", "3: Found invalid character"),

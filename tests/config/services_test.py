@@ -140,9 +140,9 @@ AGREED = (
 MISTAKES = [
     ("service = 3", "1: service is not a table: write [service.NAME]"),
     ("[service]\nshop = 3", "2: [service.shop]: expected table, found integer"),
-    ('[service."a b"]\ntargets = ["x"]', '1: "a b" is not a name of a service'),
-    ("[service.shop]", "1: [service.shop] targets: names nothing"),
-    ("[service.shop]\ntargets = []", "2: [service.shop] targets: names nothing"),
+    ('[service."a b"]\ntargets = ["x"]', '1: "a b" is not a valid service name'),
+    ("[service.shop]", "1: [service.shop] targets: is empty: a service needs"),
+    ("[service.shop]\ntargets = []", "2: [service.shop] targets: is empty: a service needs"),
     ('[service.shop]\ntargets = "x"', "2: [service.shop] targets: expected list, found string"),
     ("[service.shop]\ntargets = [1]", "2: [service.shop] targets: expected string, found"),
     (
@@ -155,7 +155,7 @@ MISTAKES = [
     ),
     (
         '[service.shop]\ntargets = [\n  "a.example",\n  "A.example."\n]',
-        '4: [service.shop] targets: "A.example." stands there twice',
+        '4: [service.shop] targets: "A.example." is listed twice',
     ),
     (SERVICE + "port = [443]", '3: [service.shop] port is not a key; did you mean "ports"?'),
     (SERVICE + "ports = [70000]", '3: [service.shop] ports: "70000" is not a port'),
@@ -164,11 +164,11 @@ MISTAKES = [
     (SERVICE + "ports = [true]", "3: [service.shop] ports: expected integer, found boolean"),
     (
         SERVICE + 'profile = "wbe"',
-        '3: [service.shop] profile: "wbe" is not a profile; did you mean "web"?',
+        '3: [service.shop] profile: "wbe" is not a value of profile; did you mean "web"?',
     ),
     (
         SERVICE + 'vantage = "v6"',
-        '3: [service.shop] vantage: "v6" is not a vantage; did you mean "ipv6"?',
+        '3: [service.shop] vantage: "v6" is not a value of vantage; did you mean "ipv6"?',
     ),
     (SERVICE + "owner = 3", '3: [service.shop] owner: expected string, found integer "3"'),
     (SERVICE + 'owner = "a\\u001b"', "3: [service.shop] owner: "),
@@ -184,13 +184,13 @@ MISTAKES = [
     (AGREED.replace("expires = 2027-01-31\n", ""), "1: [[waiver]] has no expires"),
     (AGREED.replace('"r"', '" "'), "4: [[waiver]] reason: is empty"),
     (AGREED.replace('"*"', '""'), "3: [[waiver]] target: is empty"),
-    (AGREED.replace("2027-01-31", '"soon"'), '6: [[waiver]] expires: "soon" is not a day'),
+    (AGREED.replace("2027-01-31", '"soon"'), '6: [[waiver]] expires: "soon" is not a date'),
     (AGREED.replace("2027-01-31", '"2027-1-31"'), '6: [[waiver]] expires: "2027-1-31" is not'),
     (AGREED.replace("2027-01-31", '"2027-W04-7"'), '6: [[waiver]] expires: "2027-W04-7" is'),
     (AGREED.replace("2027-01-31", '"2027-02-30"'), '6: [[waiver]] expires: "2027-02-30" is'),
     (AGREED.replace("2027-01-31", "2027-01-31T10:00:00Z"), "6: [[waiver]] expires: a date or"),
     (AGREED.replace("2027-01-31", "2027-02-30"), "6: "),
-    (AGREED + 'until = "x"', "7: [[waiver]] until is not a key; there are: check, target"),
+    (AGREED + 'until = "x"', "7: [[waiver]] until is not a key; valid: check, target"),
     (AGREED + AGREED.replace("reason", "reasn"), "10: [[waiver]] reasn is not a key; did you"),
     ("[waivers]\n", "1: [waivers] is not a table of ipv6check; did you mean [waiver]?"),
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ipv6check.config.target import parse
-from ipv6check.config.workflow import MAX_WORKFLOW, placed, repository
+from ipv6check.config.workflow import MAX_WORKFLOW, located, repository_root
 from ipv6check.model import Place
 
 FILE = ".github/workflows/ci.yml"
@@ -43,14 +43,14 @@ def root(tmp_path: Path) -> Path:
 )
 def test_the_line_that_names_a_target(root: Path, text: str, line: int) -> None:
     """As a word of its own, and not in a comment; else the first line stands for it."""
-    (target,) = placed([parse(text)], root, ENV)
+    (target,) = located([parse(text)], root, ENV)
     assert target.place == Place(str(root / FILE), line)
 
 
 def test_a_target_of_a_file_keeps_its_place(root: Path) -> None:
     """The configuration is nearer to it than the workflow."""
     named = replace(parse("example.com"), place=Place("ipv6check.toml", 3))
-    assert placed([named], root, ENV) == [named]
+    assert located([named], root, ENV) == [named]
 
 
 @pytest.mark.parametrize(
@@ -64,20 +64,20 @@ def test_a_target_of_a_file_keeps_its_place(root: Path) -> None:
 )
 def test_no_workflow(root: Path, ref: str) -> None:
     """Elsewhere than on GitHub Actions, or where the variable is strange, there is no place."""
-    (target,) = placed([parse("example.com")], root, {"GITHUB_WORKFLOW_REF": ref})
+    (target,) = located([parse("example.com")], root, {"GITHUB_WORKFLOW_REF": ref})
     assert target.place is None
 
 
 def test_a_workflow_that_is_not_checked_out(tmp_path: Path) -> None:
     """The file is still the one in the repository."""
-    (target,) = placed([parse("example.com")], tmp_path, ENV)
+    (target,) = located([parse("example.com")], tmp_path, ENV)
     assert target.place == Place(str(tmp_path / FILE), 1)
 
 
 def test_a_workflow_is_read_to_a_bound(root: Path) -> None:
     """And of any content."""
     (root / FILE).write_bytes(b"\xff\n" + b"x" * MAX_WORKFLOW + b"\nexample.com\n")
-    (target,) = placed([parse("example.com")], root, ENV)
+    (target,) = located([parse("example.com")], root, ENV)
     assert target.place == Place(str(root / FILE), 1)
 
 
@@ -85,8 +85,8 @@ def test_the_top_of_the_repository(root: Path) -> None:
     """The nearest directory with a .git, else the workspace, else where we are."""
     below = root / "a/b"
     below.mkdir(parents=True)
-    assert repository(below, {}) == root
+    assert repository_root(below, {}) == root
     (root / ".git").rmdir()
-    assert repository(below, {"GITHUB_WORKSPACE": str(root)}) == root
-    assert repository(below, {"GITHUB_WORKSPACE": "/elsewhere"}) == below
-    assert repository(below, {}) == below
+    assert repository_root(below, {"GITHUB_WORKSPACE": str(root)}) == root
+    assert repository_root(below, {"GITHUB_WORKSPACE": "/elsewhere"}) == below
+    assert repository_root(below, {}) == below

@@ -187,13 +187,13 @@ def test_only_where_it_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "says"),
     [
-        ('ipv6 = "none"', 'ipv6: "none" wants a reason beside it'),
-        ('ipv6 = "none"\nreason = "x"', 'ipv6: "none" wants a review beside it'),
+        ('ipv6 = "none"', 'ipv6: "none" needs a reason beside it'),
+        ('ipv6 = "none"\nreason = "x"', 'ipv6: "none" needs a review beside it'),
         ('ipv6 = "none"\nreason = " "\nreview = 2027-01-31', "reason: is empty"),
-        ('ipv6 = "none"\nreason = "x"\nreview = "soon"', 'review: "soon" is not a day'),
-        ('ipv6 = "off"\nreason = "x"\nreview = 2027-01-31', 'ipv6: "off" is not a ipv6'),
-        ('reason = "x"', 'reason: stands beside ipv6 = "none" alone'),
-        ("review = 2027-01-31", 'review: stands beside ipv6 = "none" alone'),
+        ('ipv6 = "none"\nreason = "x"\nreview = "soon"', 'review: "soon" is not a date'),
+        ('ipv6 = "off"\nreason = "x"\nreview = 2027-01-31', 'ipv6: "off" is not a value of ipv6'),
+        ('reason = "x"', 'reason: only goes with ipv6 = "none"'),
+        ("review = 2027-01-31", 'review: only goes with ipv6 = "none"'),
     ],
 )
 def test_what_the_file_may_say(tmp_path: Path, keys: str, says: str) -> None:

@@ -22,7 +22,7 @@ from ipv6check.commands import check
 from ipv6check.commands.check import BLIND, FINDINGS, INTERRUPTED, OK, USAGE
 from ipv6check.config.options import Options, load
 from ipv6check.config.profiles import PROFILES
-from ipv6check.config.services import Service
+from ipv6check.config.services import ServiceConfig
 from ipv6check.config.target import Target, parse
 from ipv6check.config.toml import ConfigError
 from ipv6check.engine.checks.loader import PluginError, all_probes
@@ -355,7 +355,7 @@ def test_a_service_keeps_its_terms(run: Callable[..., Said], tmp_path: Path) -> 
     """Profile, severities, owner, required vantage and the line that names the target."""
     place = Place("ipv6check.toml", 3)
     target = replace(parse("sick.example"), service="shop", place=place)
-    shop = Service(
+    shop = ServiceConfig(
         "shop",
         (target,),
         owner="ops",
