@@ -1,10 +1,6 @@
 """The name publishes IPv6 addresses that the Internet can reach.
 
-A name without AAAA is served over IPv4 alone: a user who has only IPv6 cannot reach it. An AAAA
-that nobody can reach is worse, because clients try it first and wait. An AAAA query that fails
-where A works makes some clients give up and others wait for seconds.
-
-https://www.rfc-editor.org/rfc/rfc6890
+Why, and what each finding means, is in aaaa.md.
 """
 
 from __future__ import annotations
@@ -13,7 +9,6 @@ from ipv6check import (
     Addresses,
     Answer,
     Cause,
-    Explained,
     Failure,
     Finding,
     Kind,
@@ -35,183 +30,8 @@ DNS64 = "DNS64-synthesised"
 TRANSLATED = "the prefix of every NAT64"
 ELSEWHERE = "ask another resolver (--nameserver ADDRESS), or from another network"
 
-FINDINGS = (
-    Explained(
-        "no-aaaa",
-        "fail",
-        "The name exists and has no AAAA record: nobody reaches it over IPv6.",
-        "Give the service an IPv6 address, see with --resolve HOST:ADDRESS that it is served well "
-        "there, then publish the AAAA record. Behind a CDN or a load balancer, switch IPv6 on "
-        "there.",
-        {
-            "BIND": "www  AAAA  2001:db8::1     ; in the zone, with a new serial\n"
-            "rndc reload example.com",
-            "Cloudflare": "# a proxied name has AAAA records, unless this is off:\n"
-            "API=https://api.cloudflare.com/client/v4\n"
-            'curl -X PATCH "$API/zones/ZONE/settings/ipv6" \\\n'
-            '  -H "Authorization: Bearer $TOKEN" \\\n'
-            "  -H 'Content-Type: application/json' \\\n"
-            '  -d \'{"value":"on"}\'',
-            "CloudFront": '"IsIPV6Enabled": true      # in the DistributionConfig\n'
-            "# and in Route 53 an alias record of type AAAA to it",
-            "Fastly": "www  CNAME  dualstack.j.sni.global.fastly.net.\n"
-            "# dualstack. before the name that Fastly gave you",
-            "AWS": "aws elbv2 set-ip-address-type --load-balancer-arn ARN \\\n"
-            "  --ip-address-type dualstack\n"
-            "# and in Route 53 an alias record of type AAAA to it",
-            "Google Cloud": "gcloud compute addresses create web6 \\\n"
-            "  --ip-version=IPV6 --global\n"
-            "# and a forwarding rule of the load balancer for it\n"
-            "gcloud dns record-sets create www.example.com. \\\n"
-            "  --zone=ZONE --type=AAAA --ttl=300 --rrdatas=2001:db8::1",
-            "Azure": "az network dns record-set aaaa add-record -g GROUP \\\n"
-            "  -z example.com -n www -a 2001:db8::1",
-        },
-    ),
-    Explained(
-        "no-aaaa-at-cname",
-        "fail",
-        "The name is an alias, and the name at the end of its CNAME chain has no AAAA record. "
-        "Whoever runs that one decides.",
-        "Ask them for IPv6; many have a second name or a switch for it. Else point the alias "
-        "elsewhere.",
-        {
-            "CloudFront": '"IsIPV6Enabled": true      # in the DistributionConfig',
-            "Fastly": "www  CNAME  dualstack.j.sni.global.fastly.net.\n"
-            "# dualstack. before the name that Fastly gave you",
-            "AWS": "aws elbv2 set-ip-address-type --load-balancer-arn ARN \\\n"
-            "  --ip-address-type dualstack",
-        },
-    ),
-    Explained(
-        "not-global",
-        "fail",
-        "A published address is of a range that the Internet does not route: a unique local, a "
-        "link-local, a documentation, an IPv4-mapped address, or the like. Clients try it first, "
-        "and wait.",
-        "Publish a global unicast address (2000::/3), or withdraw the record. Inside one's own "
-        "network such an address may be right: --internal permits it.",
-    ),
-    Explained(
-        "dns64",
-        "fail",
-        "The name has no AAAA record of its own. The address comes from the DNS64 of the network "
-        "from which this was measured (RFC 6147), and leads to the IPv4 address.",
-        "Publish an AAAA record: see no-aaaa.",
-    ),
-    Explained(
-        "aaaa-unanswered",
-        "fail",
-        "A is answered, and AAAA is not: it times out, or ends in an error such as SERVFAIL. Some "
-        "clients then give up, others wait for seconds, though IPv4 would work (RFC 4074).",
-        "Ask each of the name's servers. A load balancer that answers A itself has to say NOERROR "
-        "without records where it has no AAAA; a broken DNSSEC signature shows up with one type "
-        "too.",
-        {
-            "dig": "dig NS example.com +short\n"
-            "dig AAAA www.example.com @ns1.example.com +norecurse\n"
-            "delv AAAA www.example.com  # is it the signature?"
-        },
-    ),
-    Explained(
-        "unresolvable",
-        "fail",
-        "Neither AAAA nor A can be resolved; that is no fault of IPv6.",
-        "Fix the name's servers, or their delegation.",
-        {"dig": "dig www.example.com +trace     # who fails to answer?"},
-    ),
-    Explained(
-        "nxdomain",
-        "fail",
-        "The answer for AAAA is that the name does not exist (NXDOMAIN), though A has an answer. "
-        "NXDOMAIN is for every type (RFC 8020): resolvers that believe it deny the A record too.",
-        "The server has to answer NOERROR without records. It is usually a load balancer or a "
-        "server of one's own that knows A alone: update it, or put another server before it.",
-        {"dig": "dig AAAA www.example.com @ns1.example.com +norecurse\n# wanted: NOERROR"},
-    ),
-    Explained(
-        "no-such-name",
-        "fail",
-        "The name, or the one at the end of its CNAME chain, does not exist.",
-        "Check the spelling, and whether the record or the domain was deleted.",
-    ),
-    Explained(
-        "resolve-without-ipv6",
-        "fail",
-        "--resolve gives the name no IPv6 address, and so none is tried.",
-        "Give one: --resolve HOST:ADDRESS is repeatable.",
-    ),
-    Explained(
-        "a-unanswered",
-        "warn",
-        "AAAA is answered, and A is not. Clients that wait for both answers stall or fail.",
-        "Ask each of the name's servers for A; see aaaa-unanswered.",
-    ),
-    Explained(
-        "late",
-        "warn",
-        "AAAA is answered more than 50 ms after A. Clients that follow RFC 8305 wait no longer, "
-        "and begin with IPv4.",
-        "Look at the name's servers: a server that asks another one for AAAA, or rate limits. "
-        "A longer TTL lets fewer clients wait.",
-        {
-            "dig": "dig A www.example.com @ns1.example.com | grep time\n"
-            "dig AAAA www.example.com @ns1.example.com | grep time"
-        },
-    ),
-    Explained(
-        "alias-behind",
-        "fail warn",
-        "An alias stands behind the record that it leads to. glibc reads an answer once and in its "
-        "order, and finds no address; so do others (RFC 1034 section 4.3.1 has the alias first). A "
-        "failure where the zone's own server answers so, else a warning: it is the resolver's "
-        "order, which other resolvers do not have.",
-        "Update the server that answers so, or put another one before it.",
-        {"dig": "dig AAAA www.example.com +noall +answer   # CNAME first?"},
-    ),
-    Explained(
-        "hosts-file",
-        "warn",
-        "The DNS has no such name, and /etc/hosts of this host has it. Programs on this host find "
-        "it, and nobody else does.",
-        "Publish the name in the DNS. Where it is meant for this host alone, say --internal.",
-    ),
-    Explained(
-        "alias-elsewhere",
-        "unknown",
-        "The server that was asked answers for its own zones alone, and the name is an alias of "
-        "one in another zone. What that one has, it does not know.",
-        "Ask a resolver: leave --nameserver out, or name one.",
-    ),
-    Explained(
-        "multicast-dns",
-        "unknown",
-        "A name under .local is one of multicast DNS (RFC 6762), which is asked on the link, and "
-        "not here.",
-        "Give its address: --resolve printer.local:ADDRESS.",
-    ),
-    Explained(
-        "perhaps-dns64",
-        "unknown",
-        "Every AAAA is an A record of the name, embedded under one prefix (RFC 6052). A DNS64 "
-        "makes such addresses up; but this network's resolver does not say that it does, and some "
-        "zones publish addresses of that kind.",
-        "Ask the zone's own server (--nameserver), or from another network.",
-        {"dig": "dig AAAA www.example.com @ns1.example.com +norecurse"},
-    ),
-    Explained(
-        "not-asked",
-        "unknown",
-        "This network's resolver cannot tell what the name has: it is out of reach, does not serve "
-        "this host, blocks the name, or gives no AAAA of any name. That says nothing of the name.",
-        "Ask another resolver, by --nameserver ADDRESS, or from another network.",
-        {"dig": "dig AAAA a.root-servers.net   # has one: does the resolver tell?"},
-    ),
-    Explained("published", "pass", "The name has IPv6 addresses, and all can be reached."),
-)
 
-
-@check(reference="RFC 6890", cause="dns", findings=FINDINGS, looks_at="DNS", measures=False)
+@check(reference="RFC 6890", cause="dns", looks_at="DNS", measures=False)
 def aaaa(addresses: Addresses | Failure, settings: Settings) -> Finding | list[Finding]:
     """The name publishes IPv6 addresses that the Internet can reach."""
     if isinstance(addresses, Failure):

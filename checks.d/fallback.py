@@ -1,13 +1,6 @@
 """Clients that have both families end up on IPv6, without waiting.
 
-Happy Eyeballs hides a broken IPv6 from browsers, at a price, and from nobody else. On every port
-that the target offers the race of RFC 8305 is run for real, and what each named client would feel
-is computed from what every address did by itself: ipv6check clients lists them.
-
-The race never decides by itself whether IPv6 works. Where IPv4 masks a broken IPv6, tcp fails, or
-tls, and this says what it costs whom; it fails itself only where those are left out.
-
-https://www.rfc-editor.org/rfc/rfc8305
+Why, and what each finding means, is in fallback.md.
 """
 
 from __future__ import annotations
@@ -17,9 +10,6 @@ from dataclasses import dataclass, replace
 from math import inf, isinf
 
 from ipv6check import (
-    NO_IPV6_HERE,
-    NO_TIME,
-    UNTRIED,
     VANTAGE_KINDS,
     Addresses,
     Answer,
@@ -28,7 +18,6 @@ from ipv6check import (
     Connections,
     Ending,
     Entrant,
-    Explained,
     Failure,
     Finding,
     Outcome,
@@ -57,104 +46,6 @@ RESOLUTION_DELAY_MS = 50.0
 # Whom most readers know; a sentence names these first.
 KNOWN = ("wget", "requests", "curl", "chrome", "firefox", "safari", "go", "node", "java-http")
 ONE_FAMILY = "no race: the target has addresses of one family only"
-
-FINDINGS = (
-    Explained(
-        "masked",
-        "warn fail",
-        "No IPv6 address accepts a connection, and IPv4 does. Browsers go on with IPv4 after a "
-        "wait, so that nobody complains; other programs wait for minutes, or fail. A warning, as "
-        "tcp fails for it; a failure where tcp is left out.",
-        "Fix IPv6, see tcp for what is wrong; or withdraw the AAAA records until then, which "
-        "helps as soon as their TTL is over.",
-    ),
-    Explained(
-        "stuck",
-        "warn fail",
-        "An address accepts connections and TLS is never completed there. Happy Eyeballs is over "
-        "once TCP is up, so that clients do not go on to another address, except by its third "
-        "version. A warning, as tls fails for it; a failure where tls is left out.",
-        "Fix TLS there, see tls for what is wrong; or withdraw the record until then.",
-    ),
-    Explained(
-        "stalled",
-        "warn fail",
-        "Some address of the name is dead, and clients that happen to try it first wait for it. "
-        "Which one that is, most resolvers change from one answer to the next. A warning, as tcp "
-        "fails for a dead IPv6 address; a failure where tcp is left out.",
-        "Fix each dead address or withdraw its record: tcp names them.",
-    ),
-    Explained(
-        "ipv4-dead",
-        "warn",
-        "IPv6 works and IPv4 does not. Programs that know IPv4 alone, or take it first, wait or "
-        "fail.",
-        "Let IPv4 accept the port too, or withdraw the A record.",
-    ),
-    Explained(
-        "late",
-        "warn",
-        "One of A and AAAA is answered much later than the other. Clients wait for both, or go on "
-        "with what they have, and may not use an IPv6 that works.",
-        "Look at the name's servers: both types should be answered alike.",
-        {
-            "dig": "dig A www.example.com @ns1.example.com | grep time\n"
-            "dig AAAA www.example.com @ns1.example.com | grep time"
-        },
-    ),
-    Explained(
-        "slow",
-        "warn",
-        "IPv6 works, and its connections take so much longer that clients end on IPv4.",
-        "Shorten the IPv6 path: better peering, no tunnel, a replica that is near over IPv6 too. "
-        "Where the first SYN was lost, look for loss instead.",
-        {"Linux": "mtr -6 -T -P 443 -r -c 100 HOST\nmtr -4 -T -P 443 -r -c 100 HOST"},
-    ),
-    Explained(
-        "impatient",
-        "warn",
-        "Every address works, and takes longer than some client waits; that client fails.",
-        "Shorten the path, or give those clients more time.",
-    ),
-    Explained(
-        "mapped",
-        "warn",
-        "An AAAA record holds an IPv4-mapped address (::ffff:0:0/96). Some clients connect to it "
-        "over IPv4 and call that IPv6, others fail.",
-        "Publish a global unicast address (2000::/3), or withdraw the record.",
-    ),
-    Explained(
-        "unsteady",
-        "unknown",
-        "An address connected, and did not connect again a moment later.",
-        "Run it again in a minute. If it stays so, look for a limit of new connections over IPv6 "
-        "(ufw limit, hashlimit, connlimit), for loss, or for a server that restarts.",
-    ),
-    UNTRIED,
-    NO_TIME,
-    NO_IPV6_HERE,
-    Explained(
-        "no-race",
-        "skip",
-        "There is no address to race to, or AAAA leads nowhere: see aaaa.",
-        see="aaaa",
-    ),
-    Explained(
-        "one-family",
-        "skip",
-        "The target has addresses of one family, or a single one.",
-        see="aaaa tcp tls",
-    ),
-    Explained("nothing-open", "skip", "Nothing accepts a connection: see tcp.", see="aaaa tcp"),
-    Explained(
-        "no-tls",
-        "skip",
-        "Connections are accepted, and TLS is completed by nobody: see tls.",
-        see="tls",
-    ),
-    Explained("ipv4-first", "skip", "By RFC 6724 IPv4 goes before this IPv6; that is no fault."),
-    Explained("ipv6-wins", "pass", "Clients end up on IPv6, without waiting.", see="tcp"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +145,6 @@ def _ends(client: Prediction) -> Sequence[Prediction | Ending]:
 @check(
     reference="RFC 8305",
     cause="network",
-    findings=FINDINGS,
     looks_at="Happy Eyeballs",
     measures=False,
 )

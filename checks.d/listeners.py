@@ -1,21 +1,6 @@
 """What listens on this host listens over IPv6 and IPv4 alike.
 
-There are two good ways to serve both families: one socket on [::] with IPV6_V6ONLY off, which
-serves IPv4 as well (RFC 3493 section 5.3), or two sockets, on [::]:PORT and 0.0.0.0:PORT. A service
-that was only ever told 0.0.0.0 or 127.0.0.1 refuses every IPv6 client, whatever DNS and firewalls
-say.
-
-It reads the kernel's table of sockets, so only a target on this host can be judged: localhost, an
-address of this host, or a name that leads to one. Programs are named where this user may know
-them (root may). A port that accepts connections though no socket listens is forwarded, by DNAT or
-IPVS, as container engines do: it is judged by what connects.
-
-One socket's IPV6_V6ONLY is set by its program, else by the sysctl net.ipv6.bindv6only.
-
-With the profile `host` it looks at every port that others can reach. What listens on loopback alone
-is listed and fails nothing. UDP never fails, because nobody can tell whether such a socket serves.
-
-https://www.rfc-editor.org/rfc/rfc3493#section-5.3
+Why, and what each finding means, is in listeners.md.
 """
 
 from __future__ import annotations
@@ -24,9 +9,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 
 from ipv6check import (
-    LISTEN,
     Attempt,
-    Explained,
     Finding,
     Listener,
     Listeners,
@@ -53,95 +36,7 @@ SPELLINGS = {
 }
 
 
-FINDINGS = (
-    Explained(
-        "ipv4-only",
-        "fail warn",
-        "The port is open over IPv4, and nothing listens on it over IPv6: every IPv6 client is "
-        "refused, whatever DNS and firewalls say. A warning where the program was told one IPv4 "
-        "address, which may be meant: a bridge's, say.",
-        "Tell the program to listen on [::] too, or on this IPv6 address, and restart it.",
-        LISTEN,
-    ),
-    Explained(
-        "loopback-only",
-        "fail",
-        "Something listens on the port, and only this host gets to it.",
-        "Tell the program to listen on [::] instead of ::1 or 127.0.0.1; see ipv4-only for how. "
-        "Where a proxy is meant to be before it, look at the proxy's port.",
-    ),
-    Explained(
-        "elsewhere",
-        "fail",
-        "Something listens on the port, and on none of the target's addresses.",
-        "Tell the program to listen on the target's addresses too, or on [::] for all of them; "
-        "see ipv4-only for how.",
-    ),
-    Explained(
-        "address-missed",
-        "fail",
-        "One IPv6 address of the target is served, and another one is not.",
-        "Tell the program to listen on that address too, or on [::] for all of them; see ipv4-only "
-        "for how. An address that is not meant to serve needs no AAAA record.",
-    ),
-    Explained(
-        "down",
-        "fail",
-        "Nothing listens on the port over IPv6 or over IPv4. The service is down, or is on another "
-        "port; that is no fault of IPv6.",
-        "Start the service, or name the port that it has: HOST:PORT, or --port.",
-        {"systemd": "systemctl status NAME\njournalctl -u NAME -e"},
-    ),
-    Explained(
-        "ipv6-only",
-        "warn",
-        "The port is open over IPv6 alone: a socket on [::] with IPV6_V6ONLY on, and none on "
-        "0.0.0.0.",
-        "If IPv4 is to be served too, add a socket for it, or switch IPV6_V6ONLY off.",
-        {
-            "nginx": "listen 443 ssl;            # beside [::]:443, which is IPv6 alone",
-            "HAProxy": "bind :::443 v4v6           # not v6only",
-            "systemd": "BindIPv6Only=both          # in the .socket unit",
-            "Linux": "sysctl -w net.ipv6.bindv6only=0   # for programs that do not say",
-        },
-    ),
-    Explained(
-        "two-programs",
-        "warn",
-        "IPv6 clients of the port get to one program, and IPv4 clients to another. They may say "
-        "different things; one of them may be a leftover.",
-        "Look which of the two is meant, stop the other, and let one serve both families.",
-        {"Linux": "ss -tlnp 'sport = :443'"},
-    ),
-    Explained(
-        "not-here",
-        "skip",
-        "The target is another host. What listens there can be seen from inside alone.",
-    ),
-    Explained(
-        "forwarded-ipv4-only",
-        "fail",
-        "No socket of this host listens on the port; a packet filter or IPVS forwards it, for IPv4 "
-        "and not for IPv6.",
-        "Forward IPv6 as well: a rule set for ip says nothing of ip6. A container needs an IPv6 "
-        "address for it, and a Kubernetes service ipFamilyPolicy: PreferDualStack.",
-        {
-            "nftables": "nft list ruleset ip6       # the same dnat rule for IPv6?",
-            "Docker": "docker network create --ipv6 NAME",
-            "Kubernetes": "kubectl patch service NAME -p \\\n"
-            """  '{"spec":{"ipFamilyPolicy":"PreferDualStack"}}'""",
-        },
-    ),
-    Explained(
-        "forwarded", "pass", "The port is forwarded to another host or container, as it should be."
-    ),
-    Explained("served", "pass", "What listens serves both families."),
-)
-
-
-@check(
-    reference="RFC 3493 section 5.3", cause="host", findings=FINDINGS, looks_at="listening ports"
-)
+@check(reference="RFC 3493 section 5.3", cause="host", looks_at="listening ports")
 def listeners(listeners: Listeners, target: Target) -> Finding | list[Finding]:
     """What listens on this host listens over IPv6 and IPv4 alike."""
     if not listeners.here.addresses:

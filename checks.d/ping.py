@@ -1,24 +1,13 @@
 """ICMPv6 echo is answered, as it should be.
 
-A lost ping alone never fails a target: the service may work all the same. But RFC 4890 section
-4.3.1 lists echo among what must not be dropped, and a filter that drops it often drops
-packet-too-big with it, which does break IPv6.
-
-https://www.rfc-editor.org/rfc/rfc4890#section-4.3.1
+Why, and what each finding means, is in ping.md.
 """
 
 from __future__ import annotations
 
 from ipv6check import (
-    ACCEPT_ICMPV6,
-    NO_ADDRESS,
-    NO_IPV6_HERE,
-    NO_ROUTE_FROM_HERE,
-    NO_TIME,
-    UNTRIED,
     Connections,
     Echo,
-    Explained,
     Failure,
     Finding,
     Path,
@@ -37,51 +26,10 @@ from ipv6check import (
 FROM_ELSEWHERE = "run it from a host with IPv6; a pipeline may accept this with --on-unknown pass"
 HALF_PERCENT = 50
 
-FINDINGS = (
-    Explained(
-        "filtered",
-        "warn",
-        "TCP works and no ping is answered: a filter drops ICMPv6 echo. That hurts whoever looks "
-        "for a fault; and such a filter often drops packet-too-big as well, and then large pages "
-        "stall for clients behind a smaller MTU.",
-        "Permit ICMPv6 as a whole, or at least types 1 to 4, 128 and 129. Neighbour discovery "
-        "(types 133 to 136) is needed on the machine itself.",
-        {**ACCEPT_ICMPV6, "Linux": "sysctl -w net.ipv6.icmp.echo_ignore_all=0"},
-    ),
-    Explained(
-        "lossy",
-        "warn",
-        "More than half of the pings are lost: a rate limit of ICMPv6, a full link or a route that "
-        "comes and goes.",
-        "Compare with IPv4, and look where on the way the loss begins.",
-        {"Linux": "mtr -6 -r -c 100 HOST      # where does the loss begin?"},
-    ),
-    Explained(
-        "no-answer",
-        "skip",
-        "The address answers nothing at all, neither ping nor TCP. See tcp.",
-        see="tcp",
-    ),
-    Explained(
-        "not-pinged",
-        "skip",
-        "This host may not send ICMPv6 echo requests.",
-        "Permit it for a user without privileges, or run it as root.",
-        {"Linux": "sysctl -w net.ipv4.ping_group_range='0 2147483647'   # of IPv6 too"},
-    ),
-    UNTRIED,
-    NO_ROUTE_FROM_HERE,
-    NO_TIME,
-    NO_IPV6_HERE,
-    NO_ADDRESS,
-    Explained("answered", "pass", "Every IPv6 address answers, as it should."),
-)
-
 
 @check(
     reference="RFC 4890 section 4.3.1",
     cause="firewall",
-    findings=FINDINGS,
     looks_at="ping",
     measures=False,
 )

@@ -1,16 +1,12 @@
 """Every IPv6 address has a PTR record whose name leads back to it (FCrDNS).
 
-Mail servers refuse senders without it, some SSH servers and log pipelines wait for it, and an
-operator who reads an address in a log at night wants its name.
-
-https://www.rfc-editor.org/rfc/rfc1912#section-2.1
+Why, and what each finding means, is in ptr.md.
 """
 
 from __future__ import annotations
 
 from ipv6check import (
     VANTAGE_KINDS,
-    Explained,
     Finding,
     Pointer,
     Pointers,
@@ -22,69 +18,10 @@ from ipv6check import (
     warn,
 )
 
-FINDINGS = (
-    Explained(
-        "no-ptr",
-        "warn",
-        "The reverse name of the address does not exist. Large mail providers refuse mail over "
-        "IPv6 from such an address.",
-        "Publish a PTR record. The reverse zone belongs to whoever gave you the prefix: your "
-        "provider has a field for it, or delegates the zone to your name servers.",
-        {
-            "BIND": 'zone "8.b.d.0.1.0.0.2.ip6.arpa" {\n'
-            '  type primary; file "reverse";\n'
-            "};\n"
-            "# and in the file, by dig -x 2001:db8::1:\n"
-            "$ORIGIN 0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa.\n"
-            "1.0.0.0.0.0.0.0.0.0.0.0  PTR  mx.example.com.",
-            "Hetzner": "hcloud server set-rdns SERVER --ip 2001:db8::1 \\\n"
-            "  --hostname mx.example.com",
-        },
-    ),
-    Explained(
-        "unconfirmed",
-        "warn",
-        "There is a PTR record, and its name does not lead back to the address. A name that "
-        "anybody may write into a reverse zone proves nothing; so whoever asks takes this for "
-        "no name at all.",
-        "Publish the AAAA record of that name, or let the PTR record name the host that has the "
-        "address.",
-        {"BIND": "mx.example.com.  AAAA  2001:db8::1     ; in the zone example.com"},
-    ),
-    Explained(
-        "unresolvable",
-        "warn",
-        "The question for the PTR record gets no answer, or an error. Whoever asks, such as a "
-        "mail server for each mail, waits for that.",
-        "Fix the name servers of the reverse zone, or have its delegation taken away.",
-        {"dig": "dig -x 2001:db8::1 +trace     # who fails to answer?"},
-    ),
-    Explained(
-        "not-asked",
-        "unknown",
-        "This network's resolver fails, at the PTR record or at the AAAA of its names, as it does "
-        "at those of other names. That says nothing of the address.",
-        "Ask another resolver, by --nameserver ADDRESS, or from another network.",
-    ),
-    Explained(
-        "too-many",
-        "unknown",
-        "The address has so many PTR names that not all were looked at, and none of those that "
-        "were leads back. Whoever asks may look at fewer still.",
-        "Leave one PTR record, for the name that the host calls itself.",
-    ),
-    Explained("loopback", "skip", "Nobody publishes a name for a loopback address (RFC 6303)."),
-    Explained(
-        "no-address", "skip", "The name has no IPv6 address to look up: see aaaa.", see="aaaa"
-    ),
-    Explained("confirmed", "pass", "Each address has a name, and the name has the address."),
-)
-
 
 @check(
     reference="RFC 1912 section 2.1",
     cause="dns",
-    findings=FINDINGS,
     looks_at="reverse DNS",
     measures=False,
 )

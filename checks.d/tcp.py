@@ -1,28 +1,15 @@
 """Every IPv6 address accepts a connection on every port that the service offers.
 
-Clients try IPv6 first. An address that is silent, refuses or is filtered costs each of them
-between a round trip and minutes, and a user who has only IPv6 gets nothing. So every published AAAA
-is tried on every port, and compared with what IPv4 does there.
-
-https://www.rfc-editor.org/rfc/rfc4890
+Why, and what each finding means, is in tcp.md.
 """
 
 from __future__ import annotations
 
 from ipv6check import (
-    ACCEPT_TCP,
-    GET_IPV6,
-    LISTEN,
-    NO_ADDRESS,
-    NO_IPV6_HERE,
-    NO_ROUTE_FROM_HERE,
-    NO_TIME,
-    UNTRIED,
     Attempt,
     Cause,
     Connections,
     Echo,
-    Explained,
     Failure,
     Finding,
     Kind,
@@ -48,105 +35,8 @@ FROM_ANOTHER_NETWORK = "ask from another network"
 # What providers of mail senders, offices and homes keep from leaving: mail, DNS, Windows shares.
 OFTEN_BLOCKED = frozenset({25, 53, 135, 137, 138, 139, 445, 465, 587})
 
-FINDINGS = (
-    Explained(
-        "refused",
-        "fail",
-        "The machine answers with a reset: it is up and routed, and nothing listens on this port "
-        "of this IPv6 address. Usually the service was only told its IPv4 address.",
-        "Let the service listen on the IPv6 address too, and restart it. On the machine "
-        "itself, ipv6check --profile host names the program.",
-        LISTEN,
-    ),
-    Explained(
-        "filtered",
-        "fail",
-        "The machine answers ping or another port, and is silent on this one: a packet filter "
-        "drops TCP over IPv6. Each client waits for its timeout before it tries IPv4.",
-        "Open the port for IPv6, on the machine and in the cloud before it: a rule for 0.0.0.0/0 "
-        "says nothing of IPv6. On the machine itself, ipv6check firewall names the rule.",
-        ACCEPT_TCP,
-    ),
-    Explained(
-        "prohibited",
-        "fail",
-        "A packet filter answers with an ICMPv6 error, such as type 1 code 1 (administratively "
-        "prohibited) or code 4 (port unreachable).",
-        "Open the port for IPv6 in the filter that answers, whose address the evidence has; see "
-        "filtered for how.",
-    ),
-    Explained(
-        "unreachable",
-        "fail",
-        "Nothing answers at this address, to no port and no ping, or a router says that it knows "
-        "no way there. The address may be wrong or old, not configured, or not routed; or a "
-        "filter drops everything.",
-        "Check that the machine has this very address and a default route, and that the "
-        "cloud routes IPv6 to it. Where that cannot be done now, withdraw the AAAA record: users "
-        "with IPv4 are then served at once.",
-        GET_IPV6,
-    ),
-    Explained(
-        "no-own-route",
-        "fail",
-        "The target is this very host, which has no route to its own loopback address.",
-        "Bring the loopback interface up, and do not switch IPv6 off on it.",
-        {"Linux": "ip link set lo up\nsysctl -w net.ipv6.conf.lo.disable_ipv6=0"},
-    ),
-    Explained(
-        "down",
-        "fail",
-        "Nothing accepts this port over IPv6 or over IPv4. The service is down, or is on another "
-        "port; that is no fault of IPv6.",
-        "Start the service, or name the port that it has: HOST:PORT, or --port.",
-    ),
-    Explained(
-        "no-loopback",
-        "fail",
-        "The target is this very host, whose loopback interface is down for both families.",
-        "Bring it up.",
-        {"Linux": "ip link set lo up"},
-    ),
-    Explained(
-        "ipv6-only",
-        "warn",
-        "The port is open over IPv6 and shut over IPv4. Often that is a filter with rules for "
-        "IPv4 alone, and a port that nobody meant to open.",
-        "If it was not meant to be open, filter it over IPv6 as over IPv4. If it was, open it "
-        "over IPv4 too.",
-        {
-            "nftables": "nft insert rule inet filter input tcp dport 8080 drop",
-            "ip6tables": "ip6tables -I INPUT -p tcp --dport 8080 -j DROP",
-            "ufw": "ufw prepend deny 8080/tcp",
-        },
-    ),
-    Explained(
-        "silent",
-        "fail",
-        "The port is silent over IPv6 and over IPv4, and the host answers otherwise: a packet "
-        "filter drops TCP over both families, at the host or on the way. That is no fault of IPv6.",
-        "Open the port for both families where it is filtered, or name the port that the service "
-        "has: HOST:PORT, or --port.",
-        ACCEPT_TCP,
-    ),
-    UNTRIED,
-    NO_TIME,
-    NO_ROUTE_FROM_HERE,
-    Explained(
-        "port-blocked",
-        "unknown",
-        "The port is silent, and this host's provider may be why: many let nothing out to port 25, "
-        "and some to other ports. A control of this port that is silent too shows it.",
-        "Run it from a host that may send to this port; or name a server that is known to accept "
-        "it, such as --control [2001:db8::25]:25: if it answers, the silence is the target's.",
-    ),
-    NO_IPV6_HERE,
-    NO_ADDRESS,
-    Explained("open", "pass", "Every IPv6 address accepts a connection on every port offered."),
-)
 
-
-@check(reference="RFC 4890", cause="network", findings=FINDINGS, looks_at="TCP", measures=False)
+@check(reference="RFC 4890", cause="network", looks_at="TCP", measures=False)
 def tcp(connections: Connections, pings: Pings | Failure, path: Path) -> Finding | list[Finding]:
     """Every IPv6 address accepts a connection on every port that the service offers."""
     if connections.untried and not connections.ipv6:

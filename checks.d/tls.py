@@ -1,25 +1,14 @@
 """Every IPv6 address that accepts a connection on a TLS port completes a TLS handshake.
 
-A server may accept, and then say nothing: a load balancer without a backend, a certificate that is
-there for IPv4 alone, a middlebox that answers every SYN, a path that loses large packets. No client
-rescues its user from that: Happy Eyeballs is over once TCP is up. So one handshake is made with
-every address that accepts, and compared with what IPv4 does there. The certificate itself is not
-looked at.
-
-https://www.rfc-editor.org/rfc/rfc8446
+Why, and what each finding means, is in tls.md.
 """
 
 from __future__ import annotations
 
 from ipv6check import (
-    NO_ADDRESS,
-    NO_IPV6_HERE,
-    NO_TIME,
-    UNTRIED,
     Attempt,
     Cause,
     Connections,
-    Explained,
     Finding,
     Handshake,
     Handshakes,
@@ -59,100 +48,10 @@ NOT_OF_NAMES = frozenset({"protocol_version", "no_application_protocol"})
 
 MOST_NAMED = 3
 
-SHAKE = """\
-openssl s_client -connect [2001:db8::1]:443 \\
-  -servername www.example.com </dev/null"""
-
-FINDINGS = (
-    Explained(
-        "silent",
-        "fail",
-        "The address accepts a connection, and nothing comes of TLS before the timeout. Something "
-        "may accept for a server that is not there (a load balancer without a backend, a "
-        "middlebox that answers every SYN), or the certificate does not get through: packets as "
-        "large are lost on the way, and nobody hears of it (path MTU).",
-        "Look from the outside in: what accepts at this address, whether its backend is reached "
-        "over IPv6, and whether large packets get through, as with a ping of 1400 bytes. Let "
-        "ICMPv6 packet too big pass in every filter (RFC 4890).",
-        {"Linux": f"{SHAKE}\nping -6 -M do -s 1400 2001:db8::1"},
-    ),
-    Explained(
-        "reset",
-        "fail",
-        "The address accepts a connection, and then resets or closes it without a word: a proxy "
-        "that has no server behind it, one that expects the PROXY protocol, or a filter that cuts "
-        "the connection.",
-        "Look what accepts at this address, and whether it reaches its server.",
-        {"OpenSSL": SHAKE},
-    ),
-    Explained(
-        "error",
-        "fail",
-        "The address answers, and not with a TLS that can be completed: with an alert, the end of "
-        "the connection, or something that is no TLS. Usually the server has a configuration for "
-        "its IPv6 address that lacks certificate, name or TLS itself.",
-        "Give the IPv6 address the configuration that the IPv4 address has.",
-        {
-            "nginx": "server {\n    listen 443 ssl;\n    listen [::]:443 ssl;\n"
-            "    server_name www.example.com;\n}",
-            "Linux": SHAKE,
-        },
-    ),
-    Explained(
-        "down",
-        "fail",
-        "TLS is completed over neither family: the service is down, or it answers something else "
-        "than was asked for, which the message says. That is no fault of IPv6.",
-        "Start the service, or give it TLS for this name; or name a scheme without TLS, such as "
-        "http://HOST:PORT.",
-    ),
-    Explained(
-        "no-service",
-        "warn",
-        "Something answers over both families, and completes no TLS. Only the number of the port "
-        "says that it should; that is no fault of IPv6.",
-        "If it is to speak TLS, fix that; else name its scheme, such as http://HOST:PORT.",
-    ),
-    Explained(
-        "unsteady",
-        "unknown",
-        "The address accepted a connection, and a moment later it accepted none.",
-        "Run it again. If it stays so, look for a rate limit or for a server that restarts.",
-    ),
-    NO_TIME,
-    Explained(
-        "no-name",
-        "unknown",
-        "The target is an address, so that no server name was asked for (RFC 6066), and the server "
-        "ends the handshake. Many serve nobody who names no site. By name it may be well.",
-        "Name the site, and say where it is: ipv6check www.example.com --resolve "
-        "www.example.com:2001:db8::1.",
-    ),
-    Explained(
-        "other-protocol",
-        "unknown",
-        "The server speaks TLS, and refuses the protocols that were offered (ALPN, RFC 7301): what "
-        "it serves is no HTTP. TLS was not completed, and nothing more is known.",
-        "Name the scheme of what it serves, or another port.",
-    ),
-    UNTRIED,
-    NO_IPV6_HERE,
-    NO_ADDRESS,
-    Explained("no-tls-port", "skip", "No port of the target is one where clients begin with TLS."),
-    Explained(
-        "nothing-open",
-        "skip",
-        "An address, or each, accepts no connection: see tcp.",
-        see="tcp",
-    ),
-    Explained("completed", "pass", "Every IPv6 address that accepts completes a TLS handshake."),
-)
-
 
 @check(
     reference="RFC 8446",
     cause="application",
-    findings=FINDINGS,
     looks_at="TLS handshake",
     measures=False,
 )

@@ -292,7 +292,7 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
 def _placed(info: RunInfo, terms: Mapping[str, Assignment]) -> RunInfo:
     """The run with what no recording holds: the rules of its checks, and where it works."""
     checks = {check.id: check for each in terms.values() for check in each.plan.checks}
-    rules = texts.rules(checks.values())
+    rules = texts.RuleTexts(tuple(checks.values()))
     here = Path.cwd()
     root = repository_root(here, os.environ)
     return replace(info, rules=rules, directory=str(here), root=str(root))

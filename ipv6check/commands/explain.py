@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ipv6check.engine.checks import loader
 from ipv6check.engine.checks.loader import PluginError, nearest
+from ipv6check.engine.checks.pages import Section
 from ipv6check.engine.checks.texts import is_laid_out, paragraphs, sentence, url
 from ipv6check.model.findings import Explained
 
@@ -46,7 +47,7 @@ def explanation(name: str, directories: Iterable[Path] = ()) -> str:
     return "\n\n".join("\n".join(lines) for lines in blocks) + "\n"
 
 
-def _explained(finding: Explained, indent: str = "") -> list[str]:
+def _explained(finding: Explained | Section, indent: str = "") -> list[str]:
     """A finding: what it means, what to do, and the lines that do it."""
     inside = indent + "  "
     lines = [f"{indent}{finding.id} ({' or '.join(finding.statuses)})"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -219,7 +219,7 @@ class RunInfo:
     started_at: str
     total: int | None = None
     services: Mapping[str, ServiceInfo] = field(default_factory=dict)
-    rules: tuple[RuleDoc, ...] = ()
+    rules: Iterable[RuleDoc] = ()
     directory: str = "/"
     root: str = "/"
 

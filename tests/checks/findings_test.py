@@ -1,15 +1,18 @@
-"""What shipped checks explain is what they find, no more and no less."""
+"""What the pages of shipped checks explain is what their code finds, no more and no less."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ipv6check.engine.checks import loader
+from ipv6check.engine.checks import loader, pages, remedies
 from ipv6check.engine.checks.loader import Check
+from ipv6check.engine.checks.pages import Section
+from ipv6check.engine.checks.texts import sentence
 from ipv6check.model import Status
 
 CHECKS = loader.load().checks
@@ -19,21 +22,15 @@ ELSEWHERE = {
     "ping": ("engine/checks/blame.py",),
     "tcp": ("engine/checks/blame.py",),
 }
-MAKERS = {"ok", "warn", "fail", "skip", "unknown"}
+MAKERS = {"ok": "pass", "warn": "warn", "fail": "fail", "skip": "skip", "unknown": "unknown"}
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 PACKAGE = Path(loader.__file__).parents[2]
 
 
 def sources(check: Check) -> Iterator[ast.Module]:
-    """The modules that make the check's findings, without the table that explains them."""
+    """The modules that make the check's findings."""
     for path in (check.path, *(PACKAGE / name for name in ELSEWHERE.get(check.id, ()))):
-        tree = ast.parse(path.read_text("utf-8"))
-        tree.body = [node for node in tree.body if not _is_table(node)]
-        yield tree
-
-
-def _is_table(node: ast.stmt) -> bool:
-    targets = node.targets if isinstance(node, ast.Assign) else []
-    return any(isinstance(target, ast.Name) and target.id == "FINDINGS" for target in targets)
+        yield ast.parse(path.read_text("utf-8"))
 
 
 def texts(check: Check) -> set[str]:
@@ -46,39 +43,116 @@ def texts(check: Check) -> set[str]:
     }
 
 
-def made(check: Check) -> Iterator[tuple[int, ast.expr | None]]:
-    """The line of every call that makes a finding, and the id that it is given."""
+def made(check: Check) -> Iterator[tuple[int, str, ast.expr | None]]:
+    """The line of every call that makes a finding, its function, and the id that it is given."""
     for tree in sources(check):
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 given = {keyword.arg: keyword.value for keyword in node.keywords}
                 if node.func.id in MAKERS or "id" in given:
-                    yield node.lineno, given.get("id")
+                    yield node.lineno, node.func.id, given.get("id")
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: str(check.id))
-def test_every_finding_that_is_explained_can_be_made(check: Check) -> None:
+def test_every_finding_of_the_page_can_be_made(check: Check) -> None:
     """Nothing is explained that the check cannot find any more."""
-    explained = {each.id for each in check.findings}
+    explained = {finding.id for finding in check.findings}
     assert explained
     assert explained - texts(check) == set()
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: str(check.id))
-def test_every_finding_that_is_made_is_explained(check: Check) -> None:
-    """Each call that makes a finding names it, and each name is explained."""
-    explained = {each.id for each in check.findings}
-    for line, given in made(check):
+def test_every_finding_that_is_made_is_on_the_page(check: Check) -> None:
+    """Each call that makes a finding names it; the page has that name, with that status."""
+    statuses = {finding.id: finding.statuses for finding in check.findings}
+    for line, maker, given in made(check):
         assert given is not None, f"line {line}"
         if isinstance(given, ast.Constant):
-            assert given.value in explained, f"line {line}"
+            assert given.value in statuses, f"line {line}"
+            assert MAKERS.get(maker, statuses[given.value][0]) in statuses[given.value], line
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: str(check.id))
-def test_whatever_is_wrong_has_a_mend(check: Check) -> None:
-    """Who is woken by a finding is told what it means and what to do, in sentences."""
-    for each in check.findings:
-        assert each.what.endswith("."), each.id
-        assert not each.mend or each.mend.endswith("."), each.id
-        if {Status.FAIL, Status.WARN, Status.UNKNOWN} & set(each.statuses):
-            assert each.mend, each.id
+def test_whatever_is_wrong_has_a_fix(check: Check) -> None:
+    """Who is woken by a finding reads what it means and what to do, in sentences."""
+    for finding in check.findings:
+        assert finding.what.endswith("."), finding.id
+        assert not finding.mend or finding.mend.endswith("."), finding.id
+        if {Status.FAIL, Status.WARN, Status.UNKNOWN} & set(finding.statuses):
+            assert finding.mend, finding.id
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: str(check.id))
+def test_a_page_has_the_form_that_is_read(check: Check) -> None:
+    """Title, sentence, reasons, reference; each heading below is a finding, each line is read."""
+    page = pages.read(check.path.with_suffix(".md"))
+    assert page.source.startswith(f"# {check.id}\n\n{sentence(check)}\n\n")
+    assert page.intro.rpartition("\n")[2].startswith("https://")
+    headings = re.findall(r"^#+ (.+)$", FENCED.sub("", page.source), re.MULTILINE)
+    assert headings == [check.id, *(finding.id for finding in page.findings)]
+    for finding in page.findings:
+        assert finding.source == "\n\n".join(written(finding)) + "\n"
+
+
+def written(finding: Section) -> Iterator[str]:
+    """The blocks of a finding's section, made from what was read of it."""
+    yield f"## {finding.id}"
+    yield f"Status: {' or '.join(finding.statuses)}"
+    if finding.see:
+        yield f"Root cause: {', '.join(f'[{name}]({name}.md)' for name in finding.see.split())}"
+    yield finding.what
+    if finding.mend:
+        yield f"Fix: {finding.mend}"
+    languages = iter(re.findall(r"^```(.+)$", finding.source, re.MULTILINE))
+    for software, lines in finding.examples.items():
+        yield f"**{software}**"
+        yield f"```{next(languages)}\n{lines}\n```"
+
+
+def test_links_lead_to_findings() -> None:
+    """A link of a page leads to a page, or to a finding of one."""
+    known = {check.id: {finding.id for finding in check.findings} for check in CHECKS}
+    for check in CHECKS:
+        source = pages.read(check.path.with_suffix(".md")).source
+        for name, anchor in re.findall(r"\]\((?:(\w+)\.md)?(?:#([\w-]+))?\)", source):
+            assert not anchor or anchor in known[name or check.id], anchor
+
+
+@pytest.mark.parametrize("name", remedies.FINDINGS)
+def test_a_finding_of_several_checks_reads_the_same_everywhere(name: str) -> None:
+    """Pages say the same of what is the same, and so does the public name."""
+    shared = getattr(remedies, name)
+    if name == "NO_ADDRESS":
+        return  # each check says what it would have done with one
+    alike = [finding for check in CHECKS for finding in check.findings if finding.id == shared.id]
+    assert len(alike) > 1
+    for finding in alike:
+        assert (finding.statuses, finding.what, finding.mend) == (
+            (shared.statuses, shared.what, shared.mend)
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("LISTEN", "listeners/ipv4-only"),
+        ("ACCEPT_TCP", "tcp/silent"),
+        ("ACCEPT_TCP", "firewall/shut-over-ipv6"),
+        ("ACCEPT_ICMPV6", "firewall/icmpv6-lost"),
+        ("GET_IPV6", "host/no-address"),
+    ],
+)
+def test_the_lines_of_several_findings_are_the_same(name: str, place: str) -> None:
+    """What is fixed in the same way has the same lines; of the host's own, some are another."""
+    shared = getattr(remedies, name)
+    check, _, finding = place.partition("/")
+    (examples,) = (
+        found.examples
+        for own in CHECKS
+        if own.id == check
+        for found in own.findings
+        if found.id == finding
+    )
+    common = set(shared) & set(examples) - ({"Linux"} if check == "host" else set())
+    assert common
+    assert {key: examples[key] for key in common} == {key: shared[key] for key in common}

@@ -20,6 +20,8 @@ from typing import Any
 
 from ipv6check import probes as probe_package
 from ipv6check.config.target import Target
+from ipv6check.engine.checks import pages
+from ipv6check.engine.checks.pages import Section
 from ipv6check.model import OWN_NAME, BadInputError, Cause, Failure, Finding, Profile, Settings
 from ipv6check.model.findings import Explained
 from ipv6check.model.text import closest
@@ -64,9 +66,10 @@ class Probe:
 class Check:
     """One judgement. ``id`` and ``path`` are filled in from the file.
 
-    ``findings``: all that it can give; empty where it does not tell. ``looks_at``: what it looks
-    at, in a word or two. ``measures``: a pass of it shows by itself that IPv6 works; where packets
-    are its facts, those show it.
+    ``findings``: all that it can give, from its decorator or from the page beside it; empty where
+    neither has any. ``text``: what it looks at and why, from the page or from the file's docstring.
+    ``looks_at``: what it looks at, in a word or two. ``measures``: a pass of it shows by itself
+    that IPv6 works; where packets are its facts, those show it.
     """
 
     judge: Judge
@@ -77,14 +80,14 @@ class Check:
     id: str = ""
     path: Path = Path()
     text: str = ""
-    findings: tuple[Explained, ...] = ()
+    findings: tuple[Explained | Section, ...] = ()
     looks_at: str = ""
     measures: bool = True
 
     @property
     def roots(self) -> Mapping[str, tuple[str, ...]]:
         """By finding: the checks that tell its root cause, the first cause first."""
-        return {each.id: tuple(each.see.split()) for each in self.findings if each.see}
+        return {finding.id: tuple(finding.see.split()) for finding in self.findings if finding.see}
 
     @property
     def executable(self) -> bool:
@@ -240,8 +243,8 @@ def _load_directory(directory: Path, probes: Mapping[str, Probe]) -> list[Check]
         raise PluginError(f"{directory}: {error.strerror}") from error
     checks: dict[str, Check] = {}
     for path in files:
-        if path.name.startswith((".", "_")):
-            continue
+        if path.name.startswith((".", "_")) or path.suffix == pages.SUFFIX:
+            continue  # a page is no program, even where a file system calls every file executable
         if path.suffix == ".py":
             found = _load_python(path, probes)
         elif os.access(path, os.X_OK):
@@ -277,7 +280,20 @@ def _load_python(path: Path, probes: Mapping[str, Probe]) -> Check:
     if not found[0].about:
         raise PluginError(f"{path}:{line}: the check has no docstring to say what it checks")
     text = inspect.getdoc(module) or ""
-    return replace(found[0], inputs=inputs, id=identifier, path=path, text=text)
+    loaded = replace(found[0], inputs=inputs, id=identifier, path=path, text=text)
+    return loaded if loaded.findings else _with_page(loaded)
+
+
+def _with_page(check: Check) -> Check:
+    """The check with the findings of the page beside it, if there is a page that has any."""
+    path = check.path.with_suffix(pages.SUFFIX)
+    try:
+        page = pages.read(path)
+    except FileNotFoundError:
+        return check
+    except (OSError, ValueError) as error:
+        raise PluginError(f"{path}: {_one_line(error)}") from error
+    return replace(check, text=page.intro, findings=page.findings) if page.findings else check
 
 
 def _id(path: Path) -> str:

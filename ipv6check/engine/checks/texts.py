@@ -1,9 +1,9 @@
-"""What a check's file says about itself: its sentence, its reasons, its findings."""
+"""What a check says about itself, in its page or its file: sentence, reasons, findings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from textwrap import indent
 
 from ipv6check.engine.checks.loader import Check
@@ -16,7 +16,7 @@ def sentence(check: Check) -> str:
 
 
 def paragraphs(check: Check) -> list[str]:
-    """The file's docstring without its sentence and its address, one line a paragraph."""
+    """Its page's introduction, or its file's docstring, without sentence and address."""
     blocks = check.text.removeprefix(sentence(check)).strip("\n").split("\n\n")
     return [
         block if is_laid_out(block) else " ".join(block.split())
@@ -31,14 +31,22 @@ def is_laid_out(paragraph: str) -> bool:
 
 
 def url(check: Check) -> str:
-    """The address of the reference, where the file's docstring ends with one."""
+    """The address of the reference, where the introduction ends with one."""
     last = check.text.rpartition("\n")[2]
     return last if last.startswith("https://") else ""
 
 
-def rules(checks: Iterable[Check]) -> tuple[RuleDoc, ...]:
-    """The checks as reports describe them, each followed by its findings."""
-    return tuple(rule for check in checks for rule in _rules(check))
+@dataclass(frozen=True, slots=True)
+class RuleTexts:
+    """The checks as reports describe them, each followed by its findings.
+
+    Made when it is iterated: most formats have no place for them, and pages take time to read.
+    """
+
+    checks: tuple[Check, ...]
+
+    def __iter__(self) -> Iterator[RuleDoc]:
+        return (rule for check in self.checks for rule in _rules(check))
 
 
 def _rules(check: Check) -> Iterator[RuleDoc]:
