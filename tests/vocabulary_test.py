@@ -10,11 +10,10 @@ ROOT = Path(__file__).parents[1]
 
 # Names that two classes have for now, and why.
 EXCEPTIONS: dict[str, str] = {
-    "Baseline": "the gate's interface, and the table that implements it",
     "Course": "the plan of the probes, and the set-up of a race",
     "Document": "the output of nagios, and that of prometheus",
+    "Gate": "what a run passes, and a limit by key",
     "Host": "an observation, and a server of the demonstration",
-    "Service": "an HTTPS record, and a service that the configuration declares",
 }
 
 

@@ -36,7 +36,7 @@ from ipv6check.model import (
 from ipv6check.net import Net
 from ipv6check.net.local import LocalNet
 from ipv6check.reports import formats
-from ipv6check.reports.gate import Baseline, Gatekeeper
+from ipv6check.reports.gate import EarlierReport, Gate
 from ipv6check.reports.progress import Progress, progress
 from ipv6check.reports.sinks import (
     AppendedFile,
@@ -181,7 +181,7 @@ def _report(
 ) -> int:
     live = progress(sys.stderr, named.total, quiet=options.quiet or options.format == "json")
     with _baseline(options) as baseline, live:
-        keeper = Gatekeeper(
+        gate = Gate(
             options.fail_on,
             options.on_unknown,
             options.waivers,
@@ -193,7 +193,7 @@ def _report(
         )
         sinks = _sinks(options, live, many=named.total != 1)
         summary, broken = asyncio.run(
-            _run(untouched, keeper, named, _placed(info, untouched.terms), source, sinks, live)
+            _run(untouched, gate, named, _placed(info, untouched.terms), source, sinks, live)
         )
     for line in filter(None, broken):
         _complain(line)
@@ -202,7 +202,7 @@ def _report(
 
 
 @contextmanager
-def _baseline(options: Options) -> Iterator[Baseline | None]:
+def _baseline(options: Options) -> Iterator[EarlierReport | None]:
     """The baseline, read whole; None without one."""
     if options.baseline is None:
         yield None
@@ -229,7 +229,7 @@ def exit_code(summary: Summary, *, lost: int) -> int:
 
 async def _run(
     untouched: Untouched,
-    keeper: Gatekeeper,
+    gate: Gate,
     named: Named,
     info: RunInfo,
     source: Callable[[], Net] | Recording,
@@ -253,7 +253,7 @@ async def _run(
     outputs = Outputs(sinks, info, stop)
 
     async def emit(number: int, report: TargetReport) -> None:
-        await outputs(number, keeper.applied(report), vantage())
+        await outputs(number, gate.apply(report), vantage())
 
     run = Run(untouched.terms, net, emit, live, keep=outputs.keeps)
     try:
@@ -262,7 +262,7 @@ async def _run(
             summary = replace(await run.run(named), bad_lines=named.bad)
         if recording is not None:
             summary = recording.concluded(summary)
-        summary = keeper.concluded(summary, vantage())
+        summary = gate.conclude(summary, vantage())
         if not summary.interrupted:
             summary = replace(summary, notes=(*summary.notes, *untouched.notes()))
         outputs.tail(summary, vantage())

@@ -33,7 +33,7 @@ from ipv6check.model import (
     Verdict,
 )
 from ipv6check.reports.formats import Style, formats, load, render
-from ipv6check.reports.gate import Gatekeeper
+from ipv6check.reports.gate import Gate
 from ipv6check.reports.progress import Progress
 from ipv6check.testing import FakeNet, answer, attempt, echo
 
@@ -60,7 +60,7 @@ RUN = RunInfo("0.1.0", "2026-11-30T00:00:00Z")
 class Judged:
     """A run over the services of the file."""
 
-    def __init__(self, tmp_path: Path, old: Any, *, today: dt.date = TODAY, **gate: Any) -> None:
+    def __init__(self, tmp_path: Path, old: Any, *, today: dt.date = TODAY, **more: Any) -> None:
         (tmp_path / "ipv6check.toml").write_text(FILE)
         options = config.load({}, {}, tmp_path, formats())
         found = loader.find()
@@ -73,11 +73,11 @@ class Judged:
             *map(echo, (IPV6, IPV4)),
             failures={(OLD, "AAAA"): Kind.SERVFAIL} if len(old) == 1 else None,
         )
-        keeper = Gatekeeper(today=today, **gate)
+        gate = Gate(today=today, **more)
         reports: list[TargetReport] = []
 
         async def emit(_: int, report: TargetReport) -> None:
-            reports.append(keeper.applied(report))
+            reports.append(gate.apply(report))
 
         async def targets() -> AsyncIterator[Target]:
             for each in options.targets:
@@ -86,7 +86,7 @@ class Judged:
         async def run() -> Summary:
             return await Run(terms, net, emit, Progress()).run(targets())
 
-        self.summary = keeper.concluded(asyncio.run(run()), Vantage())
+        self.summary = gate.conclude(asyncio.run(run()), Vantage())
         self.reports = {each.host: each for each in reports}
         self.old = self.reports[OLD]
 
@@ -138,7 +138,7 @@ def test_every_format_says_so(tmp_path: Path) -> None:
 def test_nothing_but_such_targets() -> None:
     """Nothing to be ready for, and nothing that fails."""
     summary = Summary(Verdict.UNKNOWN, {}, {}, 1.0, on_purpose=2)
-    assert Gatekeeper().concluded(summary, Vantage()).gate is GateOutcome.PASSED
+    assert Gate().conclude(summary, Vantage()).gate is GateOutcome.PASSED
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_the_day_is_over(tmp_path: Path, fail_on: str, gate: GateOutcome) -> Non
     """It is noted, and warns; on the day itself it is not."""
     run = Judged(tmp_path, without(), today=REVIEW + dt.timedelta(1), fail_on=fail_on)
     assert (run.old.gating, run.summary.gate) == (Verdict.DEGRADED, gate)
-    assert "was to be looked at again on 2027-06-01" in run.summary.notes[0].text
+    assert "its review was due on 2027-06-01" in run.summary.notes[0].text
     assert run.told("nagios").startswith("IPV6CHECK WARNING")
     in_time = Judged(tmp_path, without(), today=REVIEW, fail_on=fail_on)
     assert in_time.summary.notes == ()

@@ -23,7 +23,7 @@ from ipv6check.model import (
     verdict_of,
     worst,
 )
-from ipv6check.reports.gate import Gatekeeper
+from ipv6check.reports.gate import Gate
 
 TODAY = dt.date(2026, 11, 21)
 WAIVER = Waiver(
@@ -49,17 +49,17 @@ def target(*results: Result, name: str = "a.legacy.example", **more: Any) -> Tar
 
 
 def judged(
-    keeper: Gatekeeper, *targets: TargetReport, vantage: Vantage | None = None
+    gate: Gate, *targets: TargetReport, vantage: Vantage | None = None
 ) -> tuple[Summary, list[TargetReport]]:
     """The end of a run over these targets."""
-    told = [keeper.applied(each) for each in targets]
+    told = [gate.apply(each) for each in targets]
     verdicts = {each.verdict: 1 for each in targets}
     end = Summary(worst(verdicts), {}, verdicts, 1.0)
-    return keeper.concluded(end, vantage or Vantage()), told
+    return gate.conclude(end, vantage or Vantage()), told
 
 
 @pytest.mark.parametrize(
-    ("statuses", "thresholds", "gate"),
+    ("statuses", "thresholds", "outcome"),
     [
         (["pass", "skip"], {}, GateOutcome.PASSED),
         (["warn"], {}, GateOutcome.PASSED),
@@ -72,40 +72,42 @@ def judged(
         (["unknown", "warn"], {"fail_on": "warn"}, GateOutcome.FAILED),
     ],
 )
-def test_thresholds(statuses: list[str], thresholds: dict[str, str], gate: GateOutcome) -> None:
+def test_thresholds(statuses: list[str], thresholds: dict[str, str], outcome: GateOutcome) -> None:
     """What gates is what is at or above the threshold, and what could not be measured."""
-    end, _ = judged(Gatekeeper(**thresholds), target(*map(result, statuses)))  # type: ignore[arg-type]
-    assert end.gate is gate
+    end, _ = judged(Gate(**thresholds), target(*map(result, statuses)))  # type: ignore[arg-type]
+    assert end.gate is outcome
 
 
 def test_an_optional_unknown_does_not_gate() -> None:
     """What the profile does not require may be unknown."""
-    end, _ = judged(Gatekeeper(), target(result("pass"), result("unknown", "ping")))
+    end, _ = judged(Gate(), target(result("pass"), result("unknown", "ping")))
     assert end.gate is GateOutcome.PASSED
 
 
 def test_nothing_judged_is_unknown() -> None:
     """A run over no target has not passed, unless that was asked for."""
-    assert judged(Gatekeeper())[0].gate is GateOutcome.UNKNOWN
-    assert judged(Gatekeeper(on_unknown="pass"))[0].gate is GateOutcome.PASSED
+    assert judged(Gate())[0].gate is GateOutcome.UNKNOWN
+    assert judged(Gate(on_unknown="pass"))[0].gate is GateOutcome.PASSED
 
 
 @pytest.mark.parametrize("lack", [{"interrupted": True}, {"bad_lines": 1}])
 @pytest.mark.parametrize(
-    ("status", "gate"), [("pass", GateOutcome.UNKNOWN), ("fail", GateOutcome.FAILED)]
+    ("status", "outcome"), [("pass", GateOutcome.UNKNOWN), ("fail", GateOutcome.FAILED)]
 )
-def test_part_of_a_run_does_not_pass(status: str, gate: GateOutcome, lack: dict[str, Any]) -> None:
+def test_part_of_a_run_does_not_pass(
+    status: str, outcome: GateOutcome, lack: dict[str, Any]
+) -> None:
     """Whatever is not measured may pass, but what nobody has looked at is no such thing."""
-    keeper = Gatekeeper(on_unknown="pass")
-    keeper.applied(target(result(status)))
+    gate = Gate(on_unknown="pass")
+    gate.apply(target(result(status)))
     end = replace(Summary(Verdict.READY, {}, {Verdict.READY: 1}, 1.0), **lack)
-    assert keeper.concluded(end, Vantage()).gate is gate
+    assert gate.conclude(end, Vantage()).gate is outcome
 
 
 def test_a_waived_fail_stays_a_fail_and_does_not_gate() -> None:
     """Status and verdict tell what is; the gate lets it pass and says by whose word."""
-    keeper = Gatekeeper(waivers=[WAIVER], today=TODAY)
-    end, (told,) = judged(keeper, target(result("fail"), result("pass", "aaaa")))
+    gate = Gate(waivers=[WAIVER], today=TODAY)
+    end, (told,) = judged(gate, target(result("fail"), result("pass", "aaaa")))
     assert (told.verdict, told.gating) == (Verdict.NOT_READY, Verdict.READY)
     waived = told.results[0].waived
     assert waived is not None
@@ -122,14 +124,14 @@ class _Known:
         return replace(report, results=tuple(replace(each, known=True) for each in report.results))
 
 
-@pytest.mark.parametrize(("days", "gate"), [(0, GateOutcome.PASSED), (1, GateOutcome.FAILED)])
-def test_a_baseline_prolongs_no_waiver(days: int, gate: GateOutcome) -> None:
+@pytest.mark.parametrize(("days", "outcome"), [(0, GateOutcome.PASSED), (1, GateOutcome.FAILED)])
+def test_a_baseline_prolongs_no_waiver(days: int, outcome: GateOutcome) -> None:
     """It was made while the waiver held, and the exception would live for ever."""
     today = WAIVER.expires + dt.timedelta(days)
-    keeper = Gatekeeper(waivers=[WAIVER], baseline=_Known(), today=today)
-    assert judged(keeper, target(result("fail")))[0].gate is gate
-    keeper = Gatekeeper(baseline=_Known(), today=today)
-    assert judged(keeper, target(result("fail")))[0].gate is GateOutcome.PASSED
+    gate = Gate(waivers=[WAIVER], baseline=_Known(), today=today)
+    assert judged(gate, target(result("fail")))[0].gate is outcome
+    gate = Gate(baseline=_Known(), today=today)
+    assert judged(gate, target(result("fail")))[0].gate is GateOutcome.PASSED
 
 
 def test_a_waiver_leaves_other_findings_alone() -> None:
@@ -140,10 +142,10 @@ def test_a_waiver_leaves_other_findings_alone() -> None:
         (WAIVER, target(result("fail"), name="shop.example")),
         (narrow, target(result("fail", subject="[2001:db8::2]:443"))),
     ):
-        end, _ = judged(Gatekeeper(waivers=[waiver], today=TODAY), told)
+        end, _ = judged(Gate(waivers=[waiver], today=TODAY), told)
         assert end.gate is GateOutcome.FAILED
     same = target(result("fail", subject="[2001:db8::1]:443"))
-    assert judged(Gatekeeper(waivers=[narrow], today=TODAY), same)[0].gate is GateOutcome.PASSED
+    assert judged(Gate(waivers=[narrow], today=TODAY), same)[0].gate is GateOutcome.PASSED
 
 
 @pytest.mark.parametrize(
@@ -158,24 +160,24 @@ def test_a_waiver_leaves_other_findings_alone() -> None:
 )
 def test_globs(pattern: str, name: str, matches: bool) -> None:  # noqa: FBT001
     """A target is a glob in any case; the brackets of an address are what they look like."""
-    keeper = Gatekeeper(waivers=[replace(WAIVER, target=pattern)], today=TODAY)
-    end, _ = judged(keeper, target(result("fail"), name=name))
+    gate = Gate(waivers=[replace(WAIVER, target=pattern)], today=TODAY)
+    end, _ = judged(gate, target(result("fail"), name=name))
     assert (end.gate is GateOutcome.PASSED) == matches
 
 
 def test_many_waivers_keep_no_target_waiting() -> None:
     """What excuses a target is looked up: between two packets there is no time to search."""
     waivers = [replace(WAIVER, target=f"h{number}.example") for number in range(10_000)]
-    keeper = Gatekeeper(waivers=waivers, today=TODAY)
+    gate = Gate(waivers=waivers, today=TODAY)
     report = target(result("fail"), name="h7.example")
     began = time.process_time()
-    told = [keeper.applied(report) for _ in range(1000)]
+    told = [gate.apply(report) for _ in range(1000)]
     assert time.process_time() - began < 1
     assert told[-1].results[0].waived is not None
 
 
 @pytest.mark.parametrize(
-    ("days", "term", "gate", "says"),
+    ("days", "term", "outcome", "says"),
     [
         (15, WaiverState.ACTIVE, GateOutcome.PASSED, ""),
         (14, WaiverState.EXPIRING, GateOutcome.PASSED, "expires in 14 days, on 2026-12-05"),
@@ -185,17 +187,17 @@ def test_many_waivers_keep_no_target_waiting() -> None:
             -1,
             WaiverState.EXPIRED,
             GateOutcome.FAILED,
-            "expired on 2026-11-20: what it excused counts again",
+            "expired on 2026-11-20 and excuses nothing: fix",
         ),
     ],
 )
-def test_a_waiver_ends(days: int, term: WaiverState, gate: GateOutcome, says: str) -> None:
+def test_a_waiver_ends(days: int, term: WaiverState, outcome: GateOutcome, says: str) -> None:
     """It warns for 14 days, holds on its last day, and excuses nothing afterwards."""
     waiver = replace(WAIVER, expires=TODAY + dt.timedelta(days))
-    end, (told,) = judged(Gatekeeper(waivers=[waiver], today=TODAY), target(result("fail")))
+    end, (told,) = judged(Gate(waivers=[waiver], today=TODAY), target(result("fail")))
     waived = told.results[0].waived
     assert waived is not None
-    assert (waived.term, end.gate) == (term, gate)
+    assert (waived.term, end.gate) == (term, outcome)
     assert [note.place for note in end.notes] == [waiver.place] * bool(says)
     assert says in "".join(note.text for note in end.notes)
 
@@ -204,60 +206,58 @@ def test_the_waiver_that_lasts_longest_counts() -> None:
     """An expired waiver does not undo one that was agreed anew."""
     old = replace(WAIVER, expires=TODAY - dt.timedelta(3))
     for waivers in ([old, WAIVER], [WAIVER, old]):
-        end, (told,) = judged(Gatekeeper(waivers=waivers, today=TODAY), target(result("fail")))
+        end, (told,) = judged(Gate(waivers=waivers, today=TODAY), target(result("fail")))
         assert end.gate is GateOutcome.PASSED
         assert told.results[0].waived is not None
         assert told.results[0].waived.waiver is WAIVER
         (note,) = end.notes
-        assert "is outlived by another one" in note.text
+        assert "is redundant, another one" in note.text
 
 
 def test_a_waiver_that_matches_nothing_is_told() -> None:
     """Its target is well now, or there is none of its name: either way it can go."""
-    well, _ = judged(Gatekeeper(waivers=[WAIVER], today=TODAY), target(result("pass")))
-    assert "matches nothing that is wrong" in well.notes[0].text
+    well, _ = judged(Gate(waivers=[WAIVER], today=TODAY), target(result("pass")))
+    assert "matches no finding" in well.notes[0].text
     other = target(result("pass"), name="shop.example")
-    whole, _ = judged(Gatekeeper(waivers=[WAIVER], today=TODAY, whole=True), other)
+    whole, _ = judged(Gate(waivers=[WAIVER], today=TODAY, whole=True), other)
     assert "matches no target" in whole.notes[0].text
-    part, _ = judged(Gatekeeper(waivers=[WAIVER], today=TODAY), other)
-    assert part.notes[0].text == "1 waiver without a target in this run: tcp for *.legacy.example"
-    many, _ = judged(Gatekeeper(waivers=[WAIVER] * 7, today=TODAY), other)
-    assert many.notes[0].text.startswith("7 waivers without a target in this run: tcp for ")
+    part, _ = judged(Gate(waivers=[WAIVER], today=TODAY), other)
+    assert part.notes[0].text == "1 waiver for targets not in this run: tcp for *.legacy.example"
+    many, _ = judged(Gate(waivers=[WAIVER] * 7, today=TODAY), other)
+    assert many.notes[0].text.startswith("7 waivers for targets not in this run: tcp for ")
     assert many.notes[0].text.endswith(", and 2 more")
-    known, _ = judged(
-        Gatekeeper(waivers=[WAIVER], today=TODAY, configured=["a.legacy.example"]), other
-    )
+    known, _ = judged(Gate(waivers=[WAIVER], today=TODAY, configured=["a.legacy.example"]), other)
     assert known.notes == ()
     narrow = replace(WAIVER, subject="[2001:db8::1]:443")
-    missed, _ = judged(Gatekeeper(waivers=[narrow], today=TODAY), target(result("fail")))
+    missed, _ = judged(Gate(waivers=[narrow], today=TODAY), target(result("fail")))
     assert missed.notes[0].text.endswith("remove it, or correct its subject")
 
 
 def test_what_could_not_be_measured_says_nothing_of_a_waiver() -> None:
     """A runner without IPv6 must not tell anybody to remove a waiver, nor is unknown excused."""
-    end, (told,) = judged(Gatekeeper(waivers=[WAIVER], today=TODAY), target(result("unknown")))
+    end, (told,) = judged(Gate(waivers=[WAIVER], today=TODAY), target(result("unknown")))
     assert (end.gate, end.notes) == (GateOutcome.UNKNOWN, ())
     assert told.results[0].waived is None
 
 
 def test_a_check_that_judged_nothing_says_nothing_of_a_waiver() -> None:
     """Its input is missing: what is waived may be there as before."""
-    end, _ = judged(Gatekeeper(waivers=[WAIVER], today=TODAY, whole=True), target(result("skip")))
+    end, _ = judged(Gate(waivers=[WAIVER], today=TODAY, whole=True), target(result("skip")))
     assert end.notes == ()
 
 
 @pytest.mark.parametrize("results", [[], [result("pass", "aaaa")]])
 def test_a_waiver_whose_check_is_left_out(results: list[Result]) -> None:
     """By --only, say: nobody is told to remove it, but that this run has no use for it."""
-    end, _ = judged(Gatekeeper(waivers=[WAIVER], today=TODAY, whole=True), target(*results))
+    end, _ = judged(Gate(waivers=[WAIVER], today=TODAY, whole=True), target(*results))
     (note,) = end.notes
-    assert note.text.startswith("1 waiver whose check is not part of this run: tcp for ")
+    assert note.text.startswith("1 waiver for checks not in this run: tcp for ")
 
 
 def test_a_waived_fail_does_not_hide_what_was_not_measured() -> None:
     """What is left once the fail is excused is judged for itself."""
     told = target(result("fail"), result("unknown", "aaaa"))
-    assert judged(Gatekeeper(waivers=[WAIVER], today=TODAY), told)[0].gate is GateOutcome.UNKNOWN
+    assert judged(Gate(waivers=[WAIVER], today=TODAY), told)[0].gate is GateOutcome.UNKNOWN
 
 
 class Before:
@@ -273,15 +273,15 @@ class Before:
 
 def test_what_the_baseline_knows_does_not_gate() -> None:
     """Only what got worse does; what was not measured is still not measured."""
-    keeper = Gatekeeper(baseline=Before())
-    end, (told,) = judged(keeper, target(result("fail")))
+    gate = Gate(baseline=Before())
+    end, (told,) = judged(gate, target(result("fail")))
     assert (told.verdict, end.gate, end.excused) == (Verdict.NOT_READY, GateOutcome.PASSED, 1)
     worse = target(result("fail"), result("fail", "aaaa"))
-    assert judged(Gatekeeper(baseline=Before()), worse)[0].gate is GateOutcome.FAILED
+    assert judged(Gate(baseline=Before()), worse)[0].gate is GateOutcome.FAILED
 
 
 @pytest.mark.parametrize(
-    ("requires", "vantage", "gate", "says"),
+    ("requires", "vantage", "outcome", "says"),
     [
         ("any", Vantage(ipv6="no"), GateOutcome.PASSED, ""),
         ("ipv6", Vantage(ipv6="no"), GateOutcome.UNKNOWN, "from a host with IPv6"),
@@ -291,11 +291,11 @@ def test_what_the_baseline_knows_does_not_gate() -> None:
     ],
 )
 def test_a_service_may_require_its_vantage(
-    requires: str, vantage: Vantage, gate: GateOutcome, says: str
+    requires: str, vantage: Vantage, outcome: GateOutcome, says: str
 ) -> None:
     """Then --on-unknown pass does not excuse that nothing was measured."""
     told = target(result("pass"), service="shop", requires=requires)
-    keeper = Gatekeeper(on_unknown="pass")
-    end, _ = judged(keeper, told, vantage=vantage)
-    assert end.gate is gate
+    gate = Gate(on_unknown="pass")
+    end, _ = judged(gate, told, vantage=vantage)
+    assert end.gate is outcome
     assert says in "".join(note.text for note in end.notes)

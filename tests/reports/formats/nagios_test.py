@@ -149,7 +149,7 @@ def test_bad_input_is_unknown() -> None:
 
 def test_nothing_is_not_ok() -> None:
     """A run without a target, as the gate has it; the notes say why."""
-    note = Note("service x has to be checked from a host with IPv6")
+    note = Note("service x must be checked from a host with IPv6")
     code, said, _, _ = told(gate=GateOutcome.UNKNOWN, notes=(note,))
     assert (code, said) == (3, f"no target was checked; {note.text}")
 
