@@ -18,11 +18,12 @@ Where the way from the network to the fact matters too, `examine` runs the whole
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, parse
@@ -48,17 +49,20 @@ from ipv6check.model import (
     TargetReport,
     Vantage,
 )
-from ipv6check.net import Net
+from ipv6check.net import HostKernel, Net, ResolverBehaviour, Uplink
+from ipv6check.net.timing_loop import TimingLoop
 from ipv6check.reports.progress import Progress
 
-Value = TypeVar("Value")
+# FakeNet is any Net: what it has no method for is answered by its plan.
+_AnyNet: Any = object
 
 __all__ = ["SETTINGS", "FakeNet", "answer", "attempt", "echo", "examine", "handshake", "run_check"]
 
 # What the command line starts with, and nobody is asked but the target.
 SETTINGS = Options(no_controls=True).settings
 
-Observed = Answer | Attempt | Handshake | Echo | Failure
+# How FakeNet notes a call: the method and its arguments.
+Call = tuple[str | int, ...]
 # What is asked of a network: (name, rdtype), (address, port), ("tls", address, port), or an
 # address to ping.
 Question = tuple[str, str] | tuple[str, int] | tuple[str, str, int] | str
@@ -129,7 +133,127 @@ def echo(
     return Echo(address, sent, received, rtt_ms if received else None)
 
 
-class FakeNet(Net):
+@dataclass
+class FakeKernel(HostKernel):
+    """A host of plain data. What is read of a file or an address of its own is no call."""
+
+    calls: list[Call]
+    own: frozenset[str]
+    resolv_conf: Stub
+    hosts: Mapping[str, Sequence[str]]
+    sockets: tuple[Listener, ...] | Failure
+    state: HostState | Failure
+    servers: tuple[NameServer, ...]
+    order: Preference
+    ruleset: RuleTexts | Failure
+
+    def is_own(self, address: str) -> bool:
+        """Loopback is, and what was planned."""
+        return ip_address(address).is_loopback or address in self.own
+
+    def stub(self) -> Stub:
+        """As planned."""
+        return self.resolv_conf
+
+    def hosts_entry(self, name: str) -> tuple[str, ...]:
+        """As planned, none for other names."""
+        return tuple(self.hosts.get(name, ()))
+
+    async def listeners(self) -> tuple[Listener, ...] | Failure:
+        """As planned."""
+        self.calls.append(("listeners",))
+        return self.sockets
+
+    async def host(self) -> HostState | Failure:
+        """As planned."""
+        self.calls.append(("host",))
+        return self.state
+
+    async def rules(self) -> RuleTexts | Failure:
+        """As planned."""
+        self.calls.append(("rules",))
+        return self.ruleset
+
+    async def name_servers(self) -> tuple[NameServer, ...]:
+        """As planned."""
+        self.calls.append(("name_servers",))
+        return self.servers
+
+    async def preference(self) -> Preference:
+        """As planned."""
+        self.calls.append(("preference",))
+        return self.order
+
+
+@dataclass
+class FakeUplink(Uplink):
+    """A way out of plain data."""
+
+    calls: list[Call]
+    seen: Vantage
+    answers: bool
+    ports: Mapping[tuple[int, int], bool]
+
+    def vantage(self) -> Vantage:
+        """As planned. Not one of ``calls``."""
+        return self.seen
+
+    async def controls_answer(self) -> bool:
+        """As planned."""
+        self.calls.append(("controls_answer",))
+        return self.answers
+
+    async def control_opens(self, port: int, version: int) -> bool | None:
+        """As planned; None where nothing was, and then not one of ``calls``: nobody is asked."""
+        opens = self.ports.get((port, version))
+        if opens is not None:
+            self.calls.append(("control_opens", port, version))
+        return opens
+
+
+@dataclass
+class FakeResolver(ResolverBehaviour):
+    """A resolver of plain data, as far as it does the same to every name."""
+
+    calls: list[Call]
+    answering: bool
+    denial: Failure | None
+    withheld: Failure | None
+    made_up: tuple[str, ...] | None
+    prefixes: tuple[str, ...]
+    of_all: tuple[str, ...]
+
+    async def answers(self) -> bool:
+        """As planned; ``resolver_answers`` in ``calls``."""
+        self.calls.append(("resolver_answers",))
+        return self.answering
+
+    async def root_denied(self) -> Failure | None:
+        """As planned."""
+        self.calls.append(("root_denied",))
+        return self.denial
+
+    async def aaaa_withheld(self) -> Failure | None:
+        """As planned."""
+        self.calls.append(("aaaa_withheld",))
+        return self.withheld
+
+    async def aaaa_made_up(self) -> tuple[str, ...] | None:
+        """As planned."""
+        self.calls.append(("aaaa_made_up",))
+        return self.made_up
+
+    async def pref64(self) -> tuple[str, ...]:
+        """As planned."""
+        self.calls.append(("pref64",))
+        return self.prefixes
+
+    async def aaaa_of_all(self) -> tuple[str, ...]:
+        """As planned. Not one of ``calls``: nothing more is sent for it."""
+        return self.of_all
+
+
+class FakeNet(_AnyNet):  # type: ignore[misc] # the methods of Net that are not here are answered, too
     """A network of plain data, which knows nothing but what it was told.
 
     A question that nobody planned raises AssertionError, and stands in ``unplanned``: a probe that
@@ -139,6 +263,10 @@ class FakeNet(Net):
         calls: what was asked, in order, as ``(method, *arguments)``.
         unplanned: those of the calls that nobody planned.
         closed: whether ``close()`` was called.
+        kernel: the host that it is; None makes it a vantage that cannot look into one.
+        uplink: what is known of its way out.
+        resolver: what is known of its resolver.
+        timing_loop: None: what keeps time is done in the loop at hand.
     """
 
     def __init__(
@@ -163,6 +291,7 @@ class FakeNet(Net):
         rules: RuleTexts | Failure = RuleTexts(),  # noqa: B008 - frozen
         vantage: Vantage | None = None,
         real_time: bool = False,
+        answers: Mapping[Call, object] | None = None,
     ) -> None:
         """Plan what the network says.
 
@@ -190,42 +319,63 @@ class FakeNet(Net):
             rules: what the commands that show firewall rules print.
             vantage: where the packets leave from.
             real_time: take as long for each call as its observation says, instead of no time.
+            answers: ``(method, *arguments)``, and what that returns, for packets that have no
+                constructor here.
         """
-        self.calls: list[tuple[str | int, ...]] = []
-        self.unplanned: list[tuple[str | int, ...]] = []
+        self.calls: list[Call] = []
+        self.unplanned: list[Call] = []
         self.closed = False
-        self._plan: dict[Question, Observed] = {
-            (seen.address, seen.port): seen.tcp for seen in observed if isinstance(seen, Handshake)
-        }
-        self._plan |= {_question(seen): seen for seen in observed}
-        for question, failure in (failures or {}).items():
-            self._plan[question] = _failure(failure) if isinstance(failure, Kind) else failure
-        self._resolver_answers = resolver_answers
-        self._aaaa_withheld = aaaa_withheld
-        self._root_denied = root_denied
-        self._aaaa_made_up = None if aaaa_made_up is None else tuple(aaaa_made_up)
-        self._pref64 = tuple(pref64)
-        self._aaaa_of_all = tuple(aaaa_of_all)
-        self._stub = stub
-        self._hosts = hosts or {}
-        self._controls_answer = controls_answer
-        self._control_opens = dict(control_opens or {})
-        self._own = frozenset(own)
-        self._listeners = listeners if isinstance(listeners, Failure) else tuple(listeners)
-        self._host = host or HostState((), None, None)
-        self._name_servers = tuple(name_servers)
-        self._preference = (
-            preference if isinstance(preference, Preference) else Preference(tuple(preference))
+        self.timing_loop: TimingLoop | None = None
+        self.kernel: FakeKernel | None = FakeKernel(
+            self.calls,
+            own=frozenset(own),
+            resolv_conf=stub,
+            hosts=hosts or {},
+            sockets=listeners if isinstance(listeners, Failure) else tuple(listeners),
+            state=host or HostState((), None, None),
+            servers=tuple(name_servers),
+            order=preference
+            if isinstance(preference, Preference)
+            else Preference(tuple(preference)),
+            ruleset=rules,
         )
-        self._rules = rules
-        self._vantage = vantage or Vantage(source_ipv6="2001:db8:ffff::1")
+        self.uplink = FakeUplink(
+            self.calls,
+            vantage or Vantage(source_ipv6="2001:db8:ffff::1"),
+            controls_answer,
+            control_opens or {},
+        )
+        self.resolver = FakeResolver(
+            self.calls,
+            answering=resolver_answers,
+            denial=root_denied,
+            withheld=aaaa_withheld,
+            made_up=None if aaaa_made_up is None else tuple(aaaa_made_up),
+            prefixes=tuple(pref64),
+            of_all=tuple(aaaa_of_all),
+        )
         self._real_time = real_time
+        self._plan: dict[Call, object] = {}
+        for seen in observed:
+            if isinstance(seen, Handshake):
+                self._plan.setdefault(("connect", seen.address, seen.port), seen.tcp)
+            self._plan[_call(seen)] = seen
+        for question, failure in (failures or {}).items():
+            planned = _failure(failure) if isinstance(failure, Kind) else failure
+            self._plan[_call_of(question)] = planned
+        self._plan |= answers or {}
+
+    def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
+        """Any other method of Net: answered by the plan."""
+        if method.startswith("_") or not hasattr(Net, method):
+            raise AttributeError(method)
+        return partial(self._answer, method)
 
     async def resolve(self, name: str, rdtype: str) -> Answer | Failure:
         """The planned answer or failure of ``(name, rdtype)``."""
-        said = await self._ask("resolve", (name, rdtype))
-        assert isinstance(said, Answer | Failure)
-        return said
+        planned = await self._answer("resolve", name, rdtype)
+        assert isinstance(planned, Answer | Failure)
+        return planned
 
     async def connect(
         self,
@@ -235,11 +385,7 @@ class FakeNet(Net):
         once: bool = False,  # noqa: ARG002 - what is planned is what comes of all tries
     ) -> Attempt:
         """The planned attempt, or one with the planned failure, of ``(address, port)``."""
-        said = await self._ask("connect", (address, port))
-        if isinstance(said, Failure):
-            return Attempt(address, port, said.elapsed_ms, None, said)
-        assert isinstance(said, Attempt)
-        return said
+        return await self._attempt("connect", address, port)
 
     async def tls(
         self,
@@ -252,131 +398,48 @@ class FakeNet(Net):
         once: bool = False,  # noqa: ARG002
     ) -> Handshake:
         """The planned handshake; without one, TLS is completed where TCP is."""
-        said = await self._ask("tls", (address, port))
-        if isinstance(said, Failure):
-            return Handshake(Attempt(address, port, said.elapsed_ms, None, said))
-        assert isinstance(said, Attempt)
-        if not said.connected:
-            return Handshake(said)
-        connected(said)
+        tcp = await self._attempt("tls", address, port)
+        if not tcp.connected:
+            return Handshake(tcp)
+        connected(tcp)
         made = self._plan.get(("tls", address, port))
         if not isinstance(made, Handshake):
-            made = handshake(address, port, elapsed_ms=said.elapsed_ms)
-        await asyncio.sleep(made.elapsed_ms / 1000 if self._real_time else 0)
-        return replace(made, tcp=said)
+            made = handshake(address, port, elapsed_ms=tcp.elapsed_ms)
+        await self._take(made.elapsed_ms)
+        return replace(made, tcp=tcp)
 
     async def ping(self, address: str) -> Echo | Failure:
         """The planned echo or failure of ``address``."""
-        said = await self._ask("ping", address)
-        assert isinstance(said, Echo | Failure)
-        return said
-
-    async def resolver_answers(self) -> bool:
-        """As planned."""
-        self.calls.append(("resolver_answers",))
-        return self._resolver_answers
-
-    async def root_denied(self) -> Failure | None:
-        """As planned."""
-        self.calls.append(("root_denied",))
-        return self._root_denied
-
-    async def aaaa_withheld(self) -> Failure | None:
-        """As planned."""
-        self.calls.append(("aaaa_withheld",))
-        return self._aaaa_withheld
-
-    async def aaaa_made_up(self) -> tuple[str, ...] | None:
-        """As planned."""
-        self.calls.append(("aaaa_made_up",))
-        return self._aaaa_made_up
-
-    def stub(self) -> Stub:
-        """As planned. Not one of ``calls``: nobody else takes notice."""
-        return self._stub
-
-    def hosts_entry(self, name: str) -> tuple[str, ...]:
-        """As planned. Not one of ``calls``."""
-        return tuple(self._hosts.get(name, ()))
-
-    async def pref64(self) -> tuple[str, ...]:
-        """As planned."""
-        self.calls.append(("pref64",))
-        return self._pref64
-
-    async def aaaa_of_all(self) -> tuple[str, ...]:
-        """As planned. Not one of ``calls``: nothing more is sent for it."""
-        return self._aaaa_of_all
-
-    async def undisturbed(
-        self,
-        work: Callable[[], Coroutine[None, None, Value]],
-        *,
-        lasts: bool = True,  # noqa: ARG002 - nobody disturbs it
-    ) -> Value:
-        """Here and now; not one of ``calls``."""
-        return await work()
-
-    async def controls_answer(self) -> bool:
-        """As planned."""
-        self.calls.append(("controls_answer",))
-        return self._controls_answer
-
-    async def control_opens(self, port: int, version: int) -> bool | None:
-        """As planned; None where nothing was, and then not one of ``calls``: nobody is asked."""
-        said = self._control_opens.get((port, version))
-        if said is not None:
-            self.calls.append(("control_opens", port, version))
-        return said
-
-    def is_own(self, address: str) -> bool:
-        """Loopback is, and what was planned. Not one of ``calls``: nobody else takes notice."""
-        return ip_address(address).is_loopback or address in self._own
-
-    async def listeners(self) -> tuple[Listener, ...] | Failure:
-        """As planned."""
-        self.calls.append(("listeners",))
-        return self._listeners
-
-    async def host(self) -> HostState | Failure:
-        """As planned."""
-        self.calls.append(("host",))
-        return self._host
-
-    async def rules(self) -> RuleTexts | Failure:
-        """As planned."""
-        self.calls.append(("rules",))
-        return self._rules
-
-    async def name_servers(self) -> tuple[NameServer, ...]:
-        """As planned."""
-        self.calls.append(("name_servers",))
-        return self._name_servers
-
-    async def preference(self) -> Preference:
-        """As planned."""
-        self.calls.append(("preference",))
-        return self._preference
-
-    def vantage(self) -> Vantage:
-        """As planned."""
-        return self._vantage
+        planned = await self._answer("ping", address)
+        assert isinstance(planned, Echo | Failure)
+        return planned
 
     def close(self) -> None:
         """Note it."""
         self.closed = True
 
-    async def _ask(self, method: str, question: Question) -> Observed:
-        words = (question,) if isinstance(question, str) else question
-        call = (method, *words)
+    async def _attempt(self, method: str, address: str, port: int) -> Attempt:
+        planned = await self._answer(method, address, port, key=("connect", address, port))
+        if isinstance(planned, Failure):
+            return Attempt(address, port, planned.elapsed_ms, None, planned)
+        assert isinstance(planned, Attempt)
+        return planned
+
+    async def _answer(self, method: str, *arguments: str | int, key: Call | None = None) -> object:
+        """What the plan has for a call, or for the call that it depends on."""
+        call = (method, *arguments)
         self.calls.append(call)
-        said = self._plan.get(question)
-        if said is None:
+        planned = self._plan.get(key or call)
+        if planned is None:
             self.unplanned.append(call)
             raise AssertionError(_unplanned([call]))
+        lasts_ms = planned.rtt_ms if isinstance(planned, Echo) else planned.elapsed_ms  # type: ignore[attr-defined]
+        await self._take(lasts_ms or 0.0)
+        return planned
+
+    async def _take(self, elapsed_ms: float) -> None:
         # Without a wait of any kind, what runs side by side on a real network would not here.
-        await asyncio.sleep(_elapsed_ms(said) / 1000 if self._real_time else 0)
-        return said
+        await asyncio.sleep(elapsed_ms / 1000 if self._real_time else 0)
 
 
 def run_check(check: Check | Path | str, **facts: Any) -> list[Finding]:
@@ -455,26 +518,28 @@ def _load(check: Path | str) -> Check:
     return loader.load([path.parent], only=[path.stem]).checks[0]
 
 
-def _question(seen: Answer | Attempt | Handshake | Echo) -> Question:
+def _call(seen: Answer | Attempt | Handshake | Echo) -> Call:
+    """The call that this answers."""
     if isinstance(seen, Answer):
-        return seen.name, seen.rdtype
-    if isinstance(seen, Handshake):
-        return "tls", seen.address, seen.port
-    if isinstance(seen, Attempt):
-        return seen.address, seen.port
-    return seen.address
+        return "resolve", seen.name, seen.rdtype
+    if isinstance(seen, Echo):
+        return "ping", seen.address
+    return "tls" if isinstance(seen, Handshake) else "connect", seen.address, seen.port
 
 
-def _elapsed_ms(said: Observed) -> float:
-    if isinstance(said, Echo):
-        return said.rtt_ms or 0.0
-    return said.elapsed_ms
+def _call_of(question: Question) -> Call:
+    """The call that a question means."""
+    if isinstance(question, str):
+        return "ping", question
+    if question[0] == "tls":
+        return question
+    return "connect" if isinstance(question[1], int) else "resolve", *question
 
 
 def _failure(kind: Kind, elapsed_ms: float = 0.0) -> Failure:
     return Failure(kind, kind.value, elapsed_ms)
 
 
-def _unplanned(calls: Sequence[tuple[str | int, ...]]) -> str:
+def _unplanned(calls: Sequence[Call]) -> str:
     named = ", ".join(f"{method}({', '.join(map(repr, rest))})" for method, *rest in calls)
     return f"FakeNet was asked what nobody planned: {named}"

@@ -242,7 +242,7 @@ async def _run(
 
     def vantage() -> Vantage:
         if net is not None:
-            return net.vantage()
+            return net.uplink.vantage()
         assert recording is not None
         return recording.vantage
 

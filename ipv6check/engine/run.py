@@ -38,7 +38,7 @@ from ipv6check.model import (
 from ipv6check.model.settings import SPREAD, pauses_s
 from ipv6check.model.text import printable
 from ipv6check.net import Net, own_time
-from ipv6check.net.loop_lag import Door
+from ipv6check.net.loop_lag import AdmissionByLag
 from ipv6check.net.own_time import OwnTime
 from ipv6check.probes.addresses import DNS64, Addresses
 from ipv6check.probes.pointers import Pointers
@@ -166,16 +166,16 @@ class Run:
         started = time.perf_counter()
         numbered = _Numbered(targets)
         alarm = self._set_alarm()
-        door = Door()
+        admission = AdmissionByLag()
         try:
             async with asyncio.TaskGroup() as workers:
                 more = self._settings.parallel - 1
-                workers.create_task(self._work(numbered, workers, door, more))
+                workers.create_task(self._work(numbered, workers, admission, more))
         finally:
             if alarm is not None:
                 alarm.cancel()
             self._judge.close()
-            door.close()
+            admission.close()
         return Summary(
             verdict=worst(self._verdicts),
             counts={status: self._counts[status] for status in Status},
@@ -207,7 +207,7 @@ class Run:
         return asyncio.get_running_loop().call_later(limit, self._end, late)
 
     async def _work(
-        self, targets: _Numbered, workers: asyncio.TaskGroup, door: Door, more: int
+        self, targets: _Numbered, workers: asyncio.TaskGroup, admission: AdmissionByLag, more: int
     ) -> None:
         """Take targets until there are none; the first one taken calls the next worker.
 
@@ -215,10 +215,10 @@ class Run:
         """
         async for number, target in targets:
             if more:
-                workers.create_task(self._work(targets, workers, door, more - 1))
+                workers.create_task(self._work(targets, workers, admission, more - 1))
                 more = 0
             if isinstance(target, Target) and self._ended is None:
-                await door.enter()
+                await admission.enter()
             report = await self._examine(target)
             self._counts.update(result.status for result in report.results)
             if report.purpose is None:

@@ -11,7 +11,7 @@ from typing import Literal
 from ipv6check.net.own_time import own_time
 
 
-class Gate:
+class KeyedLimit:
     """At most ``places`` at once for each key. Keys that nobody uses take no memory."""
 
     def __init__(self, places: int) -> None:
@@ -59,8 +59,8 @@ class Gate:
             del self._inside[key]
 
 
-class Room(asyncio.Semaphore):
-    """So many places; waiting for one takes none of a target's own time."""
+class Limit(asyncio.Semaphore):
+    """At most so many at once; waiting for one takes none of a target's own time."""
 
     async def acquire(self) -> Literal[True]:
         """Take a place, in order of arrival."""
@@ -70,12 +70,12 @@ class Room(asyncio.Semaphore):
             return await super().acquire()
 
 
-class Places:
+class SocketLimits:
     """How many sockets may be open at once, in all and for each address, in one event loop."""
 
     def __init__(self, sockets: int, per_address: int) -> None:
-        self._sockets = Room(sockets)
-        self.per_address = Gate(per_address)
+        self._sockets = Limit(sockets)
+        self.per_address = KeyedLimit(per_address)
 
     @asynccontextmanager
     async def place(self, address: str) -> AsyncIterator[None]:

@@ -12,7 +12,7 @@ import ssl
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from ipv6check.model import Attempt, Failure, Handshake, Kind
@@ -32,11 +32,18 @@ _HANDSHAKE, _CERTIFICATE_REQUEST = 22, 13
 _ALERTS, _TLS12 = 21, "TLSv1.2"
 
 
+@dataclass(frozen=True, slots=True)
+class TlsPeer:
+    """Whom a handshake is made with: ``server_name`` (SNI) and ``alpn`` are offered to it."""
+
+    address: str
+    port: int
+    server_name: str = ""
+    alpn: tuple[str, ...] = ()
+
+
 async def handshake(
-    address: str,
-    port: int,
-    server_name: str,
-    alpn: tuple[str, ...],
+    peer: TlsPeer,
     timeout_s: float,
     connected: Callable[[Attempt], None],
     *,
@@ -48,14 +55,12 @@ async def handshake(
     own side computes nor how long the event loop was busy with others is the network's. Raises
     OSError only where this host has run out of sockets or memory.
     """
-    attempt, sock = await tcp.establish(address, port, timeout_s, once=once)
+    attempt, sock = await tcp.establish(peer.address, peer.port, timeout_s, once=once)
     if sock is None:
         return Handshake(attempt)
     connected(attempt)
-    first = _shake(attempt, sock, _Session(server_name, alpn), timeout_s)
-    if once:
-        return await first
-    return await _beside(first, timeout_s / 2, partial(_second, address, port, server_name, alpn))
+    first = _shake(attempt, sock, _Session(peer), timeout_s)
+    return await (first if once else _beside(first, timeout_s / 2, partial(_second, peer)))
 
 
 async def _beside(
@@ -86,19 +91,17 @@ async def _beside(
             await asyncio.gather(*unfinished, return_exceptions=True)
 
 
-async def _second(
-    address: str, port: int, server_name: str, alpn: tuple[str, ...], timeout_s: float
-) -> Handshake | None:
+async def _second(peer: TlsPeer, timeout_s: float) -> Handshake | None:
     """A handshake on a connection of its own; None where there is none, which tells nothing new."""
     loop = asyncio.get_running_loop()
     until = loop.time() + timeout_s
     try:
-        attempt, sock = await tcp.establish(address, port, timeout_s, once=True)
+        attempt, sock = await tcp.establish(peer.address, peer.port, timeout_s, once=True)
     except OSError:
         return None
     if sock is None:
         return None
-    return await _shake(attempt, sock, _Session(server_name, alpn), until - loop.time())
+    return await _shake(attempt, sock, _Session(peer), until - loop.time())
 
 
 async def _shake(
@@ -126,11 +129,11 @@ async def _shake(
 class _Session:
     """A client's side of TLS without a socket: bytes in, bytes out."""
 
-    def __init__(self, server_name: str, alpn: tuple[str, ...]) -> None:
+    def __init__(self, peer: TlsPeer) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         # OpenSSL sends no server name for an address (RFC 6066 section 3).
-        self._tls = _context(alpn).wrap_bio(
-            self._incoming, self._outgoing, server_hostname=server_name or None
+        self._tls = _context(peer.alpn).wrap_bio(
+            self._incoming, self._outgoing, server_hostname=peer.server_name or None
         )
         self._heard = bytearray()
         self.alert = ""

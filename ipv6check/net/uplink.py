@@ -20,8 +20,8 @@ from math import inf
 from typing import TypeVar
 
 from ipv6check.model import Attempt, Echo, Failure, Handshake, Kind, Vantage
-from ipv6check.net.acceptors import Acceptors, Again
 from ipv6check.net.own_time import own_time
+from ipv6check.net.reset_witnesses import Again, ResetWitnesses
 from ipv6check.net.special_addresses import special_purpose, usable_ipv4
 
 Seen = TypeVar("Seen", Attempt, Handshake, Echo)
@@ -71,8 +71,8 @@ class _Family:
 
     name: str
     source: str | None
-    acceptors: Acceptors
-    shakers: Acceptors
+    tcp_peers: ResetWitnesses
+    tls_peers: ResetWitnesses
     heard_s: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMELINE))
     data_s: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMELINE))
     witnesses: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=WITNESSES))
@@ -110,7 +110,7 @@ class _Family:
         return any(start <= sent <= end for sent in reversed(timeline))
 
 
-class Uplink:
+class LocalUplink:
     """Learns from every answer of a run, and asks controls where nothing is answered."""
 
     def __init__(self, controls: Sequence[str], ask: Ask, timeout_s: float) -> None:
@@ -119,7 +119,9 @@ class Uplink:
         self._timeout_s = timeout_s
         limit_s = min(CONFIRM_S, timeout_s)
         self._families = {
-            version: _Family(name, _source(family), Acceptors(limit_s), Acceptors(limit_s))
+            version: _Family(
+                name, _source(family), ResetWitnesses(limit_s), ResetWitnesses(limit_s)
+            )
             for version, name, family in (
                 (6, "IPv6", socket.AF_INET6),
                 (4, "IPv4", socket.AF_INET),
@@ -162,12 +164,12 @@ class Uplink:
         """Take notice that this address completed a TCP handshake that was begun then."""
         if self.is_afar(address):
             again = partial(self._ask, address, port)
-            self._family(address).acceptors.hear(address, again, sent_s)
+            self._family(address).tcp_peers.hear(address, again, sent_s)
 
     def hear_completed(self, address: str, again: Again, sent_s: float) -> None:
         """Take notice that this address completed a TLS handshake that was begun then."""
         if self.is_afar(address):
-            self._family(address).shakers.hear(address, again, sent_s)
+            self._family(address).tls_peers.hear(address, again, sent_s)
 
     def hear_data(self, address: str, sent_s: float) -> None:
         """Take notice that data sent on a connection at that time was answered."""
@@ -189,6 +191,10 @@ class Uplink:
         source = self._family(address).source
         return source is not None and _is_beyond(address, source)
 
+    async def controls_answer(self) -> bool:
+        """Whether IPv6 works from here now; True where nobody may be asked."""
+        return await self.works(6)
+
     async def works(self, version: int) -> bool:
         """Whether packets of this family get out and back now; True where nobody may be asked."""
         family = self._families[version]
@@ -202,7 +208,7 @@ class Uplink:
             family.asking = asyncio.get_running_loop().create_task(self._prove(version))
         return await asyncio.shield(family.asking)
 
-    async def opens(self, port: int, version: int) -> bool | None:
+    async def control_opens(self, port: int, version: int) -> bool | None:
         """Whether any control of this port answers on it; None where there is none."""
         those = self._of(version, port)
         if not those:
@@ -240,8 +246,8 @@ class Uplink:
             if task is not None:
                 task.cancel()
         for each in self._families.values():
-            each.acceptors.close()
-            each.shakers.close()
+            each.tcp_peers.close()
+            each.tls_peers.close()
 
     # --- what an attempt is worth --------------------------------------------------------
 
@@ -251,8 +257,8 @@ class Uplink:
         """The attempt; if it is refused while all others are, too, then what follows that time."""
         made = await once(limit_s)
         family = self._family(address)
-        data = _is_data(made) and family.shakers.enough(address)
-        others = family.shakers if data else family.acceptors
+        data = _is_data(made) and family.tls_peers.enough(address)
+        others = family.tls_peers if data else family.tcp_peers
         if not _is_refused(made) or not others.enough(address):
             return made
         # What ends a connection may meet its last packet: only what is sent from now on is later.

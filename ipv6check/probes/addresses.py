@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ipv6check.config.target import Target
-from ipv6check.model import Address, Answer, Failure, Kind, Settings
+from ipv6check.model import Address, Answer, Failure, Kind, Settings, Stub
 from ipv6check.net import Net
 from ipv6check.net.dns.nat64 import WELL_KNOWN_NAME, embedding
 from ipv6check.net.special_addresses import UNSPECIFIED, SpecialPurpose, unusable_ipv6, usable_ipv4
@@ -88,7 +88,8 @@ async def _resolve(target: Target, settings: Settings, net: Net) -> Addresses | 
     glibc completes a name of few dots before it asks for it as it is. Here only a lone label is
     completed first: what has a dot is what it says to everybody else, where it exists.
     """
-    host, stub = target.host, net.stub()
+    host = target.host
+    stub = Stub() if net.kernel is None else net.kernel.stub()
     # With a final dot it is whole (RFC 1034 section 3.1).
     whole = f"{host}." in target.text.lower()
     names = [] if whole else [f"{host}.{suffix}" for suffix in stub.search]
@@ -98,7 +99,7 @@ async def _resolve(target: Target, settings: Settings, net: Net) -> Addresses | 
     asked = await _published(host, settings, net)
     if isinstance(asked, Failure) or not _is_nothing(asked):
         return asked
-    if entry := net.hosts_entry(host):
+    if net.kernel is not None and (entry := net.kernel.hosts_entry(host)):
         # Loopback and private addresses are what stands there.
         known = _sorted_out(host, "hosts", *_families(entry), internal=True)
         return replace(known, a=asked.a, aaaa=asked.aaaa)
@@ -151,9 +152,9 @@ async def _published(host: str, settings: Settings, net: Net) -> Addresses | Fai
         return Failure(Kind.RESOLVER_UNREACHABLE, f"{asked} {blind}")
     ipv6 = aaaa.records if isinstance(aaaa, Answer) else ()
     ipv4 = a.records if isinstance(a, Answer) else ()
-    prefixes = await net.pref64() if ipv6 else ()
+    prefixes = await net.resolver.pref64() if ipv6 else ()
     suspect = _suspect(ipv6, ipv4, prefixes)
-    told = await net.aaaa_made_up() if suspect else ()
+    told = await net.resolver.aaaa_made_up() if suspect else ()
     if suspect and told and all(_is_under(address, suspect) for address in told):
         prefixes, suspect = (*prefixes, suspect), ""
     found = _sorted_out(host, "dns", ipv6, ipv4, prefixes, internal=settings.internal)
@@ -211,10 +212,10 @@ async def _lacking(a: Answer, net: Net) -> str:
     A zone's own server knows no other name, and of its own it is right.
     """
     if {*a.records} - UNSPECIFIED:
-        withheld = await net.aaaa_withheld()
+        withheld = await net.resolver.aaaa_withheld()
         return f"gives no AAAA of any name: {withheld.detail}" if withheld else ""
     if a.rcode == "NXDOMAIN" and not a.authoritative:
-        denied = await net.root_denied()
+        denied = await net.resolver.root_denied()
         return f"denies every name: {denied.detail}" if denied else ""
     return ""
 
@@ -223,7 +224,7 @@ async def _invented(aaaa: Answer | Failure, net: Net) -> str:
     """That the resolver made these AAAA up: it gives them a name that has none, too."""
     if not _has_records(aaaa) or not isinstance(aaaa, Answer):
         return ""
-    if not {*aaaa.records} <= {*await net.aaaa_of_all()}:
+    if not {*aaaa.records} <= {*await net.resolver.aaaa_of_all()}:
         return ""
     return f"makes AAAA up: {aaaa.records[0]} for {WELL_KNOWN_NAME}, too, which has none"
 
@@ -238,7 +239,7 @@ def _lacks(aaaa: Answer | Failure) -> bool:
 async def _is_unserved(aaaa: Failure, a: Failure, net: Net) -> bool:
     if aaaa.kind is a.kind is Kind.DNS_REFUSED:
         return True
-    return {aaaa.kind, a.kind} <= _NO_WORD and not await net.resolver_answers()
+    return {aaaa.kind, a.kind} <= _NO_WORD and not await net.resolver.answers()
 
 
 def _blocked(host: str, aaaa: Answer | Failure, a: Answer | Failure) -> str:

@@ -12,7 +12,10 @@ from ipv6check.probes.addresses import Addresses
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """Those of the target's addresses that this host has, IPv6 before IPv4; empty for another's."""
+    """Those of the target's addresses that this host has, IPv6 before IPv4.
+
+    Empty for another's, and where the vantage has no host to look into.
+    """
 
     addresses: tuple[Address, ...]
 
@@ -37,9 +40,12 @@ async def here(addresses: Addresses, net: Net) -> Here:
 
     A name that was published with a loopback address does not mean this host, however.
     """
+    kernel = net.kernel
+    if kernel is None:
+        return Here(())
     records = addresses.a.records if isinstance(addresses.a, Answer) else ()
     others = (*(bad.address for bad in addresses.unusable), *records)
     published = (each for each in others if not ip_address(each).is_loopback)
     known = dict.fromkeys((*addresses.ipv6, *addresses.ipv4, *published))
-    own = [address for address in known if net.is_own(address)]
+    own = [address for address in known if kernel.is_own(address)]
     return Here(tuple(sorted(own, key=lambda each: ":" not in each)))

@@ -26,11 +26,12 @@ class Host:
 
 async def host(here: Here, net: Net) -> Host | Failure | None:
     """Look at this host; None where the target is another one."""
-    if not here.addresses:
+    kernel = net.kernel
+    if not here.addresses or kernel is None:
         return None
     # First, since it lets the kernel look for its routers, of which the order depends.
-    state = await net.host()
+    state = await kernel.host()
     if isinstance(state, Failure):
         return state
-    name_servers, preference = await asyncio.gather(net.name_servers(), net.preference())
-    return Host(state, name_servers, preference.addresses, preference.missing, net.stub())
+    name_servers, preference = await asyncio.gather(kernel.name_servers(), kernel.preference())
+    return Host(state, name_servers, preference.addresses, preference.missing, kernel.stub())

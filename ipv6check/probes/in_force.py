@@ -16,4 +16,4 @@ async def in_force(
     """
     if settings.rules is not None or isinstance(here, Failure) or not here.addresses:
         return None
-    return await net.rules()
+    return None if net.kernel is None else await net.kernel.rules()

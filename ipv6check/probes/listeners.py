@@ -49,9 +49,9 @@ async def listeners(
     """Read this host's tables of sockets, if the target is this host at all."""
     ports = settings.ports_for(target.ports)
     named = bool(target.ports or settings.ports)
-    if not here.addresses:
+    if not here.addresses or net.kernel is None:
         return Listeners(here, ports, named, ())
-    sockets = await net.listeners()
+    sockets = await net.kernel.listeners()
     if isinstance(sockets, Failure):
         return sockets
     wanted = tuple(

@@ -51,11 +51,11 @@ async def path(
         return Path("yes")  # the vantage is the target: what it cannot do is the target's fault
     kinds = {attempt.failure.kind for attempt in attempts if attempt.failure}
     # A host that has a route to others is not one without IPv6.
-    if kinds == {Kind.NO_LOCAL_ROUTE} and net.vantage().ipv6 == "no":
+    if kinds == {Kind.NO_LOCAL_ROUTE} and net.uplink.vantage().ipv6 == "no":
         return Path("no", _local_detail(connections))
     # A control on the Internet says nothing of a path inside one's own network.
     everyone_internal = all(special_purpose(address) for address in addresses.ipv6)
-    if everyone_internal or await net.controls_answer():
+    if everyone_internal or await net.uplink.controls_answer():
         return Path("yes", ports=await _controls(connections, net))
     return Path("broken", "the IPv6 of this host is broken: neither target nor controls answer")
 
@@ -67,7 +67,7 @@ async def _controls(connections: Connections, net: Net) -> tuple[PortControl, ..
         for version, attempts in ((6, connections.ipv6), (4, connections.ipv4)):
             outcomes = {_said(each) for each in attempts if each.port == port}
             if outcomes == {Kind.TIMEOUT}:
-                answers = await net.control_opens(port, version)
+                answers = await net.uplink.control_opens(port, version)
                 if answers is not None:
                     found.append(PortControl(port, version, answers))
     return tuple(found)

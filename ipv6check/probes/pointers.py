@@ -106,7 +106,7 @@ async def _blamed(failure: Failure, net: Net) -> Failure:
 
     REFUSED is its own word: that of a name's server does not come through a resolver.
     """
-    alone = failure.kind in _NO_WORD and not await net.resolver_answers()
+    alone = failure.kind in _NO_WORD and not await net.resolver.answers()
     if not alone and failure.kind is not Kind.DNS_REFUSED:
         return failure
     detail = f"this network's resolver does not serve this host: {failure.detail}"
@@ -119,7 +119,7 @@ async def _clouded(address: str, failures: list[Failure], net: Net) -> Failure |
     ours = [each for each in (*blamed, *failures) if each.kind in VANTAGE_KINDS]
     if ours:
         return ours[0]
-    withheld = await net.aaaa_withheld() if ":" in address else None
+    withheld = await net.resolver.aaaa_withheld() if ":" in address else None
     if withheld is None:
         return None
     detail = f"this network's resolver gives no AAAA of any name: {withheld.detail}"

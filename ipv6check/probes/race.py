@@ -20,6 +20,7 @@ from ipv6check.model import Answer, Attempt, Failure, Handshake, Kind, Settings
 from ipv6check.net import Net
 from ipv6check.net.pacing import politely
 from ipv6check.net.special_addresses import unusable_ipv6, usable_ipv4
+from ipv6check.net.timing_loop import undisturbed
 from ipv6check.probes.addresses import Addresses
 from ipv6check.probes.connections import Connections
 from ipv6check.probes.handshakes import alpn
@@ -71,16 +72,16 @@ class Course:
         if self.policy.https_delay_ms is not None and (name := self._service_name(port)):
             found, dns[HTTPS] = _heard(await self.net.resolve(name, HTTPS), port, self.settings)
         hinted = dns.get(HTTPS, Resolved()).addresses
-        source = self.net.vantage().source_ipv6
+        source = self.net.uplink.vantage().source_ipv6
         order, equal = system_order(self.addresses, self.connections, source, more=hinted)
         rank = {address: place for place, address in enumerate(order)}
         secure = self._secure if self._tls_decides(port) else None
         connect = partial(self.net.connect, once=True)
         run = partial(run_race, self.policy, dns, rank, port, connect, tell, secure)
-        outcome = await self.net.undisturbed(run, lasts=self._lasts(port))
+        outcome = await undisturbed(self.net.timing_loop, run, lasts=self._lasts(port))
         for _ in range(1, RACES):
             if self._lost_a_packet(outcome):
-                outcome = await self.net.undisturbed(run, lasts=True)
+                outcome = await undisturbed(self.net.timing_loop, run)
         return replace(outcome, services=found, equal=equal)
 
     def _lasts(self, port: int) -> bool:

@@ -35,7 +35,7 @@ async def survey(
         "AAAA": _resolved(addresses.aaaa, addresses.ipv6),
         "A": _resolved(addresses.a, addresses.ipv4),
     }
-    source = net.vantage().source_ipv6
+    source = net.uplink.vantage().source_ipv6
     order, equal = system_order(addresses, connections, source, GLIBC_TABLE)
     patience_ms = syn_timeout_ms(_syn_retries())
     # Without a usable AAAA nothing was tried, and clients end on IPv4. Where the name has none at

@@ -116,18 +116,19 @@ def test_a_refused_output_takes_the_others_along(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_crash_leaves_no_file(tmp_path: Path) -> None:
+def test_a_crash_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is our own fault is raised, and half a report is thrown away."""
     saved = tmp_path / "report.json"
     saved.write_text("old")
 
-    class Broken(FakeNet):
-        def vantage(self) -> Any:
-            raise RuntimeError("a defect")
+    def crash() -> Any:
+        raise RuntimeError("a defect")
 
+    broken = FakeNet()
+    monkeypatch.setattr(broken.uplink, "vantage", crash)
     options = replace(OPTIONS, save=(("json", saved),))
     with pytest.raises(RuntimeError, match="a defect"):
-        session.check(options, [parse("a.example")], None, lambda *_: Broken())
+        session.check(options, [parse("a.example")], None, lambda *_: broken)
     assert saved.read_text() == "old"
     assert [saved] == list(tmp_path.iterdir())
 

@@ -466,12 +466,12 @@ def test_an_ordered_document_is_in_the_order_named() -> None:
         simple = plan(fact, check("a", says, *FACT), given=[Input("target")])
 
         async def emit(number: int, report: TargetReport) -> None:
-            await outputs(number, report, net.vantage())
+            await outputs(number, report, net.uplink.vantage())
 
         run_ = Run({"": Assignment(simple, replace(SETTINGS, parallel=2))}, net, emit, Progress())
-        outputs.head(net.vantage())
+        outputs.head(net.uplink.vantage())
         summary = await run_.run(stream(["slow.example", "b.example", "c.example"]))
-        outputs.tail(summary, net.vantage())
+        outputs.tail(summary, net.uplink.vantage())
 
     sinks = [_Memory(ordered=True), _Memory(ordered=False)]
     asyncio.run(go())

@@ -32,7 +32,8 @@ async def main(timeout_s, pings, *addresses):
     net = LocalNet(nameservers=[("198.18.53.1", 53)], timeout_s=float(timeout_s), pings=int(pings))
     try:
         echoes = await asyncio.gather(*(net.ping(address) for address in addresses))
-        kinds = {echo._sock.type.name for echo in net._echo.values() if hasattr(echo, "_sock")}
+        opened = net._echo_sockets.values()
+        kinds = {echo._sock.type.name for echo in opened if hasattr(echo, "_sock")}
     finally:
         net.close()
     print(json.dumps({"kinds": sorted(kinds), "echoes": [dataclasses.asdict(e) for e in echoes]}))

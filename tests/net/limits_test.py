@@ -1,4 +1,4 @@
-"""The gate: so many at once for each key."""
+"""So many at once for each key."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import random
 
 import pytest
 
-from ipv6check.net.limits import Gate
+from ipv6check.net.limits import KeyedLimit
 
 
 def test_never_more_than_places() -> None:
     """Of many who want one key no more than its places are in, and all get their turn in order."""
 
     async def main() -> None:
-        gate = Gate(3)
+        gate = KeyedLimit(3)
         inside: list[int] = []
         entered: list[int] = []
         most = 0
@@ -41,7 +41,7 @@ def test_keys_do_not_wait_for_each_other() -> None:
     """A full key holds up nobody at another."""
 
     async def main() -> None:
-        gate = Gate(1)
+        gate = KeyedLimit(1)
         await gate.enter("a")
         async with asyncio.timeout(1), gate.place("b"):
             pass
@@ -55,7 +55,7 @@ def test_an_exception_gives_the_place_back() -> None:
     """Whoever fails inside leaves."""
 
     async def main() -> None:
-        gate = Gate(1)
+        gate = KeyedLimit(1)
         for _ in range(3):
             with pytest.raises(ZeroDivisionError):
                 async with gate.place("a"):
@@ -71,7 +71,7 @@ def test_cancelled_at_any_time(seed: int) -> None:
     chance = random.Random(seed)
 
     async def main() -> None:
-        gate = Gate(2)
+        gate = KeyedLimit(2)
         inside = 0
 
         async def visit() -> None:
@@ -99,7 +99,7 @@ def test_cancelled_at_the_moment_of_its_turn() -> None:
     """A place that was given to somebody who is gone goes on to the next."""
 
     async def main() -> None:
-        gate = Gate(1)
+        gate = KeyedLimit(1)
         await gate.enter("a")
         second = asyncio.ensure_future(gate.enter("a"))
         third = asyncio.ensure_future(gate.enter("a"))

@@ -15,7 +15,7 @@ import pytest
 from ipv6check.model import Answer, Attempt, Failure, HostState, Kind, NameServer, Preference
 from ipv6check.net import local, own_time, tcp
 from ipv6check.net.dns import resolvconf
-from ipv6check.net.dns.names import Names
+from ipv6check.net.dns.control_names import ControlNames
 from ipv6check.net.dns.pairs import loses_second
 from ipv6check.net.kernel import interfaces, sockets
 from ipv6check.net.local import LocalNet
@@ -30,14 +30,14 @@ from ipv6check.net.local import LocalNet
 
 async def main(nameserver, *controls):
     net = LocalNet(nameservers=[(nameserver, 53)], timeout_s=0.5, controls=controls)
-    first = dataclasses.asdict(net.vantage())
-    answers = await asyncio.gather(*(net.controls_answer() for _ in range(5)))
+    first = dataclasses.asdict(net.uplink.vantage())
+    answers = await asyncio.gather(*(net.uplink.controls_answer() for _ in range(5)))
     known = {
         "first": first,
         "controls": sorted(set(answers)),
-        "last": dataclasses.asdict(net.vantage()),
-        "pref64": await net.pref64(),
-        "resolver": await net.resolver_answers(),
+        "last": dataclasses.asdict(net.uplink.vantage()),
+        "pref64": await net.resolver.pref64(),
+        "resolver": await net.resolver.answers(),
     }
     net.close()
     print(json.dumps(known))
@@ -141,8 +141,8 @@ def test_asked_once() -> None:
                 *(net.resolve(f"n{number}.example", "AAAA") for number in range(20))
             )
             assert all(isinstance(answer, Answer) for answer in answers)
-            assert await asyncio.gather(*(net.pref64() for _ in range(5))) == [()] * 5
-            assert all(await asyncio.gather(*(net.resolver_answers() for _ in range(5))))
+            assert await asyncio.gather(*(net.resolver.pref64() for _ in range(5))) == [()] * 5
+            assert all(await asyncio.gather(*(net.resolver.answers() for _ in range(5))))
             net.close()
             return server.asked
 
@@ -157,7 +157,7 @@ def test_giving_up_is_not_everybodys() -> None:
     async def main() -> None:
         async with DnsServer(lambda query: [(0.1, reply(query))]) as server:
             net = LocalNet(nameservers=[server.address], timeout_s=1)
-            first, second = (asyncio.ensure_future(net.pref64()) for _ in range(2))
+            first, second = (asyncio.ensure_future(net.resolver.pref64()) for _ in range(2))
             await asyncio.sleep(0.02)
             first.cancel()
             assert await second == ()
@@ -304,9 +304,8 @@ def test_no_controls_ask_nobody() -> None:
 
     async def main() -> None:
         net = LocalNet(nameservers=[("127.0.0.1", 9)])
-        assert await net.controls_answer()
-        assert net.vantage().ipv6 != "broken"
-        assert not net._once
+        assert await net.uplink.controls_answer()
+        assert net.uplink.vantage().ipv6 != "broken"
         net.close()
 
     asyncio.run(main())
@@ -321,13 +320,19 @@ def test_no_name_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     async def main() -> Answer | Failure:
         net = LocalNet(timeout_s=0.3)
         said = await net.resolve("www.example", "AAAA")
-        assert not await net.resolver_answers()
+        assert not await net.resolver.answers()
         net.close()
         return said
 
     said = asyncio.run(main())
     assert isinstance(said, Failure)
     assert said.kind is Kind.RESOLVER_UNREACHABLE
+
+
+def test_the_files_of_this_host_are_not_for_a_named_server() -> None:
+    """Who names a server to ask wants to know what that one says."""
+    kernel = LocalNet(nameservers=[("192.0.2.53", 53)]).kernel
+    assert (kernel.stub().search, kernel.hosts_entry("localhost")) == ((), ())
 
 
 def test_the_host_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,9 +347,9 @@ def test_the_host_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def main() -> None:
         net = LocalNet(nameservers=[("127.0.0.1", 9)])
-        assert await asyncio.gather(*(net.listeners() for _ in range(5))) == [()] * 5
-        assert (net.is_own("::1"), net.is_own(NOBODY)) == (True, False)
-        state = await net.host()
+        assert await asyncio.gather(*(net.kernel.listeners() for _ in range(5))) == [()] * 5
+        assert (net.kernel.is_own("::1"), net.kernel.is_own(NOBODY)) == (True, False)
+        state = await net.kernel.host()
         assert isinstance(state, HostState)
         assert "lo" in {each.name for each in state.interfaces}
         net.close()
@@ -363,7 +368,7 @@ def test_name_servers(monkeypatch: pytest.MonkeyPatch, rcode: str, kind: Kind | 
         async with DnsServer(lambda query: reply(query, rcode=rcode)) as server:
             monkeypatch.setattr(resolvconf, "upstream_servers", lambda: [server.address] * 2)
             net = LocalNet(nameservers=[("127.0.0.1", 9)], timeout_s=1)
-            found = await net.name_servers()
+            found = await net.kernel.name_servers()
             net.close()
             assert (".", "NS", False) in server.asked
             return found
@@ -422,15 +427,15 @@ def test_preference(
             return LOOPBACK
         return known if known is not None else (("late",) if let_go.wait(10) else ())
 
-    async def root(_: Names) -> bool:
+    async def root(_: ControlNames) -> bool:
         return answers
 
     monkeypatch.setattr(interfaces, "order", order)
-    monkeypatch.setattr(Names, "answers", root)
+    monkeypatch.setattr(ControlNames, "answers", root)
 
     async def main() -> Preference:
         net = LocalNet(nameservers=[("127.0.0.1", 9)], timeout_s=0.2)
-        said = await net.preference()
+        said = await net.kernel.preference()
         let_go.set()
         await asyncio.sleep(0.05)  # what comes too late is dropped
         net.close()

@@ -8,14 +8,14 @@ from math import inf
 import pytest
 
 from ipv6check.net import own_time
-from ipv6check.net.limits import Gate, Places
+from ipv6check.net.limits import KeyedLimit, SocketLimits
 
 
 def test_a_queue_takes_no_time() -> None:
     """Whoever waits for a place, for an address or a socket, has as much left as before."""
 
     async def main() -> None:
-        gate, places = Gate(1), Places(1, 6)
+        gate, places = KeyedLimit(1), SocketLimits(1, 6)
         await gate.enter("a")
         async with places.place("b"):
             clock = own_time.begin(1)

@@ -10,13 +10,13 @@ from statistics import median
 
 import pytest
 
-from ipv6check.net.timing_loop import QuietLoop
+from ipv6check.net.timing_loop import TimingLoop
 
 
 @pytest.fixture
-def quiet() -> Iterator[QuietLoop]:
+def timing() -> Iterator[TimingLoop]:
     """A loop, and its end."""
-    loop = QuietLoop()
+    loop = TimingLoop()
     yield loop
     loop.close()
 
@@ -38,12 +38,12 @@ async def busy() -> None:
         await asyncio.sleep(0)
 
 
-def test_a_busy_loop_makes_nothing_late(quiet: QuietLoop) -> None:
+def test_a_busy_loop_makes_nothing_late(timing: TimingLoop) -> None:
     """Timers are seen in time there, and late here."""
 
     async def main() -> tuple[list[float], list[float]]:
         others = [asyncio.ensure_future(busy()) for _ in range(3)]
-        there = [await quiet.run(late_ms) for _ in range(5)]
+        there = [await timing.run(late_ms) for _ in range(5)]
         here = [await late_ms() for _ in range(5)]
         for each in others:
             each.cancel()
@@ -53,7 +53,7 @@ def test_a_busy_loop_makes_nothing_late(quiet: QuietLoop) -> None:
     assert median(there) < median(here) / 2
 
 
-def test_what_is_raised_comes_out(quiet: QuietLoop) -> None:
+def test_what_is_raised_comes_out(timing: TimingLoop) -> None:
     """An error is its caller's, and the next work runs all the same."""
 
     async def fail() -> None:
@@ -61,8 +61,8 @@ def test_what_is_raised_comes_out(quiet: QuietLoop) -> None:
 
     async def main() -> float:
         with pytest.raises(OSError, match="Too many"):
-            await quiet.run(fail)
-        return await quiet.run(late_ms)
+            await timing.run(fail)
+        return await timing.run(late_ms)
 
     assert asyncio.run(main()) >= 0.0
 
@@ -78,7 +78,7 @@ def test_nothing_is_left_behind() -> None:
             ended.append(name)
 
     async def main() -> None:
-        loop = QuietLoop()
+        loop = TimingLoop()
         for name in ("cancelled", "left"):
             task = asyncio.ensure_future(loop.run(lambda name=name: wait(name)))  # type: ignore[misc]
             await asyncio.sleep(0.02)

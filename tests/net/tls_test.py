@@ -19,6 +19,7 @@ import pytest
 from ipv6check.model import Attempt, Handshake, Kind
 from ipv6check.net import clock, tls
 from ipv6check.net.local import LocalNet
+from ipv6check.net.tls import TlsPeer
 
 LOOPBACK = ["::1", "127.0.0.1"]
 ALPN = ("h2", "http/1.1")
@@ -102,7 +103,7 @@ def shake(
     connected: Callable[[Attempt], None] = lambda _: None,
 ) -> Handshake:
     """One handshake."""
-    return asyncio.run(tls.handshake(host, port, server_name, alpn, timeout_s, connected))
+    return asyncio.run(tls.handshake(TlsPeer(host, port, server_name, alpn), timeout_s, connected))
 
 
 @pytest.mark.parametrize("host", LOOPBACK)
@@ -319,7 +320,7 @@ def test_a_busy_loop_is_no_silence(server_context: ssl.SSLContext) -> None:
         def work(_: Attempt) -> None:
             asyncio.get_running_loop().call_soon(time.sleep, 0.5)
 
-        return await tls.handshake("::1", port, "", (), 0.3, work)
+        return await tls.handshake(TlsPeer("::1", port), 0.3, work)
 
     with serving(speaking(server_context)) as port:
         assert asyncio.run(main(port)).connected
@@ -334,7 +335,7 @@ def test_cancelled() -> None:
     async def main(port: int) -> None:
         before = files()
         up = asyncio.Event()
-        shaking = asyncio.create_task(tls.handshake("::1", port, "", (), 5, lambda _: up.set()))
+        shaking = asyncio.create_task(tls.handshake(TlsPeer("::1", port), 5, lambda _: up.set()))
         await up.wait()
         shaking.cancel()
         await asyncio.gather(shaking, return_exceptions=True)
@@ -374,7 +375,7 @@ def test_a_busy_loop_makes_no_server_slow(server_context: ssl.SSLContext) -> Non
 
     async def main(port: int) -> Handshake:
         shaking = asyncio.ensure_future(
-            tls.handshake("::1", port, "www.example", (), 5, lambda _: None)
+            tls.handshake(TlsPeer("::1", port, "www.example"), 5, lambda _: None)
         )
         while not shaking.done():
             await asyncio.sleep(0)
@@ -395,7 +396,7 @@ def test_a_slow_server_is_slow(server_context: ssl.SSLContext) -> None:
         speaking(server_context)(sock)
 
     async def main(port: int) -> Handshake:
-        return await tls.handshake("::1", port, "www.example", (), 5, lambda _: None)
+        return await tls.handshake(TlsPeer("::1", port, "www.example"), 5, lambda _: None)
 
     with serving(serve) as port:
         made = asyncio.run(main(port))

@@ -12,7 +12,7 @@ import pytest
 
 from ipv6check.model import Attempt, Echo, Failure, Handshake, Kind
 from ipv6check.net import uplink
-from ipv6check.net.uplink import ANYTHING, ECHO, Uplink
+from ipv6check.net.uplink import ANYTHING, ECHO, LocalUplink
 
 Value = TypeVar("Value")
 
@@ -42,7 +42,7 @@ class World:
         self.failures = list(failures)
         self.asked: list[tuple[str, int]] = []
         self.limits: list[float] = []
-        self.uplink = Uplink(controls, self.ask, 1.0)
+        self.uplink = LocalUplink(controls, self.ask, 1.0)
 
     async def ask(self, address: str, port: int, timeout_s: float) -> bool:  # noqa: ARG002
         """The next answer that was planned, the last one for ever."""
@@ -226,7 +226,7 @@ def test_controls_of_a_port() -> None:
 
     async def ask() -> list[bool | None]:
         asks = [(25, 6), (25, 6), (25, 4), (443, 6)]
-        return [await world.uplink.opens(*each) for each in asks]
+        return [await world.uplink.control_opens(*each) for each in asks]
 
     assert world.run(ask()) == [False, False, False, None]
     assert world.asked == [("2001:470::25", 25), ("192.0.33.25", 25)]

@@ -21,7 +21,7 @@ from ipv6check.net import clock
 from ipv6check.net.dns import messages, streams
 from ipv6check.net.dns.datagrams import Question, Reply, Server, place
 from ipv6check.net.dns.servers import Servers
-from ipv6check.net.limits import Room
+from ipv6check.net.limits import Limit
 from ipv6check.net.own_time import patience_s
 
 # Where one packet of five is lost, one question of 15,000 is left without an answer.
@@ -44,8 +44,8 @@ class Resolver:
     ) -> None:
         self.servers = Servers(servers, timeout_s, use_vc=use_vc)
         self._timeout_s = timeout_s
-        self._places = Room(IN_FLIGHT)
-        self._streams = Room(STREAMS)
+        self._places = Limit(IN_FLIGHT)
+        self._streams = Limit(STREAMS)
         self._silent_since: float | None = None
         self._pulse: asyncio.Task[Answer | Failure] | None = None
 

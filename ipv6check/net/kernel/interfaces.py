@@ -23,8 +23,6 @@ from ipv6check.net.kernel import netlink
 
 SYSCTL = Path("/proc/sys/net/ipv6")
 ADDRESSES = Path("/proc/net/if_inet6")
-# A name that has both families, wherever on the Internet one asks.
-BOTH_FAMILIES = "a.root-servers.net"
 
 # linux/if.h, linux/if_addr.h.
 _IFF_UP, _IFF_LOOPBACK, _IFF_LOWER_UP = 0x1, 0x8, 0x10000

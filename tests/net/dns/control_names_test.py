@@ -9,8 +9,9 @@ from typing import TypeVar
 import pytest
 
 from ipv6check.model import Failure, Kind
-from ipv6check.net.dns import names
-from ipv6check.net.dns.names import IPV4_ONLY, Names
+from ipv6check.net.dns import control_names
+from ipv6check.net.dns.control_names import IPV4_ONLY, ControlNames
+from ipv6check.net.dns.resolver import Resolver
 from tests.net.dns_server import DnsServer, Handler, Query, Replies, address_of, reply
 
 Value = TypeVar("Value")
@@ -19,16 +20,18 @@ ADDRESSES = {"AAAA": "2001:503:ba3e::2:30", "A": "198.41.0.4"}
 
 
 def asked(
-    handler: Handler, ask: Callable[[Names], Awaitable[Value]], times: int = 1
+    handler: Handler, ask: Callable[[ControlNames], Awaitable[Value]], times: int = 1
 ) -> tuple[Value, Asked]:
     """What is found by asking so often at once, and then once more; and what that sent."""
 
     async def main() -> tuple[Value, Asked]:
         async with DnsServer(handler) as server:
-            known = Names([server.address], 0.3)
+            resolver = Resolver([server.address], 0.3)
+            known = ControlNames(resolver.ask)
             found = await asyncio.gather(*(ask(known) for _ in range(times)))
             assert await ask(known) == found[-1]
             known.close()
+            resolver.close()
             return found[-1], [(name, rdtype) for name, rdtype, _ in server.asked if name != "."]
 
     return asyncio.run(main())
@@ -46,7 +49,7 @@ def at_aaaa(fault: Handler) -> Handler:
 
 def test_a_resolver_that_is_well_is_asked_once() -> None:
     """However many names lack AAAA."""
-    found, sent = asked(good, Names.withheld, times=5)
+    found, sent = asked(good, ControlNames.aaaa_withheld, times=5)
     assert (found, sent) == (None, [("a.root-servers.net", "AAAA")])
 
 
@@ -65,7 +68,7 @@ def test_a_resolver_that_is_well_is_asked_once() -> None:
 )
 def test_a_resolver_without_aaaa(fault: Handler, says: str) -> None:
     """Whatever it makes of AAAA of a name that has one, where A is answered."""
-    found, _ = asked(at_aaaa(fault), Names.withheld)
+    found, _ = asked(at_aaaa(fault), ControlNames.aaaa_withheld)
     assert isinstance(found, Failure)
     assert found.kind is Kind.RESOLVER_UNREACHABLE
     assert says in found.detail
@@ -73,13 +76,13 @@ def test_a_resolver_without_aaaa(fault: Handler, says: str) -> None:
 
 def test_a_server_of_its_own_zones_tells_nothing_by_that() -> None:
     """Who knows neither AAAA nor A of that name withholds nothing (--nameserver)."""
-    found, _ = asked(lambda query: reply(query, rcode="REFUSED"), Names.withheld)
+    found, _ = asked(lambda query: reply(query, rcode="REFUSED"), ControlNames.aaaa_withheld)
     assert found is None
 
 
 def test_a_resolver_that_denies_everything() -> None:
     """The root exists: who says that it does not, says so of every name (a paused uplink)."""
-    found, _ = asked(lambda query: reply(query, rcode="NXDOMAIN"), Names.denied)
+    found, _ = asked(lambda query: reply(query, rcode="NXDOMAIN"), ControlNames.root_denied)
     assert isinstance(found, Failure)
     assert "NXDOMAIN from 127.0.0.1" in found.detail
     assert found.detail.endswith(" for the root, too")
@@ -91,24 +94,26 @@ def test_a_resolver_that_knows_its_own_names_alone() -> None:
     def own(query: Query) -> Replies:
         return reply(query, rcode="NXDOMAIN" if len(query.name) > 1 else "NOERROR")
 
-    for question in (Names.denied, Names.withheld):
+    for question in (ControlNames.root_denied, ControlNames.aaaa_withheld):
         found, _ = asked(own, question)
         assert found is None
 
 
 def test_what_was_amiss_is_asked_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     """A resolver that restarts fails at everything, for a moment."""
-    monkeypatch.setattr(names, "_A_WHILE_S", 0.0)
+    monkeypatch.setattr(control_names, "_A_WHILE_S", 0.0)
     down = [True]
 
     async def main() -> None:
         fails: Handler = lambda query: reply(query, rcode="SERVFAIL") if down[0] else good(query)  # noqa: E731
         async with DnsServer(at_aaaa(fails)) as server:
-            known = Names([server.address], 0.3)
-            assert await known.withheld() is not None
+            resolver = Resolver([server.address], 0.3)
+            known = ControlNames(resolver.ask)
+            assert await known.aaaa_withheld() is not None
             down[0] = False
-            assert await known.withheld() is None
+            assert await known.aaaa_withheld() is None
             known.close()
+            resolver.close()
 
     asyncio.run(main())
 
@@ -125,12 +130,6 @@ def test_what_was_amiss_is_asked_again_after_a_while(monkeypatch: pytest.MonkeyP
 )
 def test_aaaa_of_a_name_that_has_a_alone(handler: Handler, made_up: tuple[str, ...] | None) -> None:
     """What there is of them somebody has made up; a name that is not known tells nothing."""
-    found, sent = asked(handler, Names.made_up)
+    found, sent = asked(handler, ControlNames.aaaa_made_up)
     assert found == made_up
     assert {name for name, _ in sent} == {IPV4_ONLY}
-
-
-def test_the_files_of_this_host_are_not_for_a_named_server() -> None:
-    """Who names a server to ask wants to know what that one says."""
-    known = Names([("192.0.2.53", 53)], 1)
-    assert (known.stub.search, known.hosts_entry("localhost")) == ((), ())

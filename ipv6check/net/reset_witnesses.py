@@ -1,7 +1,7 @@
-"""Who completes handshakes, of TCP or of TLS, in one family: they tell whose word a reset is.
+"""Peers that completed handshakes, of TCP or of TLS, in one family: they tell whose a reset is.
 
-A packet filter of this host's own that rejects with a reset speaks by the target's address. It
-does so of everybody, so others are asked who were connected to before.
+A packet filter of this host's own that rejects with a reset does so in the target's name. It
+does so to everybody, so peers that were connected to before are asked.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _KNOWN, _ASKED = 8, 3
 _TIMELINE = 256
 
 
-class Acceptors:
-    """The last of them, when they were connected to, and whether they all refuse by now.
+class ResetWitnesses:
+    """The last peers, when they were connected to, and whether they all refuse by now.
 
     Times are of `time.monotonic`.
     """

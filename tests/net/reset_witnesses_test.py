@@ -13,7 +13,7 @@ import pytest
 
 from ipv6check.model import Attempt, Failure, Handshake, Kind
 from ipv6check.net import uplink
-from ipv6check.net.uplink import Uplink
+from ipv6check.net.uplink import LocalUplink
 
 Value = TypeVar("Value")
 
@@ -40,7 +40,7 @@ class World:
         self.refusing, self.silent, self.resets = refusing, silent, resets
         self.asked: list[str] = []
         self.tries = 0
-        self.uplink = Uplink((), self.ask, 1.0)
+        self.uplink = LocalUplink((), self.ask, 1.0)
 
     async def ask(self, address: str, port: int, timeout_s: float) -> bool:  # noqa: ARG002
         """A refusal is an answer."""
