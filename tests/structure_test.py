@@ -213,4 +213,4 @@ def test_what_a_check_imports_exists() -> None:
     """Every name that ipv6check promises to authors of checks can be had, and no other."""
     assert all(getattr(ipv6check, name) is not None for name in ipv6check.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'checks'"):
-        _ = ipv6check.checks
+        _ = ipv6check.checks  # type: ignore[attr-defined]

@@ -1,0 +1,63 @@
+# The names that authors of checks import: the only list of them, a line each.
+
+from ipv6check.config.target import Target as Target
+from ipv6check.config.target import endpoint as endpoint
+from ipv6check.engine.checks.blame import blame as blame
+from ipv6check.engine.checks.blame import describe as describe
+from ipv6check.engine.checks.blame import ended_here as ended_here
+from ipv6check.engine.checks.blame import out_of_reach as out_of_reach
+from ipv6check.engine.checks.loader import check as check
+from ipv6check.engine.checks.remedies import ACCEPT_ICMPV6 as ACCEPT_ICMPV6
+from ipv6check.engine.checks.remedies import ACCEPT_TCP as ACCEPT_TCP
+from ipv6check.engine.checks.remedies import GET_IPV6 as GET_IPV6
+from ipv6check.engine.checks.remedies import LISTEN as LISTEN
+from ipv6check.engine.checks.remedies import NO_ADDRESS as NO_ADDRESS
+from ipv6check.engine.checks.remedies import NO_IPV6_HERE as NO_IPV6_HERE
+from ipv6check.engine.checks.remedies import NO_ROUTE_FROM_HERE as NO_ROUTE_FROM_HERE
+from ipv6check.engine.checks.remedies import NO_TIME as NO_TIME
+from ipv6check.engine.checks.remedies import UNTRIED as UNTRIED
+from ipv6check.eyeballs.prediction import Ending as Ending
+from ipv6check.eyeballs.prediction import Prediction as Prediction
+from ipv6check.eyeballs.prediction import Survey as Survey
+from ipv6check.eyeballs.race import Entrant as Entrant
+from ipv6check.eyeballs.race import Outcome as Outcome
+from ipv6check.model import VANTAGE_KINDS as VANTAGE_KINDS
+from ipv6check.model import Answer as Answer
+from ipv6check.model import Attempt as Attempt
+from ipv6check.model import Cause as Cause
+from ipv6check.model import Echo as Echo
+from ipv6check.model import Failure as Failure
+from ipv6check.model import Finding as Finding
+from ipv6check.model import Handshake as Handshake
+from ipv6check.model import HostState as HostState
+from ipv6check.model import Interface as Interface
+from ipv6check.model import InterfaceAddress as InterfaceAddress
+from ipv6check.model import Kind as Kind
+from ipv6check.model import Listener as Listener
+from ipv6check.model import NameServer as NameServer
+from ipv6check.model import Route as Route
+from ipv6check.model import Settings as Settings
+from ipv6check.model import Status as Status
+from ipv6check.model import fail as fail
+from ipv6check.model import ok as ok
+from ipv6check.model import skip as skip
+from ipv6check.model import unknown as unknown
+from ipv6check.model import warn as warn
+from ipv6check.model.findings import Explained as Explained
+from ipv6check.model.text import count as count
+from ipv6check.model.text import ms as ms
+from ipv6check.probes.addresses import Addresses as Addresses
+from ipv6check.probes.addresses import Unusable as Unusable
+from ipv6check.probes.connections import Connections as Connections
+from ipv6check.probes.handshakes import Handshakes as Handshakes
+from ipv6check.probes.here import Here as Here
+from ipv6check.probes.host import Host as Host
+from ipv6check.probes.listeners import Listeners as Listeners
+from ipv6check.probes.path import Path as Path
+from ipv6check.probes.pings import Pings as Pings
+from ipv6check.probes.pointers import Pointer as Pointer
+from ipv6check.probes.pointers import Pointers as Pointers
+from ipv6check.probes.rules import Rules as Rules
+
+__version__: str
+__all__: list[str]  # noqa: PYI035 - the names above
