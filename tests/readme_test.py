@@ -78,7 +78,11 @@ def test_there_are_calls_to_look_at() -> None:
 @pytest.mark.parametrize("arguments", list(calls()), ids=shlex.join)
 def test_every_call_is_one_that_the_program_takes(arguments: list[str]) -> None:
     """Options, commands, profiles and targets in the README's commands exist."""
-    flags = {f"--{name}" for name in options.OPTIONS} | set(main.SHORT.values()) | COMMON
+    flags = (
+        {f"--{name}" for name in options.OPTIONS}
+        | {option.short for option in options.OPTIONS.values()}
+        | COMMON
+    )
     flags |= OF_FIREWALL if arguments[0] == "firewall" else set()
     assert {each for each in arguments if each.startswith("-")} <= flags
     if arguments[0] == "explain":

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from ipv6check.config.options import FILE
+from ipv6check.config.readers import FILE
 from ipv6check.config.target import parse
 from ipv6check.config.toml import ConfigError
 from ipv6check.model.text import harmless

@@ -25,7 +25,6 @@ COMMANDS = (
     "demo",
     "schema",
 )
-SHORT = {"port": "-p", "format": "-f", "quiet": "-q", "verbose": "-v"}
 USAGE, INTERRUPTED = 2, 130
 
 ABOUT = """Tell whether what you run is ready for IPv6: what is wrong, where, and how to fix it.
@@ -247,13 +246,13 @@ def _version(*, version: bool = False) -> None:
 
 def _check(**given: Any) -> None:
     from ipv6check.commands import check as session  # noqa: PLC0415
-    from ipv6check.config import options as config  # noqa: PLC0415
+    from ipv6check.config import sources  # noqa: PLC0415
     from ipv6check.config.target import TargetError, parse  # noqa: PLC0415
     from ipv6check.reports.formats import formats  # noqa: PLC0415
 
     targets = given.pop("targets") or []
     input_path = given.pop("input")
-    options = config.load(given, os.environ, _here(), formats())
+    options = sources.load(given, os.environ, _here(), formats())
     if options.replay is not None:
         if targets or input_path is not None:
             raise TargetError("--replay has its own targets: name none beside it")
@@ -284,7 +283,7 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
         "input": Annotated[str | None, lines],
     }
     for name, option in OPTIONS.items():
-        flags = [f"--{name}", *([SHORT[name]] if name in SHORT else [])]
+        flags = [*filter(None, (f"--{name}", option.short))]
         kind: Any = bool if option.kind == "boolean" else str
         if option.join is not None:
             kind = list[str]
@@ -315,7 +314,7 @@ def _race(
     """Show the race of Happy Eyeballs while it runs, and what each named client would feel."""
     from ipv6check.commands import check as session  # noqa: PLC0415
     from ipv6check.commands import race  # noqa: PLC0415
-    from ipv6check.config import options as config  # noqa: PLC0415
+    from ipv6check.config import sources  # noqa: PLC0415
     from ipv6check.config.target import parse  # noqa: PLC0415
     from ipv6check.eyeballs import clients  # noqa: PLC0415
     from ipv6check.probes.race import policy_of  # noqa: PLC0415
@@ -330,7 +329,7 @@ def _race(
         "resolution-delay": resolution_delay,
         "clients-dir": clients_dir,
     }
-    settings = config.load(given, os.environ, _here(), formats()).settings
+    settings = sources.load(given, os.environ, _here(), formats()).settings
     parsed, known = parse(target), clients.load(settings.clients_dirs)
     style = sinks.terminal(quiet=False, verbose=True)
 
@@ -454,11 +453,11 @@ def _clients(*, clients_dir: Any = None) -> None:
 
 def _private(checks_dir: Any) -> tuple[Path, ...]:
     """The directories of private checks, from wherever ``check`` would take them."""
-    from ipv6check.config import options as config  # noqa: PLC0415
+    from ipv6check.config import sources  # noqa: PLC0415
     from ipv6check.reports.formats import formats  # noqa: PLC0415
 
     given = {"checks-dir": checks_dir}
-    return config.load(given, os.environ, _here(), formats()).checks_dir
+    return sources.load(given, os.environ, _here(), formats()).checks_dir
 
 
 def _demo() -> None:

@@ -12,7 +12,8 @@ import pytest
 from jsonschema import Draft7Validator
 
 from ipv6check.commands import init, schema
-from ipv6check.config.options import OPTIONS, Options, load
+from ipv6check.config.options import OPTIONS, Options
+from ipv6check.config.sources import load
 from ipv6check.config.toml import ConfigError
 from tests.config.services_test import AGREED, MISTAKES, SERVICE, WHOLE
 

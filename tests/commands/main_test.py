@@ -26,8 +26,7 @@ import pytest
 
 from ipv6check.commands import check, schema
 from ipv6check.commands import main as cli
-from ipv6check.config import options as config
-from ipv6check.config import workflow
+from ipv6check.config import options, sources, workflow
 from ipv6check.config.target import TargetError
 from ipv6check.config.target_stream import open_input
 from ipv6check.reports.formats import Stream, Style, formats, load
@@ -274,7 +273,7 @@ def test_a_directory_where_nobody_may_look(
     tmp_path.chmod(0)
     try:
         with unprivileged():
-            assert config.load({}, {}, tmp_path, ["table"]) == config.Options()
+            assert sources.load({}, {}, tmp_path, ["table"]) == options.Options()
             assert workflow.repository_root(tmp_path, {}) == tmp_path
             monkeypatch.setattr(sys, "argv", ["ipv6check"])
             with pytest.raises(SystemExit):

@@ -13,8 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipv6check.config.options import OPTIONS, ROOT_SERVERS, Options, Override, load
+from ipv6check.config.options import OPTIONS, ROOT_SERVERS, Options
 from ipv6check.config.profiles import PROFILES
+from ipv6check.config.readers import Override
+from ipv6check.config.sources import load
 from ipv6check.config.toml import ConfigError
 from ipv6check.model import Settings, Status
 
@@ -227,7 +229,7 @@ def test_the_environment_can_name_the_file(options: Load, tmp_path: Path) -> Non
         ("[check]\n[check.timeot]", "2: [check] timeot is not a key"),
         ("\n[chek]\ntimeout = 3", "2: [chek] is not a table of ipv6check; did you mean [check]?"),
         ("[services]", "1: [services] is not a table of ipv6check; did you mean [service]?"),
-        ("timeout = 3", "1: timeout stands outside of its table: write [check] before it"),
+        ("timeout = 3", "1: timeout belongs in [check]"),
         ("timeot = 3", '1: timeot is not a key; did you mean "timeout"?'),
         ("check = 3", "1: check is not a table: write [check]"),
         ("[[check]]", "1: check is not a table: write [check]"),
@@ -305,8 +307,8 @@ def test_what_is_no_file_is_not_found(
 def test_a_found_file_loads_no_code(refusal: Callable[..., str]) -> None:
     """Whoever runs the command in a directory does not thereby trust it."""
     assert refusal(found="[check]\nchecks-dir = ['x']") == (
-        'ipv6check.toml:2: [check] checks-dir: "x" is code to run, '
-        "and ipv6check.toml was only found here: name it with --config"
+        'ipv6check.toml:2: [check] checks-dir: "x" is code to run, but '
+        "ipv6check.toml was only found in this directory: confirm it with --config ipv6check.toml"
     )
 
 
@@ -372,8 +374,12 @@ def test_a_mistake_in_the_environment_names_the_variable(
         ("resolve", ["h:::1,x"], '--resolve: "x" is not an IP address'),
         ("resolve", ["h:::1,"], '--resolve: "" is not an IP address'),
         ("resolve", ["*:443:::1"], '--resolve: "*:443:::1" is for every host: name each'),
-        ("resolve", ["-h:443"], '--resolve: "-h:443" takes an entry back'),
-        ("resolve", ["h:443:::1", "h:80:::2"], "--resolve: h has other addresses on one port"),
+        ("resolve", ["-h:443"], '--resolve: "-h:443" removes an entry'),
+        (
+            "resolve",
+            ["h:443:::1", "h:80:::2"],
+            "--resolve: h has different addresses on different ports",
+        ),
         ("resolve", ["a!:::1"], '--resolve: "a!" is not a host name'),
         ("nameserver", ["dns.example"], '--nameserver: "dns.example" is not an IP address'),
         ("nameserver", ["[::1]:0"], '--nameserver: "0" is not a port'),
@@ -513,7 +519,7 @@ def test_any_file_is_read_or_refused_in_one_line(tmp_path: Path, text: str) -> N
 def test_importing_the_options_is_cheap() -> None:
     """`--help` and completion need neither the network's libraries nor the terminal's."""
     code = (
-        "import sys, ipv6check.config.options\n"
+        "import sys, ipv6check.config.sources\n"
         "print({'rich', 'dns', 'asyncio', 'typer', 'idna', 'tomllib', 'difflib', 'socket'}"
         " & sys.modules.keys())"
     )
@@ -550,3 +556,64 @@ def test_a_race_that_is_not_to_be_run(tmp_path: Path, name: str, text: str) -> N
     """RFC 8305 section 5 has bounds, and what nobody knows is not offered."""
     with pytest.raises(ConfigError, match=f"--{name}"):
         load({name: text}, {}, tmp_path, ("table",))
+
+
+def flags_of(argv: list[str]) -> dict[str, object]:
+    """What the command line hands over for these arguments."""
+    flags: dict[str, list[str]] = {}
+    for argument in argv:
+        name, equals, text = argument.removeprefix("--").partition("=")
+        flags.setdefault(name, []).append(text if equals else "true")
+    return {name: texts if OPTIONS[name].join else texts[-1] for name, texts in flags.items()}
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {},
+        {"port": ["443", "80"], "timeout": "1e-3", "retries": "2", "quiet": True},
+        {"only": ["tcp", "aaaa"], "profile": "mail", "control": ["[2001:db8::1]:25"]},
+        {"resolve": ["h:443:[::1],192.0.2.1", "h:80:::1,192.0.2.1", "i:::2"], "internal": True},
+        {"save": ["json=a=b,c", "table=/tmp/t"], "clients_dir": ["x", "/y"], "format": "jsonl"},
+        {"config": "conf/my.toml", "no_controls": True, "fail_on": "warn", "deadline": "2.5"},
+        {"replay": "-", "on_unknown": "pass", "baseline": "old.json"},
+        {"happy_eyeballs": "v3", "connection_attempt_delay": "100", "resolution_delay": "0"},
+    ],
+)
+def test_options_can_be_given_to_another_process(
+    options: Load, tmp_path: Path, flags: Flags
+) -> None:
+    """The arguments that are made of them are read as the same options."""
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "my.toml").write_text("[service.a]\ntargets = ['a.example']\n")
+    read = options(flags, {"IPV6CHECK_SKIP": "ping,ptr"}, found="[check]\nparallel = 7")
+    again = options(flags_of(read.to_argv()))
+    assert again == read
+    assert again.to_argv() == read.to_argv()
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[check]\ntimeout = 0\n[service.a]\n", "2: [check] timeout"),
+        ("[service.a]\n[check]\ntimeout = 0\n", "1: [service.a]"),
+        ("[check]\ntimeout = 0\nnonsense = 1\n", "2: [check] timeout"),
+        ("[chek]\n[check]\ntimeout = 0\n", "1: [chek]"),
+    ],
+)
+def test_the_first_mistake_of_a_file_is_the_one_reported(
+    refusal: Callable[..., str], text: str, line: str
+) -> None:
+    """Whoever goes through a file from its top meets its mistakes in that order."""
+    assert refusal(found=text).startswith(f"ipv6check.toml:{line}")
+
+
+def test_options_know_where_each_was_set(options: Load) -> None:
+    """As errors show it: the flag, the variable, or the line of the file."""
+    read = options({"port": ["1"]}, {"IPV6CHECK_TIMEOUT": "2"}, found="[check]\nretries = 3")
+    assert read.places == {
+        "port": "--port",
+        "timeout": "IPV6CHECK_TIMEOUT",
+        "retries": "ipv6check.toml:2: [check] retries",
+    }
+    assert read.given == {"port", "timeout", "retries"}

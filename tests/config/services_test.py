@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ipv6check.config.options import Options, load
+from ipv6check.config.options import Options
 from ipv6check.config.profiles import PROFILES
+from ipv6check.config.sources import load
 from ipv6check.config.toml import ConfigError
 from ipv6check.model import Place, Status, Waiver
 

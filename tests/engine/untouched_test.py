@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ipv6check.config import options as config
+from ipv6check.config import sources as config
 from ipv6check.config.options import Options
 from ipv6check.config.target import parse
 from ipv6check.config.toml import ConfigError

@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 
 from ipv6check.commands import check
 from ipv6check.commands.check import BLIND, FINDINGS, INTERRUPTED, OK, USAGE
-from ipv6check.config.options import Options, load
+from ipv6check.config.options import Options
 from ipv6check.config.profiles import PROFILES
 from ipv6check.config.services import ServiceConfig
+from ipv6check.config.sources import load
 from ipv6check.config.target import Target, parse
 from ipv6check.config.toml import ConfigError
 from ipv6check.engine.checks.loader import PluginError, all_probes
