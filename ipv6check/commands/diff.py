@@ -16,18 +16,18 @@ from tempfile import SpooledTemporaryFile
 from ipv6check import __version__
 from ipv6check.model import SCHEMA_VERSION, Result, Status, TargetReport
 from ipv6check.reports.baseline import Baseline, opened
-from ipv6check.reports.compare import Change, Drift, compare
+from ipv6check.reports.compare import Change, ChangeKind, compare
 from ipv6check.reports.formats import Style
-from ipv6check.reports.saved import ReportError
+from ipv6check.reports.json_stream import ReportError
 from ipv6check.reports.sinks import terminal
 
 SAME, WORSE = 0, 1
 _MARKS = {
-    Drift.LOST: Status.FAIL,
-    Drift.CHANGED: Status.WARN,
-    Drift.NEW: Status.UNKNOWN,
-    Drift.GAINED: Status.PASS,
-    Drift.GONE: Status.SKIP,
+    ChangeKind.LOST: Status.FAIL,
+    ChangeKind.CHANGED: Status.WARN,
+    ChangeKind.NEW: Status.UNKNOWN,
+    ChangeKind.GAINED: Status.PASS,
+    ChangeKind.GONE: Status.SKIP,
 }
 IN_MEMORY = 1 << 20  # characters of a kind of change, the rest is on disk
 
@@ -36,7 +36,7 @@ IN_MEMORY = 1 << 20  # characters of a kind of change, the rest is on disk
 class Difference:
     """One difference of two runs: a Change of a target, or a target that only one of them has."""
 
-    drift: Drift
+    kind: ChangeKind
     target: TargetReport
     change: Change | None = None
 
@@ -51,7 +51,7 @@ def run(old: str, new: str, format: str) -> int:  # noqa: A002 - the option's na
         for caveat in filter(None, (before.caveat, after.caveat)):
             sys.stderr.write(f"ipv6check: {caveat}\n")
         counts = _table(before, after) if format == "table" else _document(before, after)
-    return WORSE if counts[Drift.LOST] else SAME
+    return WORSE if counts[ChangeKind.LOST] else SAME
 
 
 def differences(before: Baseline, after: Baseline) -> Iterator[Difference]:
@@ -59,16 +59,16 @@ def differences(before: Baseline, after: Baseline) -> Iterator[Difference]:
     for report in after:
         old = before.find(report)
         if old is None:
-            yield Difference(Drift.NEW, report)
+            yield Difference(ChangeKind.NEW, report)
         else:
             for change in compare(old, report):
-                yield Difference(change.drift, report, change)
+                yield Difference(change.kind, report, change)
     for report in before:
         if report not in after:
-            yield Difference(Drift.GONE, report)
+            yield Difference(ChangeKind.GONE, report)
 
 
-def _document(before: Baseline, after: Baseline) -> Counter[Drift]:
+def _document(before: Baseline, after: Baseline) -> Counter[ChangeKind]:
     """One JSON document, a difference a line; its shape is ``diff`` in schema.json."""
     from ipv6check.reports.formats.json import encode  # noqa: PLC0415
 
@@ -78,19 +78,19 @@ def _document(before: Baseline, after: Baseline) -> Counter[Drift]:
         "old": before.name,
         "new": after.name,
     }
-    counts: Counter[Drift] = Counter()
+    counts: Counter[ChangeKind] = Counter()
     sys.stdout.write(encode(opening)[:-1] + ',"differences":[')
     for each in differences(before, after):
         sys.stdout.write(",\n" if counts else "\n")
         sys.stdout.write(encode(_object(each)))
-        counts[each.drift] += 1
-    closing = {"counts": {drift: counts[drift] for drift in Drift}}
+        counts[each.kind] += 1
+    closing = {"counts": {drift: counts[drift] for drift in ChangeKind}}
     sys.stdout.write("\n]," + encode(closing)[1:] + "\n")
     return counts
 
 
 def _object(each: Difference) -> dict[str, object]:
-    told: dict[str, object] = {"drift": each.drift, "target": each.target.target}
+    told: dict[str, object] = {"drift": each.kind, "target": each.target.target}
     if each.target.service:
         told["service"] = each.target.service
     if each.change is None:
@@ -116,20 +116,20 @@ def _result_object(result: Result | None) -> dict[str, object] | None:
     }
 
 
-def _table(before: Baseline, after: Baseline) -> Counter[Drift]:
+def _table(before: Baseline, after: Baseline) -> Counter[ChangeKind]:
     """A row a difference, the worst first; then how many there are of each."""
     style = terminal(quiet=False, verbose=False, many=True)
-    counts: Counter[Drift] = Counter()
+    counts: Counter[ChangeKind] = Counter()
     with ExitStack() as stack:
         rows = {
             drift: stack.enter_context(
                 SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", errors="backslashreplace")
             )
-            for drift in Drift
+            for drift in ChangeKind
         }
         for each in differences(before, after):
-            rows[each.drift].write(_row(each, style))
-            counts[each.drift] += 1
+            rows[each.kind].write(_row(each, style))
+            counts[each.kind] += 1
         for spool in rows.values():
             spool.seek(0)
             shutil.copyfileobj(spool, sys.stdout)
@@ -142,16 +142,16 @@ def _row(each: Difference, style: Style) -> str:
 
     of_service = f" ({each.target.service})" if each.target.service else ""
     name = f"{each.target.target}{of_service}"
-    mark = _MARKS[each.drift]
+    mark = _MARKS[each.kind]
     if each.change is None:
         verdict = each.target.verdict.replace("-", " ")
-        return difference(mark, each.drift, f"{name}: {verdict}", "", "", style)
+        return difference(mark, each.kind, f"{name}: {verdict}", "", "", style)
     old, new = each.change.old, each.change.new
     arrow = "→" if style.unicode else "->"
     text = f"{name} {each.change.check}: {_said(old, new)} {arrow} {_said(new, old)}"
     message = new.message if new else f"was: {old.message}" if old else ""
     cause = new.cause if new and new.cause else ""
-    return difference(mark, each.drift, text, cause, message, style)
+    return difference(mark, each.kind, text, cause, message, style)
 
 
 def _said(result: Result | None, other: Result | None) -> str:
@@ -169,6 +169,6 @@ def _said(result: Result | None, other: Result | None) -> str:
     return f"{result.status} {told or ''}".rstrip()
 
 
-def _summary(counts: Counter[Drift]) -> str:
-    told = ", ".join(f"{counts[drift]} {drift}" for drift in Drift)
-    return f"{told}: nothing is worse" if not counts[Drift.LOST] else told
+def _summary(counts: Counter[ChangeKind]) -> str:
+    told = ", ".join(f"{counts[drift]} {drift}" for drift in ChangeKind)
+    return f"{told}: nothing is worse" if not counts[ChangeKind.LOST] else told

@@ -1,7 +1,6 @@
-"""What was so before: a saved report of any size, its targets found by name.
+"""The baseline: a saved report of any size, whose targets are found by name.
 
-They are kept in a temporary database of SQLite, which is on disk where it is long, and without a
-name there: nothing is left of it.
+They are in a temporary SQLite database, in memory while it is small, else in an unnamed file.
 """
 
 from __future__ import annotations
@@ -14,24 +13,24 @@ from pathlib import Path
 
 from ipv6check.model import Cause, Result, Status, TargetReport, Verdict
 from ipv6check.reports import compare
-from ipv6check.reports.saved import ReportError, SavedReport
+from ipv6check.reports.json_stream import ReportError
+from ipv6check.reports.saved import SavedReport
 
 _TABLE = """
     PRAGMA journal_mode = OFF;
-    CREATE TABLE target (place INTEGER PRIMARY KEY, name TEXT UNIQUE, told TEXT);
+    CREATE TABLE target (place INTEGER PRIMARY KEY, name TEXT UNIQUE, report TEXT);
 """
-_ON_DISK_WITHOUT_A_NAME = ""
-_INTERRUPTED = "its run was interrupted, so targets may be missing"
+_TEMPORARY = ""  # SQLite's name of an unnamed database
 
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[Baseline]:
-    """The saved report at ``path``, read whole; ``-`` is standard input.
+    """The saved report at ``path``, read to its end; ``-`` is standard input.
 
     Raises:
-        ReportError: it cannot be read, is no whole report, or names a target twice.
+        ReportError: it cannot be read, is not complete, or lists a target twice.
     """
-    with closing(sqlite3.connect(_ON_DISK_WITHOUT_A_NAME)) as database:
+    with closing(sqlite3.connect(_TEMPORARY)) as database:
         yield Baseline(SavedReport(path), database)
 
 
@@ -39,67 +38,69 @@ class Baseline:
     """The targets of a saved report.
 
     Attributes:
-        name: how the file is called in a message.
-        caveat: a line on what may be missing in it, empty if nothing.
+        name: the file's name in messages.
+        caveat: a line on what may be missing in it, empty if nothing is.
     """
 
     def __init__(self, saved: SavedReport, database: sqlite3.Connection) -> None:
-        """Read it whole into an empty database. Raises ReportError."""
+        """Read the report into an empty database. Raises ReportError."""
         database.executescript(_TABLE)
         try:
             database.executemany(
-                "INSERT INTO target (name, told) VALUES (?, ?)",
-                ((_name(each), _told(each)) for each in saved),
+                "INSERT INTO target (name, report) VALUES (?, ?)",
+                ((_name(report), _stored(report)) for report in saved),
             )
         except sqlite3.IntegrityError:
-            saved.refuse("names a target that was named before: leave one of the two out")
+            saved.refuse("lists the same target twice: remove one of the two")
         except sqlite3.Error as error:
-            raise ReportError(f"{saved.name} cannot be sorted on disk: {error}") from None
+            raise ReportError(f"{saved.name} cannot be kept in a temporary file: {error}") from None
         self.name = saved.name
-        self.caveat = f"{saved.name}: {_INTERRUPTED}" if saved.interrupted else ""
+        caveat = f"{saved.name}: the run was interrupted, so targets may be missing"
+        self.caveat = caveat if saved.interrupted else ""
         self._database = database
 
     def __iter__(self) -> Iterator[TargetReport]:
         """Every target, in the order of the file."""
-        for name, told in self._database.execute("SELECT name, told FROM target ORDER BY place"):
-            yield _report(name, told)
+        rows = self._database.execute("SELECT name, report FROM target ORDER BY place")
+        for name, stored in rows:
+            yield _report(name, stored)
 
     def __contains__(self, report: TargetReport) -> bool:
-        """Whether anything is saved of that target of that service."""
-        return self._told(report) is not None
+        """Whether the baseline has that target of that service."""
+        return self._find(report) is not None
 
     def find(self, report: TargetReport) -> TargetReport | None:
-        """What is saved of that target of that service; None if nothing is."""
-        told = self._told(report)
-        return None if told is None else _report(_name(report), told)
+        """The saved report of that target of that service, None if there is none."""
+        stored = self._find(report)
+        return None if stored is None else _report(_name(report), stored)
 
     def known(self, report: TargetReport) -> TargetReport:
-        """The report, its results marked ``known`` that are no worse than they were."""
+        """The report; each result that was as bad before is marked ``known``."""
         old = self.find(report)
         return report if old is None else compare.known(old, report)
 
-    def _told(self, report: TargetReport) -> str | None:
-        query = "SELECT told FROM target WHERE name = ?"
+    def _find(self, report: TargetReport) -> str | None:
+        query = "SELECT report FROM target WHERE name = ?"
         row = self._database.execute(query, (_name(report),)).fetchone()
         return None if row is None else row[0]
 
 
 def _name(report: TargetReport) -> str:
-    # ASCII: SQLite has no text for the lone surrogates that JSON can hold.
+    # ASCII: SQLite cannot store the lone surrogates that JSON can hold.
     return json.dumps([report.target, report.service])
 
 
-def _told(report: TargetReport) -> str:
+def _stored(report: TargetReport) -> str:
     results = [
-        (each.check, each.status, each.message, each.subject, each.finding, each.cause)
-        for each in report.results
+        (result.check, result.status, result.message, result.subject, result.finding, result.cause)
+        for result in report.results
     ]
     return json.dumps([report.host, report.verdict, results])
 
 
-def _report(name: str, told: str) -> TargetReport:
+def _report(name: str, stored: str) -> TargetReport:
     target, service = json.loads(name)
-    host, verdict, results = json.loads(told)
+    host, verdict, results = json.loads(stored)
     return TargetReport(
         target,
         host,

@@ -1,7 +1,7 @@
-"""What became better or worse between two reports of one target. Pure.
+"""Comparison of two reports of one target: what became better or worse. Pure.
 
-``pass`` and ``skip`` are fine, ``warn`` is worse, ``fail`` is worst. ``unknown`` and ``error`` have
-no rank: what could not be seen has neither come nor gone.
+``pass`` and ``skip`` rank best, then ``warn``, then ``fail``. ``unknown`` and ``error`` have no
+rank: a finding that could not be measured has neither appeared nor disappeared.
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from typing import NamedTuple
 from ipv6check.model import Result, Status, TargetReport
 
 FINE = 0
-# One that is missing cannot be ranked.
 RANKS: Mapping[Status, int] = MappingProxyType(
     {Status.PASS: FINE, Status.SKIP: FINE, Status.WARN: 1, Status.FAIL: 2}
 )
-# Trouble that was seen counts before what was not seen, and that before what is well.
+# A seen fault comes before what could not be measured, and that before what is fine.
 _RANKS_WORST_FIRST = (2, 1, None, FINE)
 
 
-class Drift(StrEnum):
-    """How something differs; the order is that of a reader's interest."""
+class ChangeKind(StrEnum):
+    """How a result differs, the most interesting first."""
 
     LOST = "lost"
     CHANGED = "changed"
@@ -36,22 +35,22 @@ class Drift(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference. ``old`` and ``new`` are None where the check said nothing there."""
+    """One difference between two reports; ``old`` or ``new`` is None where there is no result."""
 
-    drift: Drift
+    kind: ChangeKind
     check: str
     old: Result | None
     new: Result | None
 
     @property
     def subject(self) -> str:
-        """What is meant now, or was."""
+        """The subject of the new result, else of the old one."""
         result = self.new or self.old
         return result.subject if result else ""
 
 
 class _Pair(NamedTuple):
-    """Two results that are compared. ``certain``: it is known that nothing else is their like."""
+    """Two results to compare. ``certain``: no other result could be the counterpart of either."""
 
     old: Result | None
     new: Result | None
@@ -59,58 +58,59 @@ class _Pair(NamedTuple):
 
 
 def compare(old: TargetReport, new: TargetReport) -> tuple[Change, ...]:
-    """What differs, the worst first, then by check and subject; nothing if nothing does.
+    """The differences, worst first, then by check and subject; empty if there are none.
 
-    Results are compared by check and subject. Of several that have both alike the worst counts.
+    Results are paired by check and subject. Of several with the same check and subject the worst
+    counts.
 
-    What is left of a check is compared as a whole, for an address that is renumbered brings a new
-    subject and no new fault: results of one rank are paired, then the worst with the worst, then
-    those that are one too many with nothing, which is fine. So a host that is broken on its new
-    address as it was on its old one is ``changed``, and a second broken address is ``lost``. Where
-    any result of the check is unknown, or one report has not run it, no such pair is gained or
-    lost: the like of a result may be what was not seen.
+    The other results of a check are compared as a whole, because a renumbered address is a new
+    subject but no new fault: results of equal rank are paired, then the worst with the worst, and
+    the rest with nothing, which ranks as fine. So a host that is as broken on its new address as on
+    its old one is ``changed``, and a second broken address is ``lost``. Where a result of the check
+    is unknown, or one report did not run the check, no such pair is gained or lost: the counterpart
+    of a result may be one that was not measured.
 
     ``compare(new, old)`` has ``gained`` where ``compare(old, new)`` has ``lost``.
     """
     changes = [
-        Change(drift, check, pair.old, pair.new)
+        Change(kind, check, pair.old, pair.new)
         for check, pair in _pairs(old.results, new.results)
-        if (drift := _drift(pair)) is not None
+        if (kind := _kind(pair)) is not None
     ]
-    order = [*Drift]
+    order = [*ChangeKind]
     return tuple(
-        sorted(changes, key=lambda each: (order.index(each.drift), each.check, each.subject))
+        sorted(changes, key=lambda change: (order.index(change.kind), change.check, change.subject))
     )
 
 
 def known(old: TargetReport, new: TargetReport) -> TargetReport:
-    """``new``, each trouble marked ``known`` whose like was in ``old`` and no better there.
+    """``new``; each fault whose counterpart in ``old`` was as bad or worse is marked ``known``.
 
-    Stricter than "not lost": what was unknown before, or of a check that was not run, is not known.
+    Stricter than "not lost": no fault is known that was unknown before, or whose check did not run.
     """
-    likes = {
+    counterparts = {
         (check, pair.new.subject): _rank(pair.old)
         for check, pair in _pairs(old.results, new.results)
         if pair.old is not None and pair.new is not None
     }
 
     def is_known(result: Result) -> bool:
-        before = likes.get((result.check, result.subject))
+        before = counterparts.get((result.check, result.subject))
         return before is not None and FINE < RANKS.get(result.status, FINE) <= before
 
-    results = tuple(replace(each, known=is_known(each)) for each in new.results)
+    results = tuple(replace(result, known=is_known(result)) for result in new.results)
     return replace(new, results=results)
 
 
-def _drift(pair: _Pair) -> Drift | None:
+def _kind(pair: _Pair) -> ChangeKind | None:
     before, after = _rank(pair.old), _rank(pair.new)
     if before == after == FINE:
         return None
     if before == after and pair.old and pair.new and _alike(pair.old, pair.new):
         return None
     if before == after or before is None or after is None or not pair.certain:
-        return Drift.CHANGED
-    return Drift.LOST if after > before else Drift.GAINED
+        return ChangeKind.CHANGED
+    return ChangeKind.LOST if after > before else ChangeKind.GAINED
 
 
 def _rank(result: Result | None) -> int | None:
@@ -118,9 +118,9 @@ def _rank(result: Result | None) -> int | None:
 
 
 def _alike(old: Result, new: Result) -> bool:
-    """Whether two results of one rank say the same; not every one names its finding."""
+    """Whether two results of equal rank say the same. Not every result names its finding."""
     same_finding = old.finding == new.finding or not (old.finding and new.finding)
-    before, after = ((each.status, each.cause, each.subject) for each in (old, new))
+    before, after = ((result.status, result.cause, result.subject) for result in (old, new))
     return same_finding and before == after
 
 
@@ -132,32 +132,32 @@ def _pairs(old: Sequence[Result], new: Sequence[Result]) -> Iterator[tuple[str, 
 
 
 def _pairs_of_check(old: Mapping[str, Result], new: Mapping[str, Result]) -> Iterator[_Pair]:
-    """The pairs of one check's results, which are by subject."""
+    """The pairs of one check's results, given by subject."""
     yield from (
         _Pair(old[subject], new[subject], certain=True) for subject in old if subject in new
     )
     if old.keys() == new.keys():
         return
-    seen = all(_rank(each) is not None for each in (*old.values(), *new.values()))
-    certain = bool(old and new) and seen
-    olds = [each for subject, each in old.items() if subject not in new]
-    news = [each for subject, each in new.items() if subject not in old]
+    measured = all(_rank(result) is not None for result in (*old.values(), *new.values()))
+    certain = bool(old and new) and measured
+    olds = [result for subject, result in old.items() if subject not in new]
+    news = [result for subject, result in new.items() if subject not in old]
     left: tuple[list[Result], list[Result]] = ([], [])
     for rank in _RANKS_WORST_FIRST:
-        ours = [each for each in olds if _rank(each) == rank]
-        theirs = [each for each in news if _rank(each) == rank]
-        yield from (_Pair(*pair, certain) for pair in zip(ours, theirs, strict=False))
-        left[0].extend(ours[len(theirs) :])
-        left[1].extend(theirs[len(ours) :])
+        before = [result for result in olds if _rank(result) == rank]
+        after = [result for result in news if _rank(result) == rank]
+        yield from (_Pair(*pair, certain) for pair in zip(before, after, strict=False))
+        left[0].extend(before[len(after) :])
+        left[1].extend(after[len(before) :])
     yield from (_Pair(*pair, certain) for pair in zip_longest(*left))
 
 
 def _by_check(results: Iterable[Result]) -> dict[str, dict[str, Result]]:
     """The worst result of each check and subject."""
-    found: dict[str, dict[str, Result]] = {}
-    for each in sorted(results, key=_order):
-        found.setdefault(each.check, {}).setdefault(each.subject, each)
-    return found
+    worst: dict[str, dict[str, Result]] = {}
+    for result in sorted(results, key=_order):
+        worst.setdefault(result.check, {}).setdefault(result.subject, result)
+    return worst
 
 
 def _order(result: Result) -> tuple[int, str, str, str]:

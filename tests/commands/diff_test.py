@@ -163,9 +163,9 @@ def test_no_text_of_theirs_controls_the_terminal(command: Command, tmp_path: Pat
     ("arguments", "said"),
     [
         (["old.json", "missing.json"], "missing.json cannot be read: No such file or directory"),
-        (["old.json", "cut.jsonl"], "cut.jsonl:4: ends too early: it is not whole"),
-        (["cut.jsonl", "old.json"], "cut.jsonl:4: ends too early: it is not whole"),
-        (["old.json", "twice.jsonl"], "twice.jsonl:5: names a target that was named before: "),
+        (["old.json", "cut.jsonl"], "cut.jsonl:4: is truncated"),
+        (["cut.jsonl", "old.json"], "cut.jsonl:4: is truncated"),
+        (["old.json", "twice.jsonl"], "twice.jsonl:5: lists the same target twice: "),
         (["-", "-"], "only one of the two reports can be standard input"),
         (["old.json", "new.json", "-f", "xml"], "--format 'xml' is neither table nor json"),
         (["old.json"], "Missing argument 'NEW'; see ipv6check --help"),
@@ -187,7 +187,7 @@ def test_an_interrupted_run_is_told(command: Command, tmp_path: Path) -> None:
     save(tmp_path / "half.json", *NEW[:1], interrupted=True)
     done = command("old.json", "half.json")
     assert (
-        done.stderr == "ipv6check: half.json: its run was interrupted, so targets may be missing\n"
+        done.stderr == "ipv6check: half.json: the run was interrupted, so targets may be missing\n"
     )
     assert "4 gone" in done.stdout
 

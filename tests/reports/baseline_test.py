@@ -14,7 +14,7 @@ from ipv6check.commands.check import FINDINGS, OK
 from ipv6check.config.options import Options
 from ipv6check.config.target import parse
 from ipv6check.reports.baseline import opened
-from ipv6check.reports.saved import ReportError
+from ipv6check.reports.json_stream import ReportError
 from ipv6check.testing import FakeNet, answer
 from tests.saved import result, save, target
 
@@ -108,7 +108,7 @@ def test_targets_are_found_by_name_and_service(format_: str, tmp_path: Path) -> 
 def test_a_target_that_is_named_twice_is_refused(tmp_path: Path) -> None:
     """Which of the two would be meant?"""
     path = save(tmp_path / "old.jsonl", target(name="a"), target(name="b"), target(name="a"))
-    with pytest.raises(ReportError, match=r"old\.jsonl:3: names a target that was named before"):
+    with pytest.raises(ReportError, match=r"old\.jsonl:3: lists the same target twice"):
         opened(path).__enter__()
 
 
@@ -122,7 +122,7 @@ def test_a_bad_baseline_is_known_before_any_packet(tmp_path: Path) -> None:
         raise AssertionError("opened")
 
     options = Options(baseline=path, save=(("json", saved),))
-    with pytest.raises(ReportError, match=r"old\.jsonl:2: ends too early"):
+    with pytest.raises(ReportError, match=r"old\.jsonl:2: is truncated"):
         check.check(options, [parse(NAME)], None, factory)
     assert [*tmp_path.iterdir()] == [path]
 
@@ -134,5 +134,5 @@ def test_an_interrupted_baseline_is_told(
     path = save(tmp_path / "old.json", target(name=NAME), interrupted=True)
     options = Options(only=frozenset({"aaaa"}), no_controls=True, baseline=path)
     assert check.check(options, [parse(NAME)], None, lambda *_: network(GOOD)) == OK
-    told = f"ipv6check: {path}: its run was interrupted, so targets may be missing\n"
+    told = f"ipv6check: {path}: the run was interrupted, so targets may be missing\n"
     assert capsys.readouterr().err == told

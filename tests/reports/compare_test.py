@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ipv6check.model import Result, Status, TargetReport
-from ipv6check.reports.compare import Drift, compare, known
+from ipv6check.reports.compare import ChangeKind, compare, known
 from tests.saved import result, target
 
 A, B, C = "[2001:db8::a]:443", "[2001:db8::b]:443", "[2001:db8::c]:443"
@@ -26,7 +26,7 @@ TARGETS = st.lists(RESULTS, max_size=6).map(lambda results: target(*results))
 
 def drifts(old: list[Result], new: list[Result]) -> list[str]:
     """The kinds of what differs."""
-    return [change.drift for change in compare(target(*old), target(*new))]
+    return [change.kind for change in compare(target(*old), target(*new))]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_the_worst_is_first() -> None:
     new = target(
         result("pass", A), result("fail", C), result("warn", B), result("unknown", "", "z")
     )
-    told = [(each.drift, each.check, each.subject) for each in compare(old, new)]
+    told = [(each.kind, each.check, each.subject) for each in compare(old, new)]
     assert told == [
         ("lost", "tcp", B),
         ("lost", "tcp", C),
@@ -128,10 +128,10 @@ def test_nothing_differs_from_itself(told: TargetReport) -> None:
 @given(TARGETS, TARGETS)
 def test_gained_is_lost_the_other_way_round(old: TargetReport, new: TargetReport) -> None:
     """The same pairs, with old and new exchanged."""
-    mirror = {Drift.LOST: Drift.GAINED, Drift.GAINED: Drift.LOST}
-    there = [(each.drift, each.check, each.old, each.new) for each in compare(old, new)]
+    mirror = {ChangeKind.LOST: ChangeKind.GAINED, ChangeKind.GAINED: ChangeKind.LOST}
+    there = [(each.kind, each.check, each.old, each.new) for each in compare(old, new)]
     back = [
-        (mirror.get(each.drift, each.drift), each.check, each.new, each.old)
+        (mirror.get(each.kind, each.kind), each.check, each.new, each.old)
         for each in compare(new, old)
     ]
     assert sorted(there, key=repr) == sorted(back, key=repr)
@@ -151,10 +151,10 @@ def test_becoming_unknown_is_no_gain_and_no_loss(
         else each
         for each in new.results
     )
-    seen = [each.drift for each in compare(old, new)]
-    unseen = [each.drift for each in compare(old, replace(new, results=blind))]
-    assert unseen.count(Drift.LOST) <= seen.count(Drift.LOST)
-    assert unseen.count(Drift.GAINED) <= seen.count(Drift.GAINED)
+    seen = [each.kind for each in compare(old, new)]
+    unseen = [each.kind for each in compare(old, replace(new, results=blind))]
+    assert unseen.count(ChangeKind.LOST) <= seen.count(ChangeKind.LOST)
+    assert unseen.count(ChangeKind.GAINED) <= seen.count(ChangeKind.GAINED)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_what_is_known(old: dict[str, str], new: dict[str, str], expected: list[
 def test_what_is_lost_is_not_known(old: TargetReport, new: TargetReport) -> None:
     """A gate stops for all that the comparison calls lost, and for nothing that is as it was."""
     told = known(old, new).results
-    lost = [each.new for each in compare(old, new) if each.drift is Drift.LOST]
+    lost = [each.new for each in compare(old, new) if each.kind is ChangeKind.LOST]
     assert not [each for each in told if each.known and replace(each, known=False) in lost]
     troubles = {Status.WARN, Status.FAIL}
     for each in known(new, new).results:

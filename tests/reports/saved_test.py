@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from ipv6check.model import TargetReport
 from ipv6check.reports.compare import compare
-from ipv6check.reports.saved import CHUNK, ReportError, SavedReport
+from ipv6check.reports.json_stream import CHUNK, ReportError
+from ipv6check.reports.saved import SavedReport
 from tests.saved import result, target, text
 
 TOLD = (
@@ -113,7 +114,7 @@ def test_where_a_value_is_cut_by_the_chunks_does_not_matter(
     report = change(text(format_, *TOLD))
     whole = read(tmp_path / "report", report)
     for size in (1, 2, 3, 7):
-        monkeypatch.setattr("ipv6check.reports.saved.CHUNK", size)
+        monkeypatch.setattr("ipv6check.reports.json_stream.CHUNK", size)
         assert read(tmp_path / "report", report) == whole
 
 
@@ -147,7 +148,7 @@ def test_a_cut_file_is_never_taken_as_whole(layout: str, tmp_path: Path) -> None
             reasons.append(str(error))
     assert {each.removeprefix(f"{path}:").lstrip("0123456789") for each in reasons} <= {
         ": is empty",
-        ": ends too early: it is not whole",
+        ": is truncated",
         ": is not UTF-8",
     }
     if format_ == "json":
@@ -176,10 +177,10 @@ def test_a_cut_file_is_never_taken_as_whole(layout: str, tmp_path: Path) -> None
         ('{"a" 1}', '1: is not a report of ipv6check: expected :, found "1"'),
         ("\x00", '1: is not a report of ipv6check: expected {, found "\\x00"'),
         (b"\x1f\x8b\x08\x00", "1: is not UTF-8"),
-        (text("json") + "\n{}", "5: has more behind the report's end"),
+        (text("json") + "\n{}", "5: has more data after the end of the report"),
         (text("jsonl", *TOLD) + "x y", "4: is not JSON: Expecting value"),
         (text("jsonl", *TOLD) + "1", "4: is not a report of ipv6check"),
-        (text("jsonl", *TOLD)[:-9], "3: ends too early"),
+        (text("jsonl", *TOLD)[:-9], "3: is truncated"),
         (text("jsonl", *TOLD).replace("\n{", "\n\n{").encode() + b"\xff", "6: is not UTF-8"),
         (text("json").replace(":false", ":1"), '4: "interrupted" is neither true nor false'),
         (spoiled(verdict="fine"), '3: "verdict" is "fine": not one of ready, '),
@@ -191,9 +192,9 @@ def test_a_cut_file_is_never_taken_as_whole(layout: str, tmp_path: Path) -> None
         (spoiled("jsonl", schema_version=None), "2: is not a report of ipv6check"),
         (spoiled("jsonl", host=["\x1b[2J"]), '2: "host" is not a string'),
         (spoiled("jsonl", verdict="\x1b[2J\ud800"), '2: "verdict" is "\\x1b[2J\\ud800"'),
-        (text("json", *TOLD).replace("1500.0", "NaN"), "2: has a number that is none in JSON"),
-        (text("json", *TOLD).replace("1500.0", "-Infinity"), "2: has a number that is none"),
-        (text("json", *TOLD).replace("1500.0", "9" * 5000), "2: has a number that is none"),
+        (text("json", *TOLD).replace("1500.0", "NaN"), "2: has a number that JSON does not allow"),
+        (text("json", *TOLD).replace("1500.0", "-Infinity"), "2: has a number that JSON"),
+        (text("json", *TOLD).replace("1500.0", "9" * 5000), "2: has a number that JSON"),
         (text("json", *TOLD).replace("1500.0", "1.5.0"), "2: is not JSON: Expecting ',' delimiter"),
         (text("json", *TOLD).replace('"pass"', '"pa\ns"'), "2: is not JSON: Invalid control"),
         ('{"schema_version": "1", "targets": [' + "[" * 100_000, "1: is nested too deeply"),
@@ -227,14 +228,14 @@ def test_a_value_without_end_takes_bounded_memory(
 ) -> None:
     """However long a string or a list is, it is refused in time; blanks are read past."""
     limit = 1 << 18
-    monkeypatch.setattr("ipv6check.reports.saved.MAX_VALUE", limit)
-    monkeypatch.setattr("ipv6check.reports.saved.CHUNK", limit // 8)
+    monkeypatch.setattr("ipv6check.reports.json_stream.MAX_VALUE", limit)
+    monkeypatch.setattr("ipv6check.reports.json_stream.CHUNK", limit // 8)
     path = tmp_path / "report"
     opening = {"[": "[", "{": "[", " ": ""}.get(piece[0], '"')
     opened = f'{{"schema_version": "1", "targets": [{opening}'
     path.write_text(opened + piece * (64 * limit // len(piece)))
     tracemalloc.start()
-    with pytest.raises(ReportError, match=r"longer than|ends too early"):
+    with pytest.raises(ReportError, match=r"longer than|is truncated"):
         [*SavedReport(path)]
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
