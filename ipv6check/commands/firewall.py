@@ -25,9 +25,9 @@ from ipv6check.firewall.readiness import (
     Comparison,
     Review,
     ReviewScope,
-    answered,
     review,
-    told_rule,
+    rule_and_place,
+    verdict_data,
 )
 from ipv6check.model import (
     SCHEMA_VERSION,
@@ -184,8 +184,8 @@ def _named(text: str, question: ReviewScope) -> list[dict[str, Any]]:
     probe = described(text)
     if "dport" in probe:
         port = str(probe["proto"]), str(probe["dport"])
-        return [question.port(port, family) for family in (IPV6, IPV4)]
-    asked = question.probe(probe)
+        return [question.to_port(port, family) for family in (IPV6, IPV4)]
+    asked = question.placed(probe)
     if probe["proto"] == "icmpv6" and probe["type"] in ERRORS:
         label = text.strip().lower()
         return [
@@ -226,7 +226,7 @@ def document(reading: Reading) -> str:
 def _packet_object(answer: PacketVerdict) -> dict[str, object]:
     asked = answer.packet
     given = {key: value for key, value in asked.given.items() if key != "id"}
-    return {"id": asked.label, "family": asked.family, **given, **answered(answer)}
+    return {"id": asked.label, "family": asked.family, **given, **verdict_data(answer)}
 
 
 def report(reading: Reading) -> TargetReport:
@@ -277,4 +277,4 @@ def _passes(answer: PacketVerdict) -> bool:
 def _why(answer: PacketVerdict) -> str:
     if answer.conditions:
         return "; ".join(answer.conditions)
-    return "no rule" if answer.rule is None else told_rule(answer.rule)
+    return "no rule" if answer.rule is None else rule_and_place(answer.rule)

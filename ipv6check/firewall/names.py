@@ -1,15 +1,72 @@
 """Names of protocols and services that stand in rules, with their IANA numbers.
 
 Only those on which the usual /etc/services and /etc/protocols agree: a host may have others, and
-of a name that is not here nobody can tell what it means there. The kernel never sees a name.
+what a name that is not here means there cannot be determined. The kernel never sees a name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import IntEnum
 from types import MappingProxyType
 
-ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
+ICMP, TCP, UDP, DCCP, ICMPV6, SCTP, UDPLITE = 1, 6, 17, 33, 58, 132, 136
+WITH_PORTS = frozenset({TCP, UDP, DCCP, SCTP, UDPLITE})
+
+
+class Icmpv6Type(IntEnum):
+    """Types of ICMPv6 messages (IANA, "ICMPv6 Parameters")."""
+
+    DESTINATION_UNREACHABLE = 1
+    PACKET_TOO_BIG = 2
+    TIME_EXCEEDED = 3
+    PARAMETER_PROBLEM = 4
+    ECHO_REQUEST = 128
+    ECHO_REPLY = 129
+    MLD_QUERY = 130
+    MLD_REPORT = 131
+    MLD_DONE = 132
+    ROUTER_SOLICITATION = 133
+    ROUTER_ADVERTISEMENT = 134
+    NEIGHBOUR_SOLICITATION = 135
+    NEIGHBOUR_ADVERTISEMENT = 136
+    REDIRECT = 137
+    ROUTER_RENUMBERING = 138
+    NODE_INFORMATION_QUERY = 139
+    NODE_INFORMATION_RESPONSE = 140
+    INVERSE_NEIGHBOUR_SOLICITATION = 141
+    INVERSE_NEIGHBOUR_ADVERTISEMENT = 142
+    MLDV2_REPORT = 143
+    HOME_AGENT_ADDRESS_DISCOVERY_REQUEST = 144
+    CERTIFICATION_PATH_SOLICITATION = 148
+    CERTIFICATION_PATH_ADVERTISEMENT = 149
+    MULTICAST_ROUTER_ADVERTISEMENT = 151
+    MULTICAST_ROUTER_SOLICITATION = 152
+    MULTICAST_ROUTER_TERMINATION = 153
+
+
+class IcmpType(IntEnum):
+    """Types of ICMP messages (IANA, "ICMP Parameters")."""
+
+    ECHO_REPLY = 0
+    DESTINATION_UNREACHABLE = 3
+    SOURCE_QUENCH = 4
+    REDIRECT = 5
+    ECHO_REQUEST = 8
+    TIME_EXCEEDED = 11
+    PARAMETER_PROBLEM = 12
+    TIMESTAMP_REQUEST = 13
+    TIMESTAMP_REPLY = 14
+    INFORMATION_REQUEST = 15
+    ADDRESS_MASK_REQUEST = 17
+
+
+def _spelled(types: type[IntEnum]) -> Mapping[str, int]:
+    """The types by their names as ``--packet`` takes them: ``packet-too-big``."""
+    return MappingProxyType({kind.name.lower().replace("_", "-"): kind.value for kind in types})
+
+
+ICMPV6_NAMES, ICMP_NAMES = _spelled(Icmpv6Type), _spelled(IcmpType)
 
 _PROTOCOLS = {
     "icmp": 1,

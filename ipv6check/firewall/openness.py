@@ -1,6 +1,6 @@
-"""What is open, in one sentence; and which rules nothing leads to.
+"""What rules allow, in one sentence; and which rules no base chain reaches.
 
-Ports are asked about in ranges that no rule divides, so that the sentence holds for all of them.
+Ports are tried in ranges that no rule divides, so that the sentence holds for all of them.
 """
 
 from __future__ import annotations
@@ -26,95 +26,98 @@ from ipv6check.firewall.model import (
 )
 from ipv6check.firewall.names import ICMP, ICMPV6, PROTOCOLS, TCP, UDP
 
-# More would be asked too long, and read by nobody.
+# More would take too long to try, and too long to read.
 MAX_RANGES = 48
-MAX_TOLD = 8
+MAX_LISTED = 8
 ALL_PORTS = (0, 65535)
-# Reserved for experiments (RFC 3692): what happens to it happens to all that nobody has thought of.
-NOBODYS = 253
+# Reserved for experiments (RFC 3692): its verdict is that of every protocol that no rule names.
+UNNAMED_PROTOCOL = 253
 
-Asked = Callable[[Mapping[str, Any]], PacketVerdict]
+Tester = Callable[[Mapping[str, Any]], PacketVerdict]
 
 
 def unreached(rules: RuleSet) -> list[Gap]:
-    """The tables whose rules no base chain leads to: a part of a rule set, by itself nothing.
+    """The tables whose rules no base chain reaches: they decide nothing by themselves.
 
-    Whoever saves a table of iptables saves its base chains; of nftables a table may be left over.
+    Who saves a table of iptables saves its base chains too; a table of nftables may be left over.
     """
     based = {
         id(table)
         for table in rules.tables
-        if any(c.base and (c.told or c.rules) for c in table.chains.values())
+        if any(chain.base and (chain.told or chain.rules) for chain in table.chains.values())
     }
-    lost = [
+    unreachable = [
         table
         for table in rules.tables
         if id(table) not in based and any(chain.rules for chain in table.chains.values())
     ]
     return [
         Gap(
-            f"no base chain leads to the rules of {table.kind} {table.name}, which are a part of a "
-            "rule set",
+            f"no base chain leads to the rules of {table.kind} {table.name}: they are only a part "
+            "of a rule set",
             table.families,
-            "give the whole: ip6tables-save or nft list ruleset of where it is loaded",
+            "give all of it: ip6tables-save or nft list ruleset from the host that has loaded it",
         )
-        for table in lost
+        for table in unreachable
         if table.notation == "iptables" or not based
     ]
 
 
-def headline(rules: RuleSet, ask: Asked, *, needs_pass: bool) -> str:
-    """What is open over IPv6, empty where that is too much to ask or to tell.
+def headline(rules: RuleSet, tester: Tester, *, needs_pass: bool) -> str:
+    """What is allowed over IPv6, empty where that takes too long to try or to read.
 
-    ``needs_pass``: the ICMPv6 that IPv6 needs is let in.
+    ``needs_pass``: the ICMPv6 that IPv6 needs is allowed.
     """
     tables = [table for table in rules.tables if IPV6 in table.families and not table.dormant]
     edges = _edges(tables)
     if edges is None:
         return ""
-    found = {
-        (name, ports): ask({"family": IPV6, "proto": name, "dport": f"{ports[0]}-{ports[1]}"})
+    by_ports = {
+        (name, ports): tester({"family": IPV6, "proto": name, "dport": f"{ports[0]}-{ports[1]}"})
         for name in ("tcp", "udp")
         for ports in _between(edges)
     }
-    rest = {name: ask({"family": IPV6, "proto": number}) for name, number in _others(tables)}
-    shut = [answer for answer in (*found.values(), *rest.values()) if _is_shut(answer)]
-    if not shut and all(answer.verdict == "accept" for answer in found.values()):
-        return "IPv6: everything is open"
-    if not _is_shut(rest["anything else"]):
-        # Of a policy to accept the exceptions are what to tell, and findings do.
+    rest = {name: tester({"family": IPV6, "proto": number}) for name, number in _others(tables)}
+    blocked = any(_is_blocked(verdict) for verdict in (*by_ports.values(), *rest.values()))
+    if not blocked and all(verdict.verdict == "accept" for verdict in by_ports.values()):
+        return "IPv6: everything is allowed"
+    if not _is_blocked(rest["anything else"]):
+        # Where the policy is to accept, the exceptions matter, and findings name them.
         return ""
-    is_open = _told(found, rest, "accept")
-    partly = _told(found, rest, "depends")
-    return _sentence(is_open, partly, needs_pass=needs_pass)
+    allowed = _with_verdict("accept", by_ports, rest)
+    depending = _with_verdict("depends", by_ports, rest)
+    return _sentence(allowed, depending, needs_pass=needs_pass)
 
 
-def _is_shut(answer: PacketVerdict) -> bool:
-    return answer.verdict in {"drop", "reject"}
+def _is_blocked(verdict: PacketVerdict) -> bool:
+    return verdict.verdict in {"drop", "reject"}
 
 
-def _sentence(is_open: Sequence[str], partly: Sequence[str], *, needs_pass: bool) -> str:
-    items = [*is_open, *["what ICMPv6 needs"] * needs_pass]
-    said = ", ".join(items[:-1]) + (" and " if items[1:] else "") + "".join(items[-1:])
+def _sentence(allowed: Sequence[str], depending: Sequence[str], *, needs_pass: bool) -> str:
+    items = [*allowed, *["the ICMPv6 that IPv6 needs"] * needs_pass]
+    listed = ", ".join(items[:-1]) + (" and " if items[1:] else "") + "".join(items[-1:])
     are = "are" if len(items) > 1 else "is"
-    whole = f"IPv6: only {said} {are} open" if items else "IPv6: nothing is open"
-    return f"{whole}; {', '.join(partly)} on conditions" if partly else whole
+    sentence = f"IPv6: only {listed} {are} allowed" if items else "IPv6: nothing is allowed"
+    return f"{sentence}; {', '.join(depending)} on conditions" if depending else sentence
 
 
-def _told(
-    found: Mapping[tuple[str, Range], PacketVerdict],
+def _with_verdict(
+    wanted: str,
+    by_ports: Mapping[tuple[str, Range], PacketVerdict],
     rest: Mapping[str, PacketVerdict],
-    verdict: str,
 ) -> list[str]:
-    """The ports and protocols of one fate, neighbouring ports together."""
-    told: list[str] = []
-    for name in ("tcp", "udp"):
-        mine = [ports for (each, ports), answer in found.items() if each == name]
-        mine = [ports for ports in mine if found[name, ports].verdict == verdict]
-        told += [_name(name, ports) for ports in _joined(mine)]
-    told += [name for name, answer in rest.items() if answer.verdict == verdict]
-    more = len(told) - MAX_TOLD
-    return told if more <= 1 else [*told[:MAX_TOLD], f"{more} more"]
+    """The ports and protocols with one verdict, neighbouring ports together."""
+    names: list[str] = []
+    for protocol in ("tcp", "udp"):
+        ranges = [
+            ports
+            for (name, ports), verdict in by_ports.items()
+            if name == protocol and verdict.verdict == wanted
+        ]
+        names += [_name(protocol, ports) for ports in _joined(ranges)]
+    names += [name for name, verdict in rest.items() if verdict.verdict == wanted]
+    more = len(names) - MAX_LISTED
+    return names if more <= 1 else [*names[:MAX_LISTED], f"{more} more"]
 
 
 def _name(protocol: str, ports: Range) -> str:
@@ -125,26 +128,26 @@ def _name(protocol: str, ports: Range) -> str:
 
 
 def _joined(ranges: Iterable[Range]) -> list[Range]:
-    found: list[Range] = []
+    joined: list[Range] = []
     for low, high in ranges:
-        if found and found[-1][1] + 1 == low:
-            found[-1] = (found[-1][0], high)
+        if joined and joined[-1][1] + 1 == low:
+            joined[-1] = (joined[-1][0], high)
         else:
-            found.append((low, high))
-    return found
+            joined.append((low, high))
+    return joined
 
 
 def _edges(tables: Iterable[Table]) -> list[int] | None:
-    """The ports at which rules begin to say something else; None where they are too many."""
-    found: set[int] = {0}
-    for each in _conditions(tables):
-        if each.field in {Field.DPORT, Field.ORIGINAL_DPORT}:
-            if each.mask is not None:
+    """The ports at which rules begin to differ; None where they are too many."""
+    edges: set[int] = {0}
+    for match in _conditions(tables):
+        if match.field in {Field.DPORT, Field.ORIGINAL_DPORT}:
+            if match.mask is not None:
                 return None
-            found |= {edge for low, high in each.ranges[:MAX_RANGES] for edge in (low, high + 1)}
-            if len(found) > MAX_RANGES or len(each.ranges) > MAX_RANGES:
+            edges |= {edge for low, high in match.ranges[:MAX_RANGES] for edge in (low, high + 1)}
+            if len(edges) > MAX_RANGES or len(match.ranges) > MAX_RANGES:
                 return None
-    return sorted(edge for edge in found if edge <= ALL_PORTS[1])
+    return sorted(edge for edge in edges if edge <= ALL_PORTS[1])
 
 
 def _between(edges: Sequence[int]) -> Iterator[Range]:
@@ -156,16 +159,16 @@ def _others(tables: Sequence[Table]) -> list[tuple[str, int]]:
     """The protocols that rules name, and one that none does."""
     named = {
         low
-        for each in _conditions(tables)
-        if each.field is Field.PROTOCOL and not each.negated and len(each.ranges) < MAX_RANGES
-        for low, high in each.ranges
+        for match in _conditions(tables)
+        if match.field is Field.PROTOCOL and not match.negated and len(match.ranges) < MAX_RANGES
+        for low, high in match.ranges
         if low == high
     }
     names = {number: name for name, number in PROTOCOLS.items()}
-    with_ports = {TCP, UDP, ICMP, ICMPV6}
-    numbers = sorted(named - with_ports - {NOBODYS})[:MAX_TOLD]
-    return [(names.get(each, f"protocol {each}"), each) for each in numbers] + [
-        ("anything else", NOBODYS)
+    tried_otherwise = {TCP, UDP, ICMP, ICMPV6, UNNAMED_PROTOCOL}
+    numbers = sorted(named - tried_otherwise)[:MAX_LISTED]
+    return [(names.get(number, f"protocol {number}"), number) for number in numbers] + [
+        ("anything else", UNNAMED_PROTOCOL)
     ]
 
 
@@ -174,18 +177,18 @@ def _conditions(tables: Iterable[Table]) -> Iterator[FieldMatch]:
         for chain in table.chains.values():
             for rule in chain.rules:
                 for step in rule.steps:
-                    yield from _amongs(step)
+                    yield from _matches(step)
 
 
-def _amongs(step: Step | Condition) -> Iterator[FieldMatch]:
+def _matches(step: Step | Condition) -> Iterator[FieldMatch]:
     match step:
         case FieldMatch():
             yield step
         case AllOf(parts) | AnyOf(parts):
             for part in parts:
-                yield from _amongs(part)
+                yield from _matches(part)
         case Not(part):
-            yield from _amongs(part)
+            yield from _matches(part)
         case Branch(cases):
             for condition, _ in cases:
-                yield from _amongs(condition)
+                yield from _matches(condition)

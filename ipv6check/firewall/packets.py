@@ -1,15 +1,18 @@
-"""The packets that are asked about: what of each is known, and what may be anything.
+"""The packets that rules are tried with: what is known of each, and what may be anything.
 
-A packet is a set of values for each field. One that is not given is left open, as far as such a
-packet can have it: any source address, any interface but loopback. What a message of neighbour
-discovery looks like is not open: RFC 4861 sets its hop limit, its addresses and conntrack's view.
+A packet is a set of possible values for each field. A field that is not given may have any value
+that such a packet can have: any source address, any interface but loopback. What a message of
+neighbour discovery looks like is fixed: RFC 4861 sets its hop limit and its addresses.
+
+A packet is written as a dictionary (`packet` has the keys) or as the word that ``--packet`` takes
+(`described`): ``tcp/443``, ``udp/6000-6010``, ``icmpv6/packet-too-big``, ``icmp/3/4``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from types import MappingProxyType
 from typing import Any
@@ -35,7 +38,18 @@ from ipv6check.firewall.model import (
     prefix,
     without,
 )
-from ipv6check.firewall.names import ICMP, ICMPV6, PROTOCOLS, TCP, UDP
+from ipv6check.firewall.names import (
+    ICMP,
+    ICMP_NAMES,
+    ICMPV6,
+    ICMPV6_NAMES,
+    PROTOCOLS,
+    TCP,
+    UDP,
+    WITH_PORTS,
+    IcmpType,
+    Icmpv6Type,
+)
 from ipv6check.model.text import closest
 
 MULTICAST6 = prefix(0xFF << 120, 8, 128)
@@ -44,6 +58,9 @@ LINK_LOCAL = prefix(0xFE80 << 112, 10, 128)
 MAPPED = prefix(0xFFFF << 32, 96, 128)
 ALL_NODES, MLDV2_ROUTERS = 0xFF02 << 112 | 1, 0xFF02 << 112 | 0x16
 SOLICITED_NODE = prefix(0xFF02 << 112 | 0x1FF << 24, 104, 128)
+
+# Packet types of the link layer (PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST of if_packet.h).
+TO_HOST, TO_ALL, TO_GROUP = 0, 1, 2
 
 LOOPBACK: Mapping[int, Range] = MappingProxyType({IPV4: prefix(127 << 24, 8, 32), IPV6: (1, 1)})
 # Any unicast address that a packet from outside can come from or go to: no loopback, no ::.
@@ -72,60 +89,69 @@ GLOBAL: Mapping[int, Ranges] = MappingProxyType(
     }
 )
 
-ICMPV6_NAMES: Mapping[str, int] = MappingProxyType(
-    {
-        "destination-unreachable": 1,
-        "packet-too-big": 2,
-        "time-exceeded": 3,
-        "parameter-problem": 4,
-        "echo-request": 128,
-        "echo-reply": 129,
-        "mld-query": 130,
-        "mld-report": 131,
-        "mld-done": 132,
-        "router-solicitation": 133,
-        "router-advertisement": 134,
-        "neighbour-solicitation": 135,
-        "neighbour-advertisement": 136,
-        "redirect": 137,
-        "router-renumbering": 138,
-        "node-information-query": 139,
-        "node-information-response": 140,
-        "inverse-neighbour-solicitation": 141,
-        "inverse-neighbour-advertisement": 142,
-        "mldv2-report": 143,
-        "certification-path-solicitation": 148,
-        "certification-path-advertisement": 149,
-        "multicast-router-advertisement": 151,
-        "multicast-router-solicitation": 152,
-        "multicast-router-termination": 153,
-    }
-)
-ICMP_NAMES: Mapping[str, int] = MappingProxyType(
-    {
-        "echo-reply": 0,
-        "destination-unreachable": 3,
-        "redirect": 5,
-        "echo-request": 8,
-        "time-exceeded": 11,
-        "parameter-problem": 12,
-        "timestamp-request": 13,
-        "timestamp-reply": 14,
-    }
-)
 _SPELLINGS = {"neighbor": "neighbour", "solicit": "solicitation", "advert": "advertisement"}
 
-# How conntrack sees a message that belongs to no flow it knows: RFC 4861, 2710 and 3810 messages
-# are never tracked; of the others only requests begin a flow (nf_conntrack_proto_icmpv6.c).
-_UNTRACKED6 = frozenset({130, 131, 132, 133, 134, 135, 136, 143, 151, 152})
-_REQUESTS6 = frozenset({128, 139})
-_REQUESTS4 = frozenset({8, 13, 15, 17})
-_ERRORS = MappingProxyType({ICMP: frozenset({3, 4, 5, 11, 12}), ICMPV6: frozenset({1, 2, 3, 4})})
-_HOP_LIMIT_255 = frozenset({133, 134, 135, 136, 137, 141, 142, 148, 149})
-_HOP_LIMIT_1 = frozenset({130, 131, 132, 143, 151, 152, 153})
-# With a router alert in a hop-by-hop header (RFC 2710 section 3, RFC 3810 section 5).
-_ROUTER_ALERT = frozenset({130, 131, 132, 143})
-_LOCAL_SENDERS = _HOP_LIMIT_255 | _HOP_LIMIT_1
+
+@dataclass(frozen=True, slots=True)
+class Icmpv6Defaults:
+    """How a message between neighbours is sent, from a link-local address.
+
+    ``destination``: the group it is sent to, None where it may be any address. ``tracked``: whether
+    conntrack looks at it. ``router_alert``: it has one in a hop-by-hop header.
+    """
+
+    hop_limit: int
+    destination: int | None = None
+    tracked: bool = True
+    router_alert: bool = False
+
+
+# RFC 4861 section 4 and RFC 3971 section 6 (hop limit 255), RFC 2710 section 3, RFC 3810 section 5
+# and RFC 4286 section 3 (hop limit 1). What is not tracked: nf_conntrack_proto_icmpv6.c.
+_DISCOVERY = Icmpv6Defaults(255, tracked=False)
+_TRACKED_DISCOVERY = Icmpv6Defaults(255)
+_MLD = Icmpv6Defaults(1, ALL_NODES, tracked=False, router_alert=True)
+ICMPV6_DEFAULTS: Mapping[int, Icmpv6Defaults] = MappingProxyType(
+    {
+        Icmpv6Type.MLD_QUERY: _MLD,
+        Icmpv6Type.MLD_REPORT: _MLD,
+        Icmpv6Type.MLD_DONE: _MLD,
+        Icmpv6Type.MLDV2_REPORT: replace(_MLD, destination=MLDV2_ROUTERS),
+        Icmpv6Type.ROUTER_SOLICITATION: _DISCOVERY,
+        Icmpv6Type.ROUTER_ADVERTISEMENT: replace(_DISCOVERY, destination=ALL_NODES),
+        Icmpv6Type.NEIGHBOUR_SOLICITATION: _DISCOVERY,
+        Icmpv6Type.NEIGHBOUR_ADVERTISEMENT: _DISCOVERY,
+        Icmpv6Type.REDIRECT: _TRACKED_DISCOVERY,
+        Icmpv6Type.INVERSE_NEIGHBOUR_SOLICITATION: _TRACKED_DISCOVERY,
+        Icmpv6Type.INVERSE_NEIGHBOUR_ADVERTISEMENT: _TRACKED_DISCOVERY,
+        Icmpv6Type.CERTIFICATION_PATH_SOLICITATION: _TRACKED_DISCOVERY,
+        Icmpv6Type.CERTIFICATION_PATH_ADVERTISEMENT: _TRACKED_DISCOVERY,
+        Icmpv6Type.MULTICAST_ROUTER_ADVERTISEMENT: Icmpv6Defaults(1, ALL_NODES, tracked=False),
+        Icmpv6Type.MULTICAST_ROUTER_SOLICITATION: Icmpv6Defaults(1, tracked=False),
+        Icmpv6Type.MULTICAST_ROUTER_TERMINATION: Icmpv6Defaults(1),
+    }
+)
+# Of what conntrack tracks only requests begin a flow (nf_conntrack_proto_icmp.c, _icmpv6.c).
+_REQUESTS6 = frozenset({Icmpv6Type.ECHO_REQUEST, Icmpv6Type.NODE_INFORMATION_QUERY})
+_REQUESTS4 = frozenset(
+    {
+        IcmpType.ECHO_REQUEST,
+        IcmpType.TIMESTAMP_REQUEST,
+        IcmpType.INFORMATION_REQUEST,
+        IcmpType.ADDRESS_MASK_REQUEST,
+    }
+)
+# RFC 4443 section 2.1, and RFC 1122 section 3.2.2.
+_FIRST_INFORMATIONAL = 128
+_ERRORS4 = frozenset(
+    {
+        IcmpType.DESTINATION_UNREACHABLE,
+        IcmpType.SOURCE_QUENCH,
+        IcmpType.REDIRECT,
+        IcmpType.TIME_EXCEEDED,
+        IcmpType.PARAMETER_PROBLEM,
+    }
+)
 _VALID_FLAGS = frozenset(
     {SYN, SYN | URG, SYN | ACK, RST, RST | ACK, FIN | ACK, FIN | ACK | URG, ACK, ACK | URG}
 )
@@ -183,11 +209,10 @@ class Packet:
     @property
     def icmp_error(self) -> bool:
         """Whether it is an ICMP error message, which nobody may answer (RFC 4443 section 2.4)."""
-        kinds = _ERRORS.get(self.protocol)
-        if kinds is None:
+        if self.protocol not in {ICMP, ICMPV6}:
             return False
         ((low, _),) = self.values[Field.TYPE]
-        return low < 128 if self.protocol == ICMPV6 else low in kinds
+        return low < _FIRST_INFORMATIONAL if self.protocol == ICMPV6 else low in _ERRORS4
 
 
 def packet(given: Mapping[str, Any]) -> Packet:
@@ -213,11 +238,11 @@ def packet(given: Mapping[str, Any]) -> Packet:
     protocol = _protocol(given.get("proto"), family)
     hook = _choice(given, "hook", _HOOKS, "input")
     values: dict[Field, Ranges] = {
-        Field.FAMILY: ((family, family),),
-        Field.PROTOCOL: ((protocol, protocol),),
-        Field.NEXT_HEADER: ((protocol, protocol),),
+        Field.FAMILY: _one(family),
+        Field.PROTOCOL: _one(protocol),
+        Field.NEXT_HEADER: _one(protocol),
         Field.HOP_LIMIT: _numbers(given, "hoplimit", ((1, 255),), 255),
-        Field.MARK: ((0, 0),),
+        Field.MARK: _one(0),
     }
     _upper_layer(values, protocol, given)
     _headers(values, protocol, family, given)
@@ -230,7 +255,7 @@ def packet(given: Mapping[str, Any]) -> Packet:
         interfaces[Field.OIF] = ""
     elif hook is Hook.OUTPUT:
         interfaces[Field.IIF] = ""
-    state = _choice(given, "ct", _STATES, "new") or _untold_state(values, protocol)
+    state = _choice(given, "ct", _STATES, "new") or _state_without_flow(values, protocol)
     label = given.get("id") or _label(protocol, values)
     return Packet(str(label), family, hook, values, interfaces, state, dict(given))
 
@@ -256,6 +281,10 @@ def described(text: str, family: int = IPV6) -> dict[str, Any]:
     return {"proto": proto, "dport": rest, "family": family}
 
 
+def _one(number: int) -> Ranges:
+    return ((number, number),)
+
+
 def _error(what: str, value: object) -> RuleError:
     shown = ascii(value)
     return RuleError(f"{what}: {shown[:MAX_TEXT]}{'…' if len(shown) > MAX_TEXT else ''}")
@@ -272,7 +301,9 @@ def _family(given: Mapping[str, Any]) -> int:
     family = given.get("family")
     if family is None:
         written = [given.get("saddr"), given.get("daddr")]
-        v4 = given.get("proto") in {"icmp", 1} or any("." in str(each) for each in written if each)
+        v4 = given.get("proto") in {"icmp", 1} or any(
+            "." in str(address) for address in written if address
+        )
         return IPV4 if v4 else IPV6
     if family not in (IPV4, IPV6) or isinstance(family, bool):
         raise _error("family is neither 4 nor 6", family)
@@ -310,7 +341,7 @@ def _upper_layer(values: dict[Field, Ranges], protocol: int, given: Mapping[str,
             raise _error("an ICMP packet needs its type", given.get("id", ""))
         values[Field.TYPE] = _numbers(given, "type", (), 255)
         values[Field.CODE] = _numbers(given, "code", ((0, 0),), 255)
-    elif protocol in {TCP, UDP, 33, 132, 136}:
+    elif protocol in WITH_PORTS:
         values[Field.SPORT] = _numbers(given, "sport", ((1024, 65535),), 65535)
         values[Field.DPORT] = _numbers(given, "dport", ((0, 65535),), 65535)
     if protocol == TCP:
@@ -337,8 +368,8 @@ def _headers(
         return
     extension = given.get("ext")
     if extension is None and protocol == ICMPV6:
-        ((kind, _),) = values[Field.TYPE]
-        extension = "hbh" if kind in _ROUTER_ALERT else None
+        defaults = _icmpv6_defaults(values, protocol)
+        extension = "hbh" if defaults and defaults.router_alert else None
     for name, (number, presence) in _EXTENSIONS.items():
         values[presence] = ((int(extension == name),) * 2,)
         if extension == name:
@@ -361,32 +392,42 @@ def _addresses(
     given: Mapping[str, Any],
 ) -> None:
     source, destination = UNICAST[family], GLOBAL[family]
-    if protocol == ICMPV6:
-        ((kind, _),) = values[Field.TYPE]
-        if kind in _LOCAL_SENDERS:
-            source = (LINK_LOCAL,)
-            if given.get("hoplimit") is None:
-                limit = 255 if kind in _HOP_LIMIT_255 else 1
-                values[Field.HOP_LIMIT] = ((limit, limit),)
-        if kind in {130, 131, 132, 134, 151}:
-            destination = ((ALL_NODES, ALL_NODES),)
-        elif kind == 143:
-            destination = ((MLDV2_ROUTERS, MLDV2_ROUTERS),)
-        elif kind == 135 and _address(given, "saddr", family, ()) == ((0, 0),):
-            destination = (SOLICITED_NODE,)
+    if defaults := _icmpv6_defaults(values, protocol):
+        source = (LINK_LOCAL,)
+        if given.get("hoplimit") is None:
+            values[Field.HOP_LIMIT] = _one(defaults.hop_limit)
+        if defaults.destination is not None:
+            destination = _one(defaults.destination)
     values[Field.SADDR] = _address(given, "saddr", family, source)
+    if values[Field.SADDR] == _one(0) and _is_solicitation(values, protocol):
+        # Duplicate address detection (RFC 4862 section 5.4.2).
+        destination = (SOLICITED_NODE,)
     values[Field.DADDR] = _address(given, "daddr", family, destination)
+    _address_types(values, family, hook, given)
+
+
+def _icmpv6_defaults(values: Mapping[Field, Ranges], protocol: int) -> Icmpv6Defaults | None:
+    return ICMPV6_DEFAULTS.get(values[Field.TYPE][0][0]) if protocol == ICMPV6 else None
+
+
+def _is_solicitation(values: Mapping[Field, Ranges], protocol: int) -> bool:
+    return protocol == ICMPV6 and values[Field.TYPE][0][0] == Icmpv6Type.NEIGHBOUR_SOLICITATION
+
+
+def _address_types(
+    values: dict[Field, Ranges], family: int, hook: Hook, given: Mapping[str, Any]
+) -> None:
+    """What the routing table calls the addresses, and the link layer the packet."""
     multicast = MULTICAST6 if family == IPV6 else MULTICAST4
     to_group = all(
         multicast[0] <= low and high <= multicast[1] for low, high in values[Field.DADDR]
     )
     local = AddressType.LOCAL if hook is Hook.INPUT else AddressType.UNICAST
-    kind_of = AddressType.MULTICAST if to_group else local
-    values[Field.DADDR_TYPE] = ((kind_of, kind_of),)
-    values[Field.PACKET_TYPE] = ((2, 2),) if to_group else ((0, 0),)
-    if family == IPV4 and values[Field.DADDR] == ((0xFFFFFFFF, 0xFFFFFFFF),):
-        values[Field.DADDR_TYPE] = ((AddressType.BROADCAST,) * 2,)
-        values[Field.PACKET_TYPE] = ((1, 1),)
+    values[Field.DADDR_TYPE] = _one(AddressType.MULTICAST if to_group else local)
+    values[Field.PACKET_TYPE] = _one(TO_GROUP if to_group else TO_HOST)
+    if family == IPV4 and values[Field.DADDR] == _one(0xFFFFFFFF):
+        values[Field.DADDR_TYPE] = _one(AddressType.BROADCAST)
+        values[Field.PACKET_TYPE] = _one(TO_ALL)
     values[Field.SADDR_TYPE] = _source_type(values[Field.SADDR], family, hook, given)
 
 
@@ -421,11 +462,11 @@ def _address(given: Mapping[str, Any], key: str, family: int, default: Ranges) -
     return (prefix(int(ip), int(length), bits),)
 
 
-def _untold_state(values: Mapping[Field, Ranges], protocol: int) -> ConntrackState:
+def _state_without_flow(values: Mapping[Field, Ranges], protocol: int) -> ConntrackState:
     """Conntrack's view of a packet that belongs to no flow that it knows."""
     if protocol in {ICMP, ICMPV6}:
         ((kind, _),) = values[Field.TYPE]
-        if protocol == ICMPV6 and kind in _UNTRACKED6:
+        if (defaults := _icmpv6_defaults(values, protocol)) and not defaults.tracked:
             return ConntrackState.UNTRACKED
         requests = _REQUESTS6 if protocol == ICMPV6 else _REQUESTS4
         return ConntrackState.NEW if kind in requests else ConntrackState.INVALID
@@ -434,7 +475,7 @@ def _untold_state(values: Mapping[Field, Ranges], protocol: int) -> ConntrackSta
         plain = flags & ~(PSH | 64 | 128)
         begins = plain in _VALID_FLAGS and (flags & (SYN | ACK | FIN | RST)) in {SYN, ACK}
         return ConntrackState.NEW if begins else ConntrackState.INVALID
-    if protocol in {33, 132, 136}:
+    if protocol in WITH_PORTS - {UDP}:
         # They have state machines of their own, or none, by the kernel's version.
         return ConntrackState.NEW | ConntrackState.INVALID
     return ConntrackState.NEW

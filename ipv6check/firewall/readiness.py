@@ -1,10 +1,9 @@
-"""What rules mean for IPv6: the packets that have to be asked about, and what the answers say."""
+"""What a rule set means for IPv6: which packets are tried, and what their verdicts say."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any
@@ -25,75 +24,87 @@ from ipv6check.firewall.names import ICMP
 from ipv6check.firewall.openness import headline
 from ipv6check.firewall.packets import Packet, packet
 from ipv6check.firewall.rfc4890 import (
-    DHCPV6,
-    DHCPV6_QUESTION,
+    DHCPV6_REPLIES,
+    DHCPV6_REQUEST,
     HOST,
-    LEAVING,
+    OUTBOUND,
     TRANSIT,
     Message,
     PacketSpec,
 )
-from ipv6check.model import Finding, Status, fail, ok, unknown, warn
+from ipv6check.model import Cause, Finding, Status, fail, family_of, ok, unknown, warn
 
-Judged = Callable[[Packet], PacketVerdict]
 # Protocol and port, or ports: ("tcp", "6000-6010").
-Port = tuple[str, str]
+PortSpec = tuple[str, str]
 
-PORTS: tuple[Port, ...] = (("tcp", "22"), ("tcp", "80"), ("tcp", "443"))
-# Of no service: what happens to it happens to all that nobody has thought of.
-ANY_OTHER_PORT: Port = ("tcp", "4")
+PORTS: tuple[PortSpec, ...] = (("tcp", "22"), ("tcp", "80"), ("tcp", "443"))
+# Of no service: what happens to it happens to every port that no rule names.
+UNNAMED_PORT: PortSpec = ("tcp", "4")
 MAX_NAMES = 5
-SHUT = frozenset({"drop", "reject"})
+
+# What becomes of a packet, in one word; NO_RULES where no rules for its family were given.
+ALLOWED, BLOCKED, DEPENDS, NO_RULES = "allowed", "blocked", "depends", "no rules"
+_EFFECTS = {"accept": ALLOWED, "drop": BLOCKED, "reject": BLOCKED, "depends": DEPENDS}
 
 TRAPS: Mapping[str, str] = MappingProxyType(
     {
-        "-p icmp": "is ICMP of IPv4 to ip6tables, and never matches: write -p ipv6-icmp",
-        "ip6 nexthdr": "misses MLD, which has a hop-by-hop header: write meta l4proto ipv6-icmp",
-        "ct state new": "is never true of it, as conntrack does not track it: accept without state",
+        "-p icmp": "in ip6tables -p icmp means ICMPv4 and never matches: use -p ipv6-icmp",
+        "ip6 nexthdr": "ip6 nexthdr misses MLD, which has a hop-by-hop header: "
+        "use meta l4proto ipv6-icmp",
+        "ct state new": "ct state new never matches it, because conntrack does not track it: "
+        "accept it without ct state",
     }
 )
-OF_A_GROUP = "conntrack does not match it to the request, which went to a multicast group"
+NOT_RELATED = "conntrack does not match it to the request, which went to a multicast group"
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewScope:
-    """What is asked about the rules. ``ports`` were named, and are to be open; else `PORTS`.
+    """Which packets a review is about.
 
-    ``iif``: on which interface, any but loopback if empty. ``source`` and ``destinations``:
-    addresses or prefixes, of each family at most one counts. ``forward``: what this host forwards.
+    ``ports`` were named by the user and are meant to be allowed; `PORTS` are looked at in any case.
+    ``iif``: the interface on which packets arrive, empty for any but loopback. ``source`` and
+    ``destinations``: addresses or prefixes, at most one of each family counts. ``forward``: packets
+    that this host forwards, instead of those for itself.
     """
 
-    ports: tuple[Port, ...] = ()
+    ports: tuple[PortSpec, ...] = ()
     iif: str = ""
     source: str = ""
     destinations: tuple[str, ...] = ()
     forward: bool = False
 
-    def probe(self, probe: PacketSpec) -> dict[str, Any]:
-        """The probe as this question asks it: on its interface, through its hook."""
-        asked = dict(probe)
+    def placed(self, spec: PacketSpec) -> dict[str, Any]:
+        """The packet on this interface and in this hook."""
+        placed = dict(spec)
         if self.iif:
-            asked["oif" if asked.get("hook") == "output" else "iif"] = self.iif
+            placed["oif" if placed.get("hook") == "output" else "iif"] = self.iif
         if self.forward:
-            asked.setdefault("hook", "forward")
-        return asked
+            placed.setdefault("hook", "forward")
+        return placed
 
-    def port(self, port: Port, family: int) -> dict[str, Any]:
+    def to_port(self, port: PortSpec, family: int) -> dict[str, Any]:
         """The first packet to a port."""
-        return self.ends({"family": family, "proto": port[0], "dport": port[1]})
+        return self.addressed({"family": family, "proto": port[0], "dport": port[1]})
 
-    def ends(self, probe: PacketSpec) -> dict[str, Any]:
-        """The probe from the source and to the destination of this question, or from anywhere."""
-        family = probe["family"]
-        probe = {**probe, "daddr": "unicast"}
-        ends = [("saddr", self.source), *(("daddr", each) for each in self.destinations)]
-        of_family = {key: text for key, text in ends if text and (":" in text) is (family == IPV6)}
-        return self.probe(probe | of_family)
+    def addressed(self, spec: PacketSpec) -> dict[str, Any]:
+        """The packet from this source to this destination, or from and to anywhere."""
+        ends = (("saddr", self.source), *(("daddr", address) for address in self.destinations))
+        known = {
+            key: address
+            for key, address in ends
+            if address and family_of(address) == spec["family"]
+        }
+        return self.placed({**spec, "daddr": "unicast", **known})
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """An answer, and its IPv4 twin's: None where there is none, or no rules for IPv4 are known."""
+    """The verdict on an IPv6 packet, beside that on its IPv4 twin.
+
+    ``four`` is None where there is no twin, or no rules for IPv4 were given. ``message`` is None
+    for ports.
+    """
 
     name: str
     six: PacketVerdict
@@ -103,7 +114,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """All that was asked by default, and what it says; ``headline``: in one sentence, or empty."""
+    """Verdicts on all packets that matter to IPv6, and what they mean.
+
+    ``headline`` is one sentence, empty where one cannot hold it.
+    """
 
     ports: tuple[Comparison, ...]
     messages: tuple[Comparison, ...]
@@ -111,72 +125,98 @@ class Review:
     headline: str = ""
 
 
-def review(rules: RuleSet, question: ReviewScope) -> Review:
-    """Ask about the ports and about every message that IPv6 needs, and judge the answers."""
-    budget = Budget.of(rules)
-    judged, whole = partial(judge, rules, budget=budget), budget.pool
+@dataclass(frozen=True, slots=True)
+class _Trials:
+    """The packets of a review and their verdicts. ``outbound`` and ``dhcpv6_*``: a host's alone."""
 
-    def ask(probe: PacketSpec) -> PacketVerdict:
-        return judged(packet(question.probe(probe)))
+    ports: tuple[Comparison, ...]
+    unnamed_port: Comparison
+    messages: tuple[Comparison, ...]
+    outbound: tuple[Comparison, ...] = ()
+    dhcpv6_replies: tuple[Comparison, ...] = ()
+    dhcpv6_request: Comparison | None = None
 
-    def twin(probe: PacketSpec) -> PacketVerdict | None:
-        # Built in any case: what cannot be asked is an error, whatever the rules are.
-        asked = packet(probe)
-        return judged(asked) if IPV4 in rules.covers else None
 
-    ports = [
-        Comparison(
+@dataclass(frozen=True, slots=True)
+class _Tester:
+    """Sends packets of one scope through one rule set, within one budget."""
+
+    rules: RuleSet
+    scope: ReviewScope
+    budget: Budget
+
+    def verdict(self, tried: Packet) -> PacketVerdict:
+        return judge(self.rules, tried, self.budget)
+
+    def placed(self, spec: PacketSpec) -> PacketVerdict:
+        return self.verdict(packet(self.scope.placed(spec)))
+
+    def twin(self, spec: PacketSpec) -> PacketVerdict | None:
+        # Built in any case: a packet that cannot be is an error, whatever the rules are.
+        tried = packet(spec)
+        return self.verdict(tried) if IPV4 in self.rules.covers else None
+
+    def port(self, port: PortSpec) -> Comparison:
+        return Comparison(
             "/".join(port),
-            judged(packet(question.port(port, IPV6))),
-            twin(question.port(port, IPV4)),
+            self.verdict(packet(self.scope.to_port(port, IPV6))),
+            self.twin(self.scope.to_port(port, IPV4)),
         )
-        for port in dict.fromkeys((*question.ports, *PORTS, ANY_OTHER_PORT))
-    ]
-    messages = [
-        Comparison(
-            each.name,
-            ask({"id": each.name, **each.probe}),
-            twin(question.probe(each.twin)) if each.twin else None,
-            each,
+
+    def inbound(self, message: Message) -> Comparison:
+        six = self.placed({"id": message.name, **message.packet})
+        four = self.twin(self.scope.placed(message.twin)) if message.twin else None
+        return Comparison(message.name, six, four, message)
+
+    def outbound(self, message: Message) -> Comparison:
+        six = self.placed({**message.packet, "hook": "output"})
+        return Comparison(message.name, six, None, message)
+
+    def tried(self) -> _Trials:
+        """Every packet of the review."""
+        *ports, unnamed = map(self.port, dict.fromkeys((*self.scope.ports, *PORTS, UNNAMED_PORT)))
+        if self.scope.forward:
+            return _Trials(tuple(ports), unnamed, tuple(map(self.inbound, TRANSIT)))
+        return _Trials(
+            tuple(ports),
+            unnamed,
+            tuple(map(self.inbound, HOST)),
+            tuple(map(self.outbound, OUTBOUND)),
+            tuple(map(self.inbound, DHCPV6_REPLIES)),
+            self.outbound(DHCPV6_REQUEST),
         )
-        for each in (TRANSIT if question.forward else HOST)
-    ]
-    own = not question.forward
-    leaving = [
-        Comparison(each.name, ask({**each.probe, "hook": "output"}), None, each)
-        for each in (*LEAVING, DHCPV6_QUESTION)
-        if own
-    ]
-    replies = [
-        Comparison(each.name, ask({"id": each.name, **each.probe}), None, each)
-        for each in DHCPV6
-        if own
-    ]
-    found, said = list(_certainty(rules)), ""
-    if not found:
-        found += _parity(ports[:-1], ports[-1], question)
-        icmp4 = _about_icmp4(rules)
-        found += _messages(judged, (*messages, *leaving[:-1]), icmp4)
-        if own:
-            found += _dhcpv6(replies, leaving[-1], rules.leased)
-            found += _replies(judged, ports[:-1], question)
-        found += _names(icmp4, found)
-        # Rules that took a packet more than its share are too hard to ask about every port.
-        if own and budget.pool == whole:
-            passing = any(each.id == "icmpv6-accepted" for each in found)
-            said = headline(rules, lambda probe: ask(question.ends(probe)), needs_pass=passing)
-    found += _includes(rules)
-    return Review(tuple(ports[:-1]), (*messages, *replies), tuple(found), said)
 
 
-def _certainty(rules: RuleSet) -> Iterator[Finding]:
-    """Why nothing can be said, if nothing can."""
+def review(rules: RuleSet, scope: ReviewScope) -> Review:
+    """Try the ports and every message that IPv6 needs, and judge the verdicts.
+
+    Raises RuleError where the scope describes a packet that cannot be.
+    """
+    budget = Budget.of(rules)
+    tester, pool = _Tester(rules, scope, budget), budget.pool
+    trials = tester.tried()
+    findings, sentence = list(_uncertain(rules)), ""
+    if not findings:
+        findings += _judged(tester, trials)
+        # Rules that took a packet more than its share are too complex to try every port.
+        if not scope.forward and budget.pool == pool:
+            passing = any(finding.id == "icmpv6-accepted" for finding in findings)
+            sentence = headline(
+                rules, lambda spec: tester.placed(scope.addressed(spec)), needs_pass=passing
+            )
+    findings += _unread_includes(rules)
+    messages = (*trials.messages, *trials.dhcpv6_replies)
+    return Review(trials.ports, messages, tuple(findings), sentence)
+
+
+def _uncertain(rules: RuleSet) -> Iterator[Finding]:
+    """Why nothing can be determined, if nothing can."""
     for refusal in rules.refusals[:1]:
         line = f":{refusal.place.line}" if refusal.place.line else ""
         where = f"{refusal.place.file}{line}"
         yield fail(
             f"{where} would not load: {refusal.reason}",
-            hint="fix the line: until then the rules that were there stay, or none",
+            hint="fix the line: until then the previous rules stay in force, or none do",
             subject=where,
             evidence={"trap": "would not load"},
             id="would-not-load",
@@ -184,7 +224,7 @@ def _certainty(rules: RuleSet) -> Iterator[Finding]:
     for gap in rules.gaps:
         if IPV6 in gap.families:
             yield unknown(
-                f"nothing is certain: {gap.reason}",
+                f"what the rules do cannot be determined: {gap.reason}",
                 hint=gap.hint
                 or "give ip6tables-save, ip6tables-legacy-save and nft list ruleset together",
                 cause="tool",
@@ -199,205 +239,213 @@ def _certainty(rules: RuleSet) -> Iterator[Finding]:
         )
 
 
-def _parity(
-    ports: Sequence[Comparison], other: Comparison, question: ReviewScope
-) -> Iterator[Finding]:
-    """Findings 1 and 2: what is open over one family alone."""
-    if _is_open(other.six) and _is_shut(other.four):
-        rule = other.six.rule
+def _judged(tester: _Tester, trials: _Trials) -> list[Finding]:
+    """What the verdicts mean, where the rules are known completely."""
+    icmpv4_rule = _rule_on_icmpv4(tester.rules)
+    findings = list(_parity(trials, tester.scope))
+    findings += _icmpv6(tester, (*trials.messages, *trials.outbound), icmpv4_rule)
+    if trials.dhcpv6_request is not None:
+        findings += _dhcpv6(trials.dhcpv6_replies, trials.dhcpv6_request, tester.rules.leased)
+        findings += _replies(tester, trials.ports)
+    findings += _icmpv4_for_icmpv6(icmpv4_rule, findings)
+    return findings
+
+
+# --- ports
+
+
+@dataclass(frozen=True, slots=True)
+class _PortFinding:
+    """What a port's two verdicts mean. ``message`` and ``hint`` are templates.
+
+    ``named``: only of a port that the user has named.
+    """
+
+    id: str
+    status: Status
+    message: str
+    hint: str = ""
+    named: bool = False
+
+
+_SHUT = _PortFinding(
+    "shut", Status.FAIL, "{port} is blocked over IPv6 by {six}", "accept {port}", named=True
+)
+_SHUT_ALIKE = replace(
+    _SHUT, status=Status.WARN, message="{port} is blocked over both IPv6 and IPv4 by {six}"
+)
+_DEPENDS = _PortFinding("depends", Status.UNKNOWN, "{port} over IPv6: {six_if}", named=True)
+_DIFFERS = _PortFinding(
+    "differs",
+    Status.WARN,
+    "{port} over IPv6: {six_if}; over IPv4: {four_if}",
+    "make both families depend on the same conditions",
+)
+# By what becomes of a port over IPv6 and over IPv4.
+_PARITY: Mapping[tuple[str, str], _PortFinding] = MappingProxyType(
+    {
+        (BLOCKED, ALLOWED): _PortFinding(
+            "shut-over-ipv6",
+            Status.FAIL,
+            "{port} is allowed over IPv4 but blocked over IPv6 by {six}",
+            "accept {port} in the IPv6 rules too",
+        ),
+        (ALLOWED, BLOCKED): _PortFinding(
+            "open-over-ipv6",
+            Status.FAIL,
+            "{port} is allowed over IPv6 but blocked over IPv4 by {four}",
+            "block {port} in the IPv6 rules too, unless it is meant to be open",
+        ),
+        (BLOCKED, BLOCKED): _SHUT_ALIKE,
+        (BLOCKED, DEPENDS): _SHUT,
+        (BLOCKED, NO_RULES): _SHUT,
+        (DEPENDS, ALLOWED): _DEPENDS,
+        (DEPENDS, BLOCKED): _DEPENDS,
+        (DEPENDS, DEPENDS): _DEPENDS,
+        (DEPENDS, NO_RULES): _DEPENDS,
+    }
+)
+
+
+def _parity(trials: _Trials, scope: ReviewScope) -> Iterator[Finding]:
+    """Ports that are allowed over one family alone."""
+    unnamed = trials.unnamed_port
+    if (_effect(unnamed.six), _effect(unnamed.four)) == (ALLOWED, BLOCKED):
+        rule = unnamed.six.rule
         empty = rule is None or rule.policy
         yield fail(
-            "every port is open over IPv6 that no rule names, and shut over IPv4",
+            "every port that no rule names is allowed over IPv6 but blocked over IPv4",
             hint="give the IPv6 rules the policy and the rules that the IPv4 rules have",
             subject="tcp",
-            evidence=_sides(other) | ({"trap": "empty IPv6 rules"} if empty else {}),
+            evidence=_both_families(unnamed) | ({"trap": "empty IPv6 rules"} if empty else {}),
             id="unfiltered",
         )
         return
-    for told in ports:
-        yield from _port(told, named=tuple(told.name.split("/")) in question.ports)
+    for port in trials.ports:
+        yield from _port(port, named=tuple(port.name.split("/")) in scope.ports)
 
 
-def _port(told: Comparison, *, named: bool) -> Iterator[Finding]:
-    six, four = told.six, told.four
-    status: Callable[..., Finding] | None = None
-    message, hint, what = "", "", ""
-    if _is_open(four) and _is_shut(six):
-        what = "shut-over-ipv6"
-        status, message = fail, f"is open over IPv4 and shut over IPv6 by {_by(six)}"
-        hint = f"accept {told.name} in the IPv6 rules too"
-    elif four and _is_open(six) and _is_shut(four):
-        what = "open-over-ipv6"
-        status, message = fail, f"is open over IPv6 and shut over IPv4 by {_by(four)}"
-        hint = f"shut {told.name} in the IPv6 rules too, if it is meant to be shut"
-    elif four and "depends" in (six.verdict, four.verdict) and _differ(six, four):
-        what = "differs"
-        status, message = warn, f"over IPv6: {_said(six)}; over IPv4: {_said(four)}"
-        hint = "let both families depend on the same"
-    elif named and _is_shut(six):
-        alike, what = _is_shut(four), "shut"
-        status = warn if alike else fail
-        message = f"is shut over IPv6{' and IPv4 alike' if alike else ''} by {_by(six)}"
-        hint = f"accept {told.name}"
-    elif named and six.verdict == "depends":
-        what = "depends"
-        status, message = unknown, f"over IPv6: {_said(six)}"
-    if status is not None:
-        yield status(
-            f"{told.name} {message}",
-            hint=hint,
-            subject=told.name,
-            cause="firewall",
-            evidence=_sides(told),
-            id=what,
-        )
+def _port(port: Comparison, *, named: bool) -> Iterator[Finding]:
+    six, four = port.six, port.four
+    row = _PARITY.get((_effect(six), _effect(four)))
+    if four is not None and _depend_differently(six, four):
+        row = _DIFFERS
+    if row is None or (row.named and not named):
+        return
+    words = {
+        "port": port.name,
+        "six": _decided_by(six),
+        "four": _decided_by(four),
+        "six_if": _condition(six),
+        "four_if": _condition(four),
+    }
+    yield Finding(
+        row.status,
+        row.message.format(**words),
+        row.hint.format(**words),
+        port.name,
+        Cause.FIREWALL,
+        _both_families(port),
+        row.id,
+    )
 
 
-def _messages(
-    judged: Judged, messages: Sequence[Comparison], icmp4: Rule | None
+def _depend_differently(six: PacketVerdict, four: PacketVerdict) -> bool:
+    """Whether the families depend on different conditions, addresses aside."""
+    if "depends" not in (six.verdict, four.verdict):
+        return False
+    if six.verdict != four.verdict:
+        return six.otherwise != four.otherwise
+    return bool(six.otherwise and four.otherwise and six.otherwise != four.otherwise)
+
+
+# --- ICMPv6
+
+
+def _icmpv6(
+    tester: _Tester, messages: Sequence[Comparison], icmpv4_rule: Rule | None
 ) -> Iterator[Finding]:
-    """Finding 3: what breaks IPv6. Messages lost for one reason are one finding."""
-    lost: dict[tuple[Status, str], list[Comparison]] = {}
-    for told in messages:
-        assert told.message is not None
-        if told.message.severity is None:
+    """What breaks IPv6. Messages that are blocked for one reason are one finding."""
+    blocked: dict[tuple[Status, str], list[Comparison]] = {}
+    for comparison in messages:
+        assert comparison.message is not None
+        severity, six = comparison.message.severity, comparison.six
+        if severity is None:
             continue
-        if _is_shut(told.six):
-            trap = _trap(judged, told.six.packet, icmp4)
-            lost.setdefault((told.message.severity, trap), []).append(told)
-        elif told.six.verdict == "depends":
-            lost.setdefault((Status.UNKNOWN, _said(told.six)), []).append(told)
-    for (severity, why), group in sorted(lost.items()):
-        yield _loss(severity, why, group)
-    if not lost:
-        message = f"accepts the ICMPv6 that IPv6 needs: {len(messages)} messages of RFC 4890"
+        if _effect(six) == BLOCKED:
+            trap = _trap(tester, six.packet, icmpv4_rule)
+            blocked.setdefault((severity, trap), []).append(comparison)
+        elif _effect(six) == DEPENDS:
+            blocked.setdefault((Status.UNKNOWN, _condition(six)), []).append(comparison)
+    for (severity, reason), group in sorted(blocked.items()):
+        yield _not_passing(severity, reason, group)
+    if not blocked:
+        message = f"allows the ICMPv6 that IPv6 needs: {len(messages)} messages of RFC 4890"
         yield ok(message, id="icmpv6-accepted")
 
 
-def _loss(severity: Status, why: str, group: Sequence[Comparison]) -> Finding:
-    messages = [told.message for told in group if told.message is not None]
+def _not_passing(severity: Status, reason: str, group: Sequence[Comparison]) -> Finding:
+    """One finding on messages that are blocked, or depend, for one reason."""
+    messages = [comparison.message for comparison in group if comparison.message is not None]
     names = [message.name for message in messages]
-    # "neighbour solicitation" says enough where all its forms are lost.
+    # "neighbour solicitation" says enough where all its forms are blocked.
     forms = {name for name in names for other in names if name.startswith(f"{other} ")}
-    said = _few([name for name in names if name not in forms])
-    evidence = {"messages": [_answer(told.six) for told in group]}
+    listed = _first([name for name in names if name not in forms])
+    evidence = {"messages": [_evidence(comparison.six) for comparison in group]}
     if severity is Status.UNKNOWN:
-        hint = "say which interface is meant with --iif"
-        message = f"{said}: {why}"
+        hint = "name the interface with --iif"
+        message = f"{listed}: {reason}"
         return unknown(message, hint=hint, cause="firewall", evidence=evidence, id="depends")
     losses = "; ".join(dict.fromkeys(message.loss for message in messages if message.loss))
-    by = " or ".join(dict.fromkeys(_by(told.six) for told in group))
-    types = ", ".join(map(str, sorted({message.probe["type"] for message in messages})))
-    hint = f"{why} {TRAPS[why]}" if why else f"accept ICMPv6 type {types} before that"
-    message = f"{by} loses {said}{f': {losses}' if losses else ''}"
-    trap = {"trap": why} if why else {}
-    return Finding(severity, message, hint, "icmpv6", None, evidence | trap, "icmpv6-lost")
+    rules = " or ".join(dict.fromkeys(_decided_by(comparison.six) for comparison in group))
+    types = ", ".join(map(str, sorted({message.packet["type"] for message in messages})))
+    hint = TRAPS[reason] if reason else f"accept ICMPv6 type {types} before that rule"
+    text = f"{rules} blocks ICMPv6 that IPv6 needs: {listed}{f' ({losses})' if losses else ''}"
+    trap = {"trap": reason} if reason else {}
+    return Finding(severity, text, hint, "icmpv6", None, evidence | trap, "icmpv6-lost")
 
 
-def _dhcpv6(
-    replies: Sequence[Comparison], question: Comparison, leased: Sequence[str]
-) -> Iterator[Finding]:
-    """Whether this host could have its address by DHCPv6, and keep the one that it has."""
-    reply, from_global = replies
-    lost = [told for told in (reply, question) if _is_shut(told.six)]
-    if not lost and leased and _is_shut(from_global.six):
-        lost = [from_global]
-    if not lost:
-        return
-    first = lost[0]
-    asks = first is question
-    what = "questions to udp/547" if asks else "replies to udp/546"
-    if first is from_global:
-        what += " from a global address, as some relays send them"
-    who = (
-        f"this host, which has {leased[0]} by it," if leased else "a host that has an address by it"
-    )
-    known = leased and first is not from_global
-    yield (fail if known else warn)(
-        f"{_by(first.six)} drops DHCPv6's {what}: {who} loses it when the lease runs out",
-        hint="accept udp/547 to ff02::1:2 on the way out"
-        if asks
-        else f"accept udp/546 from fe80::/10: {OF_A_GROUP}",
-        subject="udp/547" if asks else "udp/546",
-        evidence={"messages": [_answer(told.six) for told in lost]},
-        id="dhcpv6-lost",
-    )
-
-
-def _few(names: Sequence[str]) -> str:
-    """All of them are in the evidence."""
+def _first(names: Sequence[str]) -> str:
+    """The first names; all of them are in the evidence."""
     more = len(names) - MAX_NAMES
     return ", ".join(names if more <= 1 else [*names[:MAX_NAMES], f"{more} more messages"])
 
 
-def _trap(judged: Judged, asked: Packet, icmp4: Rule | None) -> str:
-    """The mistake, by name, that keeps a rule from accepting this: what if the packet were so?"""
-    values = asked.values
-    what_if = {}
-    if icmp4 is not None:
-        what_if["-p icmp"] = replace(asked, values={**values, Field.PROTOCOL: ((ICMP, ICMP),)})
+def _trap(tester: _Tester, blocked: Packet, icmpv4_rule: Rule | None) -> str:
+    """The name of the mistake that keeps a rule from accepting this; empty for none.
+
+    The packet is changed into what the rule was written for, and tried again.
+    """
+    values = blocked.values
+    variants = {}
+    if icmpv4_rule is not None:
+        variants["-p icmp"] = replace(blocked, values={**values, Field.PROTOCOL: ((ICMP, ICMP),)})
     if values[Field.NEXT_HEADER] != values[Field.PROTOCOL]:
         direct = {**values, Field.NEXT_HEADER: values[Field.PROTOCOL]}
-        what_if["ip6 nexthdr"] = replace(asked, values=direct)
-    if asked.state & ConntrackState.UNTRACKED:
-        what_if["ct state new"] = replace(asked, state=ConntrackState.NEW)
-    for name, other in what_if.items():
-        if judged(other).verdict == "accept":
+        variants["ip6 nexthdr"] = replace(blocked, values=direct)
+    if blocked.state & ConntrackState.UNTRACKED:
+        variants["ct state new"] = replace(blocked, state=ConntrackState.NEW)
+    for name, variant in variants.items():
+        if tester.verdict(variant).verdict == "accept":
             return name
     return ""
 
 
-def _replies(
-    judged: Judged, ports: Sequence[Comparison], question: ReviewScope
-) -> Iterator[Finding]:
-    """What comes in and whose answer never leaves."""
-    replies = [
-        (told, judged(packet(question.probe(_reply(told.name)))))
-        for told in ports
-        if _is_open(told.six)
-    ]
-    blocked = [(told, reply) for told, reply in replies if _is_shut(reply)]
-    if blocked:
-        names = ", ".join(told.name for told, _ in blocked)
-        yield fail(
-            f"{names}: let in, but no answer leaves: {_by(blocked[0][1])}",
-            hint="accept established connections on OUTPUT",
-            subject="output",
-            evidence={"trap": "replies blocked", "replies": [_answer(each) for _, each in blocked]},
-            id="replies-lost",
-        )
-
-
-def _reply(port: str) -> PacketSpec:
-    protocol, _, number = port.partition("/")
-    answer = {"family": 6, "proto": protocol, "sport": number, "dport": "1024-65535"}
-    return {**answer, "flags": "syn,ack", "ct": "established", "hook": "output"}
-
-
-def _names(rule: Rule | None, found: Iterable[Finding]) -> Iterator[Finding]:
-    """A rule that never matches what it was written for, where nothing else has told of it."""
-    if rule is not None and not any(each.evidence.get("trap") == "-p icmp" for each in found):
+def _icmpv4_for_icmpv6(rule: Rule | None, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """A rule that never matches what it was written for, where no other finding names it."""
+    if rule is not None and not any(
+        finding.evidence.get("trap") == "-p icmp" for finding in findings
+    ):
         yield warn(
-            f"{rule.text}: -p icmp {TRAPS['-p icmp']}",
-            hint="write -p ipv6-icmp",
+            f"{rule.text}: in ip6tables -p icmp means ICMPv4 and never matches",
+            hint="use -p ipv6-icmp",
             subject=f"{rule.place.file}:{rule.place.line}",
             evidence={"trap": "-p icmp"},
             id="icmp-of-ipv4",
         )
 
 
-def _includes(rules: RuleSet) -> Iterator[Finding]:
-    """What the files would bring in where there is something to bring in."""
-    if rules.empty_includes:
-        yield warn(
-            f"includes {', '.join(rules.empty_includes)}, of which there is nothing here",
-            hint="give those files too, if there are any where these rules are loaded",
-            subject="include",
-            id="empty-include",
-        )
-
-
-def _about_icmp4(rules: RuleSet) -> Rule | None:
+def _rule_on_icmpv4(rules: RuleSet) -> Rule | None:
     """The first rule of ip6tables on the ICMP of IPv4."""
     return next(
         (
@@ -406,42 +454,107 @@ def _about_icmp4(rules: RuleSet) -> Rule | None:
             if table.kind == "ip6" and table.notation == "iptables"
             for chain in table.chains.values()
             for rule in chain.rules
-            if any(_is_icmp4(step) for step in rule.steps)
+            if any(_matches_icmpv4(step) for step in rule.steps)
         ),
         None,
     )
 
 
-def _is_icmp4(step: Step) -> bool:
+def _matches_icmpv4(step: Step) -> bool:
     if isinstance(step, AllOf):
-        return any(_is_icmp4(part) for part in step.parts)
+        return any(_matches_icmpv4(part) for part in step.parts)
     return step == FieldMatch(Field.PROTOCOL, ((ICMP, ICMP),))
 
 
-def _is_open(answer: PacketVerdict | None) -> bool:
-    return answer is not None and answer.verdict == "accept"
+# --- DHCPv6, replies, includes
 
 
-def _is_shut(answer: PacketVerdict | None) -> bool:
-    return answer is not None and answer.verdict in SHUT
+def _dhcpv6(
+    replies: Sequence[Comparison], request: Comparison, leased: Sequence[str]
+) -> Iterator[Finding]:
+    """Whether this host could get its address by DHCPv6, and keep the one that it has."""
+    reply, from_global = replies
+    blocked = [trial for trial in (reply, request) if _effect(trial.six) == BLOCKED]
+    if not blocked and leased and _effect(from_global.six) == BLOCKED:
+        blocked = [from_global]
+    if not blocked:
+        return
+    first = blocked[0]
+    outbound = first is request
+    what = "requests to udp/547" if outbound else "replies to udp/546"
+    if first is from_global:
+        what += " from a global address, which some relays send"
+    loss = f"this host loses {leased[0]}" if leased else "a host with a DHCPv6 address loses it"
+    certain = leased and first is not from_global
+    yield (fail if certain else warn)(
+        f"{_decided_by(first.six)} blocks DHCPv6 {what}: {loss} when the lease runs out",
+        hint="accept udp/547 to ff02::1:2 in the output rules"
+        if outbound
+        else f"accept udp/546 from fe80::/10: {NOT_RELATED}",
+        subject="udp/547" if outbound else "udp/546",
+        evidence={"messages": [_evidence(trial.six) for trial in blocked]},
+        id="dhcpv6-lost",
+    )
 
 
-def _differ(six: PacketVerdict, four: PacketVerdict) -> bool:
-    """Whether they depend on what is not the same for both, addresses aside."""
-    if six.verdict != four.verdict:
-        return six.otherwise != four.otherwise
-    return bool(six.otherwise and four.otherwise and six.otherwise != four.otherwise)
+def _replies(tester: _Tester, ports: Sequence[Comparison]) -> Iterator[Finding]:
+    """Ports that are allowed, but whose replies are blocked."""
+    replies = [
+        (port.name, tester.placed(_reply_from(port.name)))
+        for port in ports
+        if _effect(port.six) == ALLOWED
+    ]
+    blocked = [(name, reply) for name, reply in replies if _effect(reply) == BLOCKED]
+    if blocked:
+        names = ", ".join(name for name, _ in blocked)
+        rule = _decided_by(blocked[0][1])
+        yield fail(
+            f"{names}: inbound is allowed, but replies are blocked by {rule}",
+            hint="accept established connections on OUTPUT",
+            subject="output",
+            evidence={
+                "trap": "replies blocked",
+                "replies": [_evidence(reply) for _, reply in blocked],
+            },
+            id="replies-lost",
+        )
 
 
-def _said(answer: PacketVerdict) -> str:
-    return "; ".join(answer.conditions) or answer.verdict
+def _reply_from(port: str) -> PacketSpec:
+    protocol, _, number = port.partition("/")
+    reply = {"family": IPV6, "proto": protocol, "sport": number, "dport": "1024-65535"}
+    return {**reply, "flags": "syn,ack", "ct": "established", "hook": "output"}
 
 
-def _by(answer: PacketVerdict) -> str:
-    return answer.verdict if answer.rule is None else told_rule(answer.rule)
+def _unread_includes(rules: RuleSet) -> Iterator[Finding]:
+    """Files that would be included if they were there."""
+    if rules.empty_includes:
+        yield warn(
+            f"includes {', '.join(rules.empty_includes)}, which matches no file here",
+            hint="give those files too, if they exist where these rules are loaded",
+            subject="include",
+            id="empty-include",
+        )
 
 
-def told_rule(rule: Decision) -> str:
+# --- verdicts in words and as data
+
+
+def _effect(verdict: PacketVerdict | None) -> str:
+    return NO_RULES if verdict is None else _EFFECTS[verdict.verdict]
+
+
+def _condition(verdict: PacketVerdict | None) -> str:
+    return "" if verdict is None else "; ".join(verdict.conditions) or verdict.verdict
+
+
+def _decided_by(verdict: PacketVerdict | None) -> str:
+    if verdict is None:
+        return ""
+    return verdict.verdict if verdict.rule is None else rule_and_place(verdict.rule)
+
+
+def rule_and_place(rule: Decision) -> str:
     """A rule and where it stands, as far as that is known: line, or handle."""
     place = rule.place
     where = f", handle {place.handle}" if place.handle is not None else ""
@@ -450,30 +563,32 @@ def told_rule(rule: Decision) -> str:
     return f"{rule.text} ({rule.table} {rule.chain}{where})"
 
 
-def _sides(told: Comparison) -> dict[str, Any]:
+def _both_families(comparison: Comparison) -> dict[str, Any]:
     return {
-        "ipv6": _answer(told.six),
-        "ipv4": _answer(told.four) if told.four else None,
+        "ipv6": _evidence(comparison.six),
+        "ipv4": _evidence(comparison.four) if comparison.four else None,
     }
 
 
-def _answer(answer: PacketVerdict) -> dict[str, Any]:
-    return answered(answer) | {"packet": answer.packet.label}
+def _evidence(verdict: PacketVerdict) -> dict[str, Any]:
+    return verdict_data(verdict) | {"packet": verdict.packet.label}
 
 
-def answered(answer: PacketVerdict) -> dict[str, Any]:
-    """An answer as plain data: verdict, reply, conditions, rule."""
-    rule = answer.rule
-    place = (
-        {}
-        if rule is None
-        else {"file": rule.place.file, "line": rule.place.line, "handle": rule.place.handle}
-    )
+def verdict_data(verdict: PacketVerdict) -> dict[str, Any]:
+    """A verdict as plain data: verdict, reply, conditions, rule."""
+    rule = verdict.rule
     return {
-        "verdict": answer.verdict,
-        "reply": answer.reply,
-        "conditions": list(answer.conditions),
+        "verdict": verdict.verdict,
+        "reply": verdict.reply,
+        "conditions": list(verdict.conditions),
         "rule": None
         if rule is None
-        else {"text": rule.text, "table": rule.table, "chain": rule.chain, **place},
+        else {
+            "text": rule.text,
+            "table": rule.table,
+            "chain": rule.chain,
+            "file": rule.place.file,
+            "line": rule.place.line,
+            "handle": rule.place.handle,
+        },
     }

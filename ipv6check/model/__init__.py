@@ -41,6 +41,8 @@ from ipv6check.model.network import Endless as Endless
 from ipv6check.model.network import Handshake as Handshake
 from ipv6check.model.network import Port as Port
 from ipv6check.model.network import Vantage as Vantage
+from ipv6check.model.network import family_of as family_of
+from ipv6check.model.network import is_ipv6 as is_ipv6
 from ipv6check.model.results import OWN_NAME as OWN_NAME
 from ipv6check.model.results import SCHEMA_VERSION as SCHEMA_VERSION
 from ipv6check.model.results import WORST_FIRST as WORST_FIRST

@@ -32,6 +32,16 @@ class Constraint:
         return value
 
 
+def is_ipv6(address: str) -> bool:
+    """Whether an address, or a prefix, is one of IPv6; IPv4-mapped ones are."""
+    return ":" in address
+
+
+def family_of(address: str) -> int:
+    """The IP version of an address, or of a prefix: 4 or 6."""
+    return 6 if is_ipv6(address) else 4
+
+
 def _address(text: str) -> None:
     if ip_address(text).version == 6 and "%" in text:
         raise ValueError("an address with a zone")

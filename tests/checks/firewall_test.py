@@ -42,7 +42,7 @@ def test_a_port_that_was_forgotten_fails() -> None:
     """Open in the IPv4 rules alone: half of the users wait for a timeout."""
     found = judged("", HTTPS)
     (failed,) = [each for each in found if each.status == "fail"]
-    assert "tcp/443 is open over IPv4 and shut over IPv6" in failed.message
+    assert "tcp/443 is allowed over IPv4 but blocked over IPv6" in failed.message
     assert failed.cause == "firewall"
     assert failed.subject == "tcp/443"
 
@@ -50,7 +50,7 @@ def test_a_port_that_was_forgotten_fails() -> None:
 def test_a_back_door_fails() -> None:
     """Open in the IPv6 rules alone is a hole that nobody sees over IPv4."""
     found = judged(HTTPS, "")
-    assert any("open over IPv6 and shut over IPv4" in each.message for each in found)
+    assert any("allowed over IPv6 but blocked over IPv4" in each.message for each in found)
 
 
 def test_both_open_passes() -> None:
@@ -79,8 +79,8 @@ LINK_LOCAL = "-A INPUT -s fe80::/10 -d fe80::/10 -p udp -m udp --sport 547 --dpo
 @pytest.mark.parametrize(
     ("rule", "leased", "status", "says"),
     [
-        ("", (), "warn", "a host that has an address by it loses it"),
-        ("", ("2001:db8::9",), "fail", "this host, which has 2001:db8::9 by it, loses it"),
+        ("", (), "warn", "a host with a DHCPv6 address loses it"),
+        ("", ("2001:db8::9",), "fail", "this host loses 2001:db8::9 when the lease runs out"),
         (DHCPV6, (), None, ""),
         (DHCPV6, ("2001:db8::9",), None, ""),
         (LINK_LOCAL, (), None, ""),

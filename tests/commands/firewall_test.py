@@ -73,10 +73,11 @@ def told(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 
 def test_a_forgotten_port_fails(command: Callable[..., Any]) -> None:
-    """Open over IPv4 and shut over IPv6 is exit code 1, with the rule that decides."""
+    """Allowed over IPv4 but blocked over IPv6 is exit code 1, with the rule that decides."""
     done = command("rules.v6", "rules.v4", files={"rules.v6": STRICT6, "rules.v4": STRICT4})
     assert done.returncode == 1
-    assert "tcp/443 is open over IPv4 and shut over IPv6 by policy" in done.stdout
+    text = " ".join(done.stdout.split())
+    assert "tcp/443 is allowed over IPv4 but blocked over IPv6 by policy" in text
     document = told(command("rules.v6", "rules.v4", "-f", "json"))
     (found,) = [each for each in document["findings"] if each["status"] == "fail"]
     assert found["subject"] == "tcp/443"
@@ -136,7 +137,7 @@ def test_a_named_packet_has_to_pass(command: Callable[..., Any]) -> None:
 def test_the_headline_says_what_is_open(command: Callable[..., Any]) -> None:
     """First of all, also in JSON; long lists of names are for -v."""
     done = command("rules.v6", files={"rules.v6": STRICT6})
-    headline = "IPv6: only tcp/22 and what ICMPv6 needs are open; tcp/80 on conditions"
+    headline = "IPv6: only tcp/22 and the ICMPv6 that IPv6 needs are allowed; tcp/80 on conditions"
     assert done.stdout.startswith(f"{headline}\n")
     assert told(command("rules.v6", "-f", "json"))["headline"] == headline
     assert not command("rules.v6", "-q").stdout.startswith("IPv6:")
@@ -202,7 +203,7 @@ def test_nexthdr_misses_mld(command: Callable[..., Any]) -> None:
 
 
 def test_blocked_replies_fail(command: Callable[..., Any]) -> None:
-    """What is let in and never answered is not open."""
+    """A port whose replies are blocked is not open."""
     rules = STRICT6.replace(":OUTPUT ACCEPT", ":OUTPUT DROP").replace(
         "COMMIT", "-A OUTPUT -p ipv6-icmp -j ACCEPT\nCOMMIT"
     )

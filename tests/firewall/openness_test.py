@@ -1,4 +1,4 @@
-"""What is open, in one sentence; and parts of rule sets, which nothing leads to."""
+"""What rules allow, in one sentence; and parts of rule sets, which no base chain reaches."""
 
 from __future__ import annotations
 
@@ -31,38 +31,41 @@ def said(rules: str, policy: str = "drop", icmp: str = ICMP, **asked: object) ->
 @pytest.mark.parametrize(
     ("rules", "headline"),
     [
-        ("tcp dport { 22, 443 } accept", "only tcp/22, tcp/443 and what ICMPv6 needs are open"),
-        ("", "only what ICMPv6 needs is open"),
+        (
+            "tcp dport { 22, 443 } accept",
+            "only tcp/22, tcp/443 and the ICMPv6 that IPv6 needs are allowed",
+        ),
+        ("", "only the ICMPv6 that IPv6 needs is allowed"),
         (
             "tcp dport { 6000-6009, 6010 } accept; udp dport 53 accept",
-            "only tcp/6000-6010, udp/53 and what ICMPv6 needs are open",
+            "only tcp/6000-6010, udp/53 and the ICMPv6 that IPv6 needs are allowed",
         ),
         (
             "tcp dport 22 accept\nip6 saddr 2001:db8::/32 tcp dport 80 accept",
-            "only tcp/22 and what ICMPv6 needs are open; tcp/80 on conditions",
+            "only tcp/22 and the ICMPv6 that IPv6 needs are allowed; tcp/80 on conditions",
         ),
-        ("meta l4proto esp accept", "only esp and what ICMPv6 needs are open"),
-        ("tcp dport 0-65535 accept", "only all of TCP and what ICMPv6 needs are open"),
-        ("tcp dport 22 drop\ntcp dport 22 accept", "only what ICMPv6 needs is open"),
-        ("accept", "everything is open"),
-        ("ip saddr 192.0.2.0/24 tcp dport 23 accept", "only what ICMPv6 needs is open"),
+        ("meta l4proto esp accept", "only esp and the ICMPv6 that IPv6 needs are allowed"),
+        ("tcp dport 0-65535 accept", "only all of TCP and the ICMPv6 that IPv6 needs are allowed"),
+        ("tcp dport 22 drop\ntcp dport 22 accept", "only the ICMPv6 that IPv6 needs is allowed"),
+        ("accept", "everything is allowed"),
+        ("ip saddr 192.0.2.0/24 tcp dport 23 accept", "only the ICMPv6 that IPv6 needs is allowed"),
     ],
 )
 def test_a_headline(rules: str, headline: str) -> None:
-    """Ports and protocols that are open to all, neighbours together, and what depends."""
+    """Ports and protocols that are allowed to all, and those that depend on something."""
     assert said(rules.replace("; ", "\n")) == f"IPv6: {headline}"
 
 
 def test_a_headline_promises_no_more_than_is_so() -> None:
-    """ICMPv6 that is lost is not open; exceptions from a policy are what findings tell."""
-    assert said("tcp dport 22 accept", icmp="") == "IPv6: only tcp/22 is open"
-    assert said("", icmp="") == "IPv6: nothing is open"
+    """ICMPv6 that is blocked is not allowed; findings name the exceptions from a policy."""
+    assert said("tcp dport 22 accept", icmp="") == "IPv6: only tcp/22 is allowed"
+    assert said("", icmp="") == "IPv6: nothing is allowed"
     assert said("tcp dport 25 drop", policy="accept") == ""
     many = ", ".join(str(port) for port in range(1000, 1200, 2))
     assert said(f"tcp dport {{ {many} }} accept") == ""
     few = ", ".join(str(port) for port in range(1000, 1040, 2))
     assert said(f"tcp dport {{ {few} }} accept").endswith(
-        "tcp/1014, 12 more and what ICMPv6 needs are open"
+        "tcp/1014, 12 more and the ICMPv6 that IPv6 needs are allowed"
     )
     assert said("iifname eth0 tcp dport 22 accept", iif="eth0").startswith("IPv6: only tcp/22 and")
 
@@ -111,7 +114,7 @@ def test_a_part_is_not_judged_as_a_whole(
         (tmp_path / name).write_text(text)
     _, rules = read_rules([str(tmp_path / name) for name in files], nft=False)
     found = review(rules, ReviewScope(ports=(("tcp", "80"),)))
-    parts = [each for each in rules.gaps if "no base chain leads to" in each.reason]
+    parts = [gap for gap in rules.gaps if "no base chain leads to" in gap.reason]
     assert bool(parts) is not certain or rules.refusals
     assert (found.ports[0].six.verdict != "depends") is certain
 
