@@ -18,7 +18,7 @@ from icmplib import ICMPRequest, ICMPv4Socket, ICMPv6Socket
 from icmplib.exceptions import ICMPLibError, SocketPermissionError
 
 from ipv6check.model import Echo, Failure, Kind
-from ipv6check.net import clock, errors
+from ipv6check.net import clock, errors, log
 
 # An address that answers is not asked again; a lost request is not yet a lost host.
 TRIES = 4
@@ -114,6 +114,9 @@ class EchoSocket:
                 self._pending.pop(sequence, None)
         rtt_ms = min(series.rtts_ms.values(), default=None)
         failure = None if series.rtts_ms else (series.failure or _silence(timeout_s))
+        if log.enabled():
+            came = failure or f"{series.received} replies"
+            log.exchange(f"{len(series.sent_ns)} echo requests", address, came, rtt_ms)
         return Echo(address, count, series.received, rtt_ms, failure)
 
     def close(self) -> None:

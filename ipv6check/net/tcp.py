@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ipv6check.model import Attempt, Failure, Kind
-from ipv6check.net import errors
+from ipv6check.net import errors, log
 from ipv6check.net.wait import first_ready
 
 TRIES = 4
@@ -61,7 +61,11 @@ async def establish(
     """
     tries = _Tries(address, port, timeout_s, 1 if once else TRIES)
     try:
-        return await tries.run(), tries.take()
+        attempt = await tries.run()
+        if log.enabled():
+            to, came = log.endpoint(address, port), attempt.failure or "SYN, ACK"
+            log.exchange("SYN", to, came, attempt.elapsed_ms)
+        return attempt, tries.take()
     finally:
         tries.close()
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from ipv6check.model import Attempt, Failure, Handshake, Kind
-from ipv6check.net import clock, tcp
+from ipv6check.net import clock, log, tcp
 from ipv6check.net.wait import ready
 
 # A long chain of certificates has some 10 KB.
@@ -60,7 +60,12 @@ async def handshake(
         return Handshake(attempt)
     connected(attempt)
     first = _shake(attempt, sock, _Session(peer), timeout_s)
-    return await (first if once else _beside(first, timeout_s / 2, partial(_second, peer)))
+    made = await (first if once else _beside(first, timeout_s / 2, partial(_second, peer)))
+    if log.enabled():
+        hello = f"ClientHello for {peer.server_name or 'no name'}"
+        came = made.failure or f"Finished, {made.version} {made.alpn}".strip()
+        log.exchange(hello, log.endpoint(peer.address, peer.port), came, made.elapsed_ms)
+    return made
 
 
 async def _beside(

@@ -17,6 +17,7 @@ import dns.rdtypes.nsbase
 import dns.rrset
 
 from ipv6check.model import Answer, ExtendedError, Failure, Kind
+from ipv6check.model.text import count
 
 # DNS flag day 2020: a size that no path fragments.
 PAYLOAD = 1232
@@ -187,6 +188,12 @@ def meaning(
         behind=_stands_behind(message, way),
         extended=reasons,
     )
+
+
+def summary(answer: Answer) -> str:
+    """The answer in a few words: its code, how many records, and who gave it."""
+    records = count(len(answer.records), "record", "records")
+    return f"{answer.rcode}, {records} from {answer.nameserver}"
 
 
 def _reasons(message: dns.message.Message) -> tuple[ExtendedError, ...]:

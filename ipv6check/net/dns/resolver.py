@@ -17,7 +17,7 @@ import dns.name
 import dns.rdatatype
 
 from ipv6check.model import Answer, Failure, Kind
-from ipv6check.net import clock
+from ipv6check.net import clock, log
 from ipv6check.net.dns import messages, streams
 from ipv6check.net.dns.datagrams import Question, Reply, Server, place
 from ipv6check.net.dns.servers import Servers
@@ -64,6 +64,10 @@ class Resolver:
             if isinstance(said, Failure) and said.kind is Kind.SERVFAIL and not said.dnssec:
                 said = await self._unchecked(question, said, asking.left_s)
         self._note(said)
+        if log.enabled():
+            servers = ", ".join(map(place, self.servers.addresses))
+            came = said if isinstance(said, Failure) else messages.summary(said)
+            log.exchange(f"{rdtype} of {name or '.'}", servers, came, said.elapsed_ms)
         return said
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from ipv6check.model import Failure, Kind, RuleTexts
+from ipv6check.net import log
 from ipv6check.net.kernel.interfaces import leased
 
 WAIT_S = 10.0
@@ -61,6 +62,14 @@ def _has_tables(names: Path) -> bool:
 
 
 def _output(command: str) -> str | Failure:
+    output = _run(command)
+    if log.enabled():
+        came = output if isinstance(output, Failure) else f"{len(output)} characters"
+        log.exchange(command, "this host", came)
+    return output
+
+
+def _run(command: str) -> str | Failure:
     program, *arguments = command.split()
     path = shutil.which(program) or shutil.which(program, path=SEARCHED)
     if path is None:
