@@ -1,11 +1,22 @@
-"""Fixtures that several test modules share."""
+"""The switches of the suite, and the fixtures that several test modules share.
+
+Without ``--all`` pytest runs the part that takes a minute anywhere. The rest bears a marker, given
+by hand or, where it is certain, here:
+
+- ``lab``: needs the test internet, root, or a Debian package of ``python -m tests.lab packages``;
+- ``timing``: holds a duration against a clock, so nothing else may run beside it;
+- ``slow``: takes more than about a second, and only varies what the fast part tests too;
+- ``clients``: runs the real clients of tests/clients.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
 
 import pytest
 
@@ -16,26 +27,86 @@ from tests.lab import Lab
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+LEFT_OUT = ("lab", "timing", "slow", "clients")
+_LAB_FIXTURES = {"lab", "needs"}
+_counts = pytest.StashKey[Counter[str]]()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """A lab test that cannot run skips and says why; in CI a skip is a failure."""
-    parser.addoption("--require-lab", action="store_true", help="fail where the lab cannot run")
+    """Two switches: what to run, and whether it may skip."""
+    group = parser.getgroup("ipv6check")
+    group.addoption("--all", action="store_true", help=f"also run {', '.join(LEFT_OUT)}")
+    group.addoption("--require-lab", action="store_true", help="a test that skips fails")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing is left out yet."""
+    config.stash[_counts] = Counter()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what uses the lab; leave out what is marked, unless --all, -m or a name asks for it."""
+    for item in items:
+        if _LAB_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("lab")
+    if config.option.all or config.option.markexpr or any("::" in arg for arg in config.args):
+        return
+    kept, left_out = [], []
+    for item in items:
+        marks = [name for name in LEFT_OUT if item.get_closest_marker(name)]
+        (left_out if marks else kept).append(item)
+        config.stash[_counts].update(marks[:1])
+    items[:] = kept
+    config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist tells how many it left out: each of them collects all tests."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left out"] = dict(session.config.stash[_counts])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the counts of a worker."""
+    node.config.stash[_counts] = Counter(getattr(node, "workeroutput", {}).get("left out", {}))
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """One line says what did not run: it is not a pass."""
+    counts = config.stash[_counts]
+    if counts:
+        parts = ", ".join(f"{counts[name]} {name}" for name in LEFT_OUT if counts[name])
+        left_out = f"{counts.total()} tests ({parts})"
+        terminalreporter.line(f"Not run: {left_out}. To run them too: pytest --all")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With --require-lab a test that skips has failed: it has shown nothing."""
+    report = yield
+    if report.skipped and item.config.option.require_lab and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, with --require-lab: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session")
-def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """The test internet, started once for the whole session."""
-    reason = Lab.unavailable()
-    if reason is not None and request.config.getoption("--require-lab"):
-        pytest.fail(f"the lab is required and cannot run: {reason}")
-    if reason is not None:
+def lab() -> Iterator[Lab]:
+    """The test internet, started once for the whole session, or once for each of its workers."""
+    if reason := Lab.unavailable():
         pytest.skip(f"the lab cannot run here: {reason}")
     with Lab() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def needs(request: pytest.FixtureRequest) -> Callable[..., None]:
+def needs() -> Callable[..., None]:
     """Say what a test cannot do without: programs, and the rights of root."""
 
     def need(*programs: str, root: bool = False) -> None:
@@ -44,8 +115,6 @@ def needs(request: pytest.FixtureRequest) -> Callable[..., None]:
         reasons = [f"{name} is not installed" for name in missing]
         if root and os.geteuid() != 0:
             reasons.append("this takes root")
-        if reasons and request.config.getoption("--require-lab"):
-            pytest.fail(f"the lab is required, and {' and '.join(reasons)}")
         if reasons:
             pytest.skip(" and ".join(reasons))
 
