@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
@@ -28,8 +27,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 LEFT_OUT = ("lab", "timing", "slow", "clients")
-_LAB_FIXTURES = {"lab", "needs"}
-_counts = pytest.StashKey[Counter[str]]()
+_LAB_FIXTURES = {"lab", "own_lab", "kernel", "needs"}
+_left_out = pytest.StashKey[dict[str, int]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Nothing is left out yet."""
-    config.stash[_counts] = Counter()
+    config.stash[_left_out] = {}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -52,35 +51,33 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("lab")
     if config.option.all or config.option.markexpr or any("::" in arg for arg in config.args):
         return
-    kept, left_out = [], []
-    for item in items:
-        marks = [name for name in LEFT_OUT if item.get_closest_marker(name)]
-        (left_out if marks else kept).append(item)
-        config.stash[_counts].update(marks[:1])
-    items[:] = kept
+    reasons = [next(filter(item.get_closest_marker, LEFT_OUT), "") for item in items]
+    left_out = [item for item, reason in zip(items, reasons, strict=True) if reason]
+    items[:] = [item for item, reason in zip(items, reasons, strict=True) if not reason]
+    config.stash[_left_out] = {name: reasons.count(name) for name in LEFT_OUT if name in reasons}
     config.hook.pytest_deselected(items=left_out)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker of pytest-xdist tells how many it left out: each of them collects all tests."""
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["left out"] = dict(session.config.stash[_counts])
+        session.config.workeroutput["left out"] = session.config.stash[_left_out]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Take the counts of a worker."""
-    node.config.stash[_counts] = Counter(getattr(node, "workeroutput", {}).get("left out", {}))
+    node.config.stash[_left_out] = getattr(node, "workeroutput", {}).get("left out", {})
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """One line says what did not run: it is not a pass."""
-    counts = config.stash[_counts]
+    counts = config.stash[_left_out]
     if counts:
-        parts = ", ".join(f"{counts[name]} {name}" for name in LEFT_OUT if counts[name])
-        left_out = f"{counts.total()} tests ({parts})"
+        parts = ", ".join(f"{count} {name}" for name, count in counts.items())
+        left_out = f"{sum(counts.values())} tests ({parts})"
         terminalreporter.line(f"Not run: {left_out}. To run them too: pytest --all")
 
 
