@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.readme import COMMAND, ROOT
+from tests.docs import COMMAND, ROOT
 
 FILE = re.compile(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```\n", re.DOTALL)
 FILES = dict(FILE.findall((ROOT / "CONTRIBUTING.md").read_text("utf-8")))

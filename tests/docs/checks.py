@@ -1,0 +1,80 @@
+"""docs/checks.md: the checks, findings and profiles, as ``ipv6check list`` has them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from tests.docs import COMMAND, code, table
+
+
+@cache
+def catalogue() -> Any:
+    """What ``list --format json`` prints."""
+    command = [*COMMAND, "list", "--format", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    return json.loads(done.stdout)
+
+
+def checks() -> str:
+    """Every check in a line."""
+    rows = [
+        [
+            f"[`{check['id']}`](#{check['id']})",
+            check["about"],
+            f"[{check['reference']}]({check['url']})",
+        ]
+        for check in catalogue()["checks"]
+    ]
+    return table(["check", "passes when", "reference"], rows)
+
+
+def profiles() -> str:
+    """Every profile in a line."""
+    rows = []
+    for profile in catalogue()["profiles"]:
+        optional = [name for name in profile["checks"] if name not in profile["required"]]
+        severity = ["every warning" if name == "*" else f"`{name}`" for name in profile["severity"]]
+        rows.append(
+            [
+                f"`{profile['name']}`",
+                profile["about"],
+                ", ".join(map(str, profile["ports"])) or "every port that listens",
+                code(profile["required"]),
+                code(optional),
+                ", ".join(severity),
+            ]
+        )
+    heads = ["profile", "for", "ports", "required checks", "optional checks", "warnings that fail"]
+    return table(heads, rows)
+
+
+def findings() -> str:
+    """Every finding of every check."""
+    return "\n\n".join(_section(check) for check in catalogue()["checks"])
+
+
+def _section(check: Mapping[str, Any]) -> str:
+    name = check["id"]
+    page = f"../checks.d/{name}.md"
+    rows = [
+        [f"[`{each['id']}`]({page}#{each['id']})", code(each["statuses"]), _sentence(each["what"])]
+        for each in check["findings"]
+    ]
+    inputs = ", ".join(f"[`{each}`](inputs.md#input-{each})" for each in check["inputs"])
+    return "\n\n".join(
+        [
+            f"### {name}",
+            f"{check['about']} It judges {inputs}. What to do is in [checks.d/{name}.md]({page}).",
+            table(["finding", "status", "meaning"], rows),
+        ]
+    )
+
+
+def _sentence(paragraph: str) -> str:
+    """Its first sentence."""
+    return re.split(r"(?<=[.:;])\s", " ".join(paragraph.split()), maxsplit=1)[0].rstrip(":;")
