@@ -13,9 +13,10 @@ from ipv6check.engine.checks import loader
 from ipv6check.model import Cause, Status, Verdict
 from ipv6check.net import icmp
 from ipv6check.reports.formats import formats
-from tests.docs import ROOT, checks, inputs, json_keys, part, renewed, text
+from tests.docs import ROOT, checks, inputs, json_keys, options, part, renewed, text
 from tests.docs.parts import FILES, PARTS, alike
 
+TRIES = 3
 RENEW = "renew it: python -m tests.docs"
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md"))
 LINK = re.compile(r"\]\(([^)]+)\)")
@@ -39,7 +40,8 @@ def test_what_is_made_of_a_run_is_up_to_date(name: str) -> None:
         icmp._open(socket.AF_INET6).close()
     except PermissionError:
         pytest.skip(f"without ping the demo says less: {icmp.GRANT}")
-    assert alike(name, text(name), FILES[name]()), RENEW
+    # On a machine with other work, what is predicted of clients may be another one once.
+    assert any(alike(name, text(name), FILES[name]()) for _ in range(TRIES)), RENEW
 
 
 def test_every_option_is_described() -> None:
@@ -47,7 +49,7 @@ def test_every_option_is_described() -> None:
     shown = part(text("docs/options.md"), "check")
     for name, option in OPTIONS.items():
         assert f"`--{name}" in shown
-        assert f"`IPV6CHECK_{name.replace('-', '_').upper()}`" in shown
+        assert f"`{options.variable(name)}`" in shown
         assert (f"| `{name}` |" in shown) is option.in_file
 
 

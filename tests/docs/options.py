@@ -1,69 +1,46 @@
-"""docs/options.md: the options of ``check`` from their declarations, the rest from the commands."""
+"""docs/options.md: the options of ``check`` and the keys of the file, from their declarations."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import subprocess
 from collections.abc import Mapping
 from typing import Any
 
 from ipv6check.commands import main
-from ipv6check.config import options
-from ipv6check.config.options import OPTIONS, Options
+from ipv6check.config.options import OPTIONS, Option
 from ipv6check.config.schema import config_schema
-from ipv6check.model import Profile
+from ipv6check.config.sources import PREFIX
 from ipv6check.reports.formats import formats
 from tests.docs import COMMAND, code, table
 
-# How options.md words a default that depends on something else.
-COMPUTED = {
-    "deadline": "five times `--timeout` for each attempt",
-    "run-deadline": "none",
-    "port": "the profile's ports",
-    "only": "the profile's checks",
-    "nameserver": "those of the system",
-    "control": "three root name servers",
-    "connection-attempt-delay": "250",
-    "resolution-delay": "50",
-    "config": "`ipv6check.toml`, if there is one",
-}
-
 
 def of_check() -> str:
-    """The options of ``check``: every flag, with its variable and its key."""
-    rows = []
-    for name, option in OPTIONS.items():
-        flag = f"`--{name} {option.metavar}`" if option.metavar else f"`--{name}`"
-        short = f"`{main.SHORT[name]}`, " if name in main.SHORT else ""
-        rows.append(
-            [
-                short + flag,
-                option.help,
-                _default(name),
-                f"`{options.PREFIX}{name.replace('-', '_').upper()}`",
-                f"`{name}`" if option.in_file else "",
-            ]
-        )
+    """The options of ``check`` in the groups of its help: flag, variable and key."""
+    panels = dict.fromkeys(option.panel for option in OPTIONS.values())
+    return "\n\n".join(f"### {panel}\n\n{_panel(panel)}" for panel in panels)
+
+
+def _panel(panel: str) -> str:
+    rows = [_row(name, option) for name, option in OPTIONS.items() if option.panel == panel]
     return table(["option", "what it does", "default", "variable", "key"], rows)
 
 
-def _default(name: str) -> str:
-    """How a reader would write it."""
-    if name in COMPUTED:
-        return COMPUTED[name]
-    defaults = {field.name: field for field in dataclasses.fields(Options)}
-    field = defaults[name.replace("-", "_")]
-    value: Any = field.default
-    if callable(field.default_factory):
-        value = field.default_factory()
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if value is None or (isinstance(value, tuple | frozenset | Mapping) and not value):
-        return "none"
-    if isinstance(value, Profile):
-        return f"`{value.name}`"
-    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+def _row(name: str, option: Option) -> list[str]:
+    flag = f"--{name} {option.metavar}".rstrip()
+    repeatable = " Repeatable." if option.join is not None else ""
+    return [
+        code(filter(None, (option.short, flag))),
+        option.help + repeatable,
+        option.default_text or ("off" if option.kind == "boolean" else "none"),
+        f"`{variable(name)}`",
+        f"`{name}`" if option.in_file else "",
+    ]
+
+
+def variable(name: str) -> str:
+    """The variable of an option."""
+    return PREFIX + name.replace("-", "_").upper()
 
 
 def of_commands() -> str:
