@@ -198,7 +198,7 @@ def _report(
     for line in filter(None, broken):
         _complain(line)
     code = exit_code(summary, lost=len(broken))
-    return sinks[0].stream.exit_code(code)
+    return sinks[0].renderer.exit_code(code)
 
 
 @contextmanager
@@ -306,18 +306,18 @@ def _sinks(options: Options, live: Progress, *, many: bool) -> list[Sink]:
     paths: set[Path] = set()
     try:
         for format_, path in options.save:
-            saved = SavedFile(formats.Stream(formats.load(format_), plain), path)
+            saved = SavedFile(formats.Renderer(formats.load(format_), plain), path)
             sinks.append(saved)
             _claim(saved, paths)
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if options.format == "github" and summary:
-            stream = formats.Stream(formats.load("markdown"), plain)
+            stream = formats.Renderer(formats.load("markdown"), plain)
             sinks.append(AppendedFile(stream, Path(summary)))
     except OutputError:
         for sink in sinks:
             sink.discard()
         raise
-    console = formats.Stream(formats.load(options.format), style)
+    console = formats.Renderer(formats.load(options.format), style)
     return [Console(console, sys.stdout, live), *sinks]
 
 

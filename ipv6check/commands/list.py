@@ -13,7 +13,7 @@ from ipv6check.engine.checks import loader
 from ipv6check.engine.checks.loader import Check
 from ipv6check.engine.checks.texts import paragraphs, sentence, url
 from ipv6check.model import SCHEMA_VERSION, Profile
-from ipv6check.reports.formats import formats
+from ipv6check.reports.formats import format_names
 
 WIDTH = 80
 
@@ -31,7 +31,7 @@ def listing(directories: Iterable[Path] = ()) -> str:
         lines += _row(profile.name, profile.about + ports)
     lines += [
         "",
-        *textwrap.wrap(f"Formats: {', '.join(formats())}", WIDTH, subsequent_indent=" " * 9),
+        *textwrap.wrap(f"Formats: {', '.join(format_names())}", WIDTH, subsequent_indent=" " * 9),
         "",
         "More: ipv6check explain CHECK or CHECK/FINDING",
     ]
@@ -51,7 +51,7 @@ def document(directories: Iterable[Path] = ()) -> str:
         "tool": {"name": "ipv6check", "version": __version__},
         "checks": [_check_object(check) for check in checks],
         "profiles": [_profile_object(profile, checks) for profile in PROFILES.values()],
-        "formats": formats(),
+        "formats": format_names(),
     }
     return json.dumps(whole, indent=1) + "\n"
 

@@ -248,11 +248,11 @@ def _check(**given: Any) -> None:
     from ipv6check.commands import check as session  # noqa: PLC0415
     from ipv6check.config import sources  # noqa: PLC0415
     from ipv6check.config.target import TargetError, parse  # noqa: PLC0415
-    from ipv6check.reports.formats import formats  # noqa: PLC0415
+    from ipv6check.reports.formats import format_names  # noqa: PLC0415
 
     targets = given.pop("targets") or []
     input_path = given.pop("input")
-    options = sources.load(given, os.environ, _here(), formats())
+    options = sources.load(given, os.environ, _here(), format_names())
     if options.replay is not None:
         if targets or input_path is not None:
             raise TargetError("--replay has its own targets: name none beside it")
@@ -319,7 +319,7 @@ def _race(
     from ipv6check.eyeballs import clients  # noqa: PLC0415
     from ipv6check.probes.race import policy_of  # noqa: PLC0415
     from ipv6check.reports import sinks  # noqa: PLC0415
-    from ipv6check.reports.formats import formats  # noqa: PLC0415
+    from ipv6check.reports.formats import format_names  # noqa: PLC0415
 
     given = {
         "nameserver": nameserver,
@@ -329,7 +329,7 @@ def _race(
         "resolution-delay": resolution_delay,
         "clients-dir": clients_dir,
     }
-    settings = sources.load(given, os.environ, _here(), formats()).settings
+    settings = sources.load(given, os.environ, _here(), format_names()).settings
     parsed, known = parse(target), clients.load(settings.clients_dirs)
     style = sinks.terminal(quiet=False, verbose=True)
 
@@ -454,10 +454,10 @@ def _clients(*, clients_dir: Any = None) -> None:
 def _private(checks_dir: Any) -> tuple[Path, ...]:
     """The directories of private checks, from wherever ``check`` would take them."""
     from ipv6check.config import sources  # noqa: PLC0415
-    from ipv6check.reports.formats import formats  # noqa: PLC0415
+    from ipv6check.reports.formats import format_names  # noqa: PLC0415
 
     given = {"checks-dir": checks_dir}
-    return sources.load(given, os.environ, _here(), formats()).checks_dir
+    return sources.load(given, os.environ, _here(), format_names()).checks_dir
 
 
 def _demo() -> None:

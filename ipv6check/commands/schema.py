@@ -15,6 +15,6 @@ def text(kind: str = "output") -> str:
     if kind != "config":
         return files("ipv6check.reports").joinpath("schemas", f"{kind}.json").read_text("utf-8")
     from ipv6check.config.schema import config_schema  # noqa: PLC0415 - few runs print it
-    from ipv6check.reports.formats import formats  # noqa: PLC0415
+    from ipv6check.reports.formats import format_names  # noqa: PLC0415
 
-    return json.dumps(config_schema(formats()), indent=2) + "\n"
+    return json.dumps(config_schema(format_names()), indent=2) + "\n"

@@ -17,7 +17,7 @@ from typing import TextIO
 
 from ipv6check.model import BadInputError, RunInfo, Summary, TargetReport, Vantage
 from ipv6check.model.text import harmless
-from ipv6check.reports.formats import Stream, Style
+from ipv6check.reports.formats import Renderer, Style
 from ipv6check.reports.progress import Progress
 
 # How far one slow target lets the others run ahead of it: bounds what waits to be printed.
@@ -44,9 +44,9 @@ class OutputError(BadInputError, OSError):
 class Sink:
     """One document that is being written. What goes wrong is an OSError."""
 
-    def __init__(self, name: str, stream: Stream) -> None:
+    def __init__(self, name: str, renderer: Renderer) -> None:
         self.name = name
-        self.stream = stream
+        self.renderer = renderer
 
     def write(self, text: str) -> None:
         """Write one piece."""
@@ -62,8 +62,8 @@ class Sink:
 class Console(Sink):
     """Standard output. The live line is taken away while something is printed."""
 
-    def __init__(self, stream: Stream, file: TextIO, progress: Progress) -> None:
-        super().__init__("standard output", stream)
+    def __init__(self, renderer: Renderer, file: TextIO, progress: Progress) -> None:
+        super().__init__("standard output", renderer)
         # Not every format keeps to what the encoding holds, and that is no reason to lose a report.
         if isinstance(file, TextIOWrapper):
             file.reconfigure(errors="backslashreplace")
@@ -92,9 +92,9 @@ class SavedFile(Sink):
         path: the file that will be written.
     """
 
-    def __init__(self, stream: Stream, path: Path) -> None:
+    def __init__(self, renderer: Renderer, path: Path) -> None:
         """Open it beside its final name. Raises OutputError, before any packet is sent."""
-        super().__init__(harmless(str(path), 200), stream)
+        super().__init__(harmless(str(path), 200), renderer)
         self._beside: Path | None = None
         try:
             self.path = _destination(path)
@@ -139,9 +139,9 @@ class SavedFile(Sink):
 class AppendedFile(Sink):
     """What stands in the file already stays, such as the summaries of other steps."""
 
-    def __init__(self, stream: Stream, path: Path) -> None:
+    def __init__(self, renderer: Renderer, path: Path) -> None:
         """Open it. Raises OutputError, before any packet is sent."""
-        super().__init__(harmless(str(path), 200), stream)
+        super().__init__(harmless(str(path), 200), renderer)
         try:
             self._file = path.open("a", encoding="utf-8", errors="backslashreplace")
         except OSError as error:
@@ -205,16 +205,16 @@ class Outputs:
     @property
     def keeps(self) -> bool:
         """Whether some document wants what was observed."""
-        return any(sink.stream.keeps for sink in self._sinks)
+        return any(sink.renderer.keeps for sink in self._sinks)
 
     def head(self, vantage: Vantage) -> None:
         """Begin every document."""
-        self._write(self._sinks, lambda sink: sink.stream.head(self._run, vantage))
+        self._write(self._sinks, lambda sink: sink.renderer.head(self._run, vantage))
 
     async def __call__(self, number: int, report: TargetReport, vantage: Vantage) -> None:
         """Print a target: at once, or in its turn where the format keeps the order (law 11)."""
-        prompt = [sink for sink in self._sinks if not sink.stream.ordered]
-        ordered = [sink for sink in self._sinks if sink.stream.ordered]
+        prompt = [sink for sink in self._sinks if not sink.renderer.ordered]
+        ordered = [sink for sink in self._sinks if sink.renderer.ordered]
         self._target(prompt, report, vantage)
         if not ordered:
             return
@@ -229,7 +229,7 @@ class Outputs:
 
     def tail(self, summary: Summary, vantage: Vantage) -> None:
         """End every document, and let files appear under their names."""
-        self._write(self._sinks, lambda sink: sink.stream.tail(summary, self._run, vantage))
+        self._write(self._sinks, lambda sink: sink.renderer.tail(summary, self._run, vantage))
         self._each(self._sinks, lambda sink: sink.finish())
 
     def discard(self) -> None:
@@ -238,7 +238,7 @@ class Outputs:
             sink.discard()
 
     def _target(self, sinks: Sequence[Sink], report: TargetReport, vantage: Vantage) -> None:
-        self._write(sinks, lambda sink: sink.stream.target(report, self._run, vantage))
+        self._write(sinks, lambda sink: sink.renderer.target(report, self._run, vantage))
 
     def _write(self, sinks: Sequence[Sink], piece: Callable[[Sink], str]) -> None:
         self._each(sinks, lambda sink: sink.write(piece(sink)))

@@ -29,7 +29,7 @@ from ipv6check.commands import main as cli
 from ipv6check.config import options, sources, workflow
 from ipv6check.config.target import TargetError
 from ipv6check.config.target_stream import open_input
-from ipv6check.reports.formats import Stream, Style, formats, load
+from ipv6check.reports.formats import Renderer, Style, format_names, load
 from ipv6check.reports.sinks import OutputError, SavedFile
 from tests.lab import Lab, plan
 from tests.net.dns_server import DnsServer, Query, Replies, address_of, reply
@@ -279,7 +279,7 @@ def test_a_directory_where_nobody_may_look(
             with pytest.raises(SystemExit):
                 cli.main()
             with pytest.raises(OutputError, match="Permission denied"):
-                SavedFile(Stream(load("json"), Style()), tmp_path / "x")
+                SavedFile(Renderer(load("json"), Style()), tmp_path / "x")
     finally:
         tmp_path.chmod(0o700)
 
@@ -367,7 +367,7 @@ def test_a_terminal_without_utf8_is_told_all_the_same(tmp_path: Path, command: l
     assert "mine" in ended.stdout
 
 
-@pytest.mark.parametrize("form", formats())
+@pytest.mark.parametrize("form", format_names())
 def test_a_report_needs_no_utf8(tmp_path: Path, form: str) -> None:
     """Whatever the encoding of standard output has no letter for is written as an escape."""
     variables = {"PYTHONIOENCODING": "ascii"}

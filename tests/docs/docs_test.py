@@ -12,7 +12,7 @@ from ipv6check.config.options import OPTIONS
 from ipv6check.engine.checks import loader
 from ipv6check.model import Cause, Status, Verdict
 from ipv6check.net import icmp
-from ipv6check.reports.formats import formats
+from ipv6check.reports.formats import format_names
 from tests.docs import ROOT, checks, inputs, json_keys, options, part, renewed, text
 from tests.docs.parts import FILES, PARTS, alike
 
@@ -80,7 +80,7 @@ def test_every_word_is_described(words: type[Status | Verdict | Cause]) -> None:
 def test_every_format_is_named() -> None:
     """Somewhere a reader meets each of them."""
     shown = "".join(text(name) for name in PAGES)
-    assert [name for name in formats() if not re.search(rf"[ =`]{name}[=`.\n ]", shown)] == []
+    assert [name for name in format_names() if not re.search(rf"[ =`]{name}[=`.\n ]", shown)] == []
 
 
 def test_every_finding_is_described() -> None:

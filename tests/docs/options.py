@@ -11,7 +11,7 @@ from ipv6check.commands import main
 from ipv6check.config.options import OPTIONS, Option
 from ipv6check.config.schema import config_schema
 from ipv6check.config.sources import PREFIX
-from ipv6check.reports.formats import formats
+from ipv6check.reports.formats import format_names
 from tests.docs import COMMAND, code, table
 
 
@@ -69,7 +69,7 @@ def of_waiver() -> str:
 
 
 def _schema() -> Any:
-    return config_schema(formats())["properties"]
+    return config_schema(format_names())["properties"]
 
 
 def _keys(described: Mapping[str, Any]) -> str:

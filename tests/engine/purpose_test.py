@@ -32,7 +32,7 @@ from ipv6check.model import (
     Vantage,
     Verdict,
 )
-from ipv6check.reports.formats import Style, formats, load, render
+from ipv6check.reports.formats import Style, format_names, load, render
 from ipv6check.reports.gate import Gate
 from ipv6check.reports.progress import Progress
 from ipv6check.testing import FakeNet, answer, attempt, echo
@@ -62,7 +62,7 @@ class Judged:
 
     def __init__(self, tmp_path: Path, old: Any, *, today: dt.date = TODAY, **more: Any) -> None:
         (tmp_path / "ipv6check.toml").write_text(FILE)
-        options = config.load({}, {}, tmp_path, formats())
+        options = config.load({}, {}, tmp_path, format_names())
         found = loader.find()
         terms = services.of_services(options, options.settings, found)
         net = FakeNet(
@@ -201,14 +201,14 @@ def test_what_the_file_may_say(tmp_path: Path, keys: str, says: str) -> None:
     file = f'[service.old]\ntargets = ["old.example.com"]\n{keys}\n'
     (tmp_path / "ipv6check.toml").write_text(file)
     with pytest.raises(ConfigError) as caught:
-        config.load({}, {}, tmp_path, formats())
+        config.load({}, {}, tmp_path, format_names())
     assert says in str(caught.value)
 
 
 def test_a_recording_keeps_it(tmp_path: Path) -> None:
     """Who replays it hears the same."""
     (tmp_path / "ipv6check.toml").write_text(FILE)
-    options = config.load({}, {}, tmp_path, formats())
+    options = config.load({}, {}, tmp_path, format_names())
     found = loader.find()
     terms = services.of_services(options, options.settings, found)
     infos = {name: services.recordable(each) for name, each in terms.items()}

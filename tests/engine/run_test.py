@@ -37,7 +37,7 @@ from ipv6check.model import (
     warn,
 )
 from ipv6check.net import Net
-from ipv6check.reports.formats import Stream, Style
+from ipv6check.reports.formats import Renderer, Style
 from ipv6check.reports.progress import Progress
 from ipv6check.reports.sinks import Outputs, Sink
 from ipv6check.testing import SETTINGS, FakeNet, answer, attempt, echo, examine
@@ -446,7 +446,7 @@ class _Memory(Sink):
     """A document in memory."""
 
     def __init__(self, *, ordered: bool) -> None:
-        super().__init__("memory", Stream(_Names(ordered=ordered), Style()))
+        super().__init__("memory", Renderer(_Names(ordered=ordered), Style()))
         self.text = ""
 
     def write(self, text: str) -> None:

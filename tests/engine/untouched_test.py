@@ -15,7 +15,7 @@ from ipv6check.config.toml import ConfigError
 from ipv6check.engine import services
 from ipv6check.engine.checks import loader
 from ipv6check.engine.untouched import Untouched
-from ipv6check.reports.formats import formats
+from ipv6check.reports.formats import format_names
 
 Make = Callable[..., Untouched]
 
@@ -29,7 +29,7 @@ def make(tmp_path: Path) -> Make:
     ) -> Untouched:
         if file:
             (tmp_path / "ipv6check.toml").write_text(file)
-        options = config.load(flags, env or {}, tmp_path, formats())
+        options = config.load(flags, env or {}, tmp_path, format_names())
         found = loader.find()
         return Untouched(options, services.of_services(options, options.settings, found))
 

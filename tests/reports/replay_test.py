@@ -30,7 +30,7 @@ from ipv6check.engine.checks.loader import PluginError, all_probes
 from ipv6check.model import Failure, Kind, Place, RecordingError, Vantage
 from ipv6check.model.text import printable
 from ipv6check.net.local import LocalNet
-from ipv6check.reports.formats import formats
+from ipv6check.reports.formats import format_names
 from ipv6check.reports.replay import Recording
 from ipv6check.testing import FakeNet, Question, answer, attempt, echo
 from tests.reports.formats.observations_test import line, values
@@ -224,9 +224,9 @@ def test_what_would_observe_otherwise_is_refused(flag: dict[str, Any], tmp_path:
     """It is too late for a port, a resolver or a timeout; in a file they are for the next run."""
     (name,) = flag
     with pytest.raises(ConfigError, match=f"^--{name.replace('_', '-')} changes what is observed"):
-        load({"replay": "x", **flag}, {}, tmp_path, formats())
+        load({"replay": "x", **flag}, {}, tmp_path, format_names())
     (tmp_path / "ipv6check.toml").write_text("[check]\ntimeout = 9\nprofile = 'mail'\n")
-    options = load({"replay": "x"}, {"IPV6CHECK_PORT": "25"}, tmp_path, formats())
+    options = load({"replay": "x"}, {"IPV6CHECK_PORT": "25"}, tmp_path, format_names())
     assert (options.timeout, options.port, options.profile.name) == (3.0, (), "mail")
     assert "profile" in options.given
 

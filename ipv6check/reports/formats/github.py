@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from ipv6check.model import Place, RunInfo, Status, Summary, TargetReport, Vantage
 from ipv6check.model.text import count, printable
-from ipv6check.reports.formats import Style, lacking
-from ipv6check.reports.formats._places import in_repository
-from ipv6check.reports.formats._words import of_vantage, tally
+from ipv6check.reports.formats import Style
+from ipv6check.reports.places import in_repository
+from ipv6check.reports.sentences import incomplete, tally, vantage_problem
 
 SHOWN = 10  # of each level, a step
 LONGEST = 1000
@@ -80,7 +80,7 @@ class _GitHub:
         self, summary: Summary, run: RunInfo, vantage: Vantage
     ) -> Iterator[_Annotation]:
         """What is said once, however many targets it is true of. It blames none of them."""
-        for short in lacking(summary):
+        for short in incomplete(summary):
             yield _Annotation(0, 0, "ipv6check", short, None)
         if broken := self._first.get(Status.ERROR):
             number = count(summary.counts.get(Status.ERROR, 0), "check", "checks")
@@ -88,7 +88,7 @@ class _GitHub:
             yield _Annotation(0, 0, "ipv6check", text, None)
         if unknown := self._first.get(Status.UNKNOWN):
             number = count(summary.counts.get(Status.UNKNOWN, 0), "finding", "findings")
-            why = of_vantage(vantage) if summary.blind else ""
+            why = vantage_problem(vantage) if summary.blind else ""
             text = _lines(
                 f"{number} could not be measured from here, which says nothing of the targets",
                 why or f"the first is {unknown}",

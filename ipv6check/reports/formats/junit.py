@@ -16,7 +16,8 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from ipv6check.model import Note, Result, RunInfo, Status, Summary, TargetReport, Vantage
 from ipv6check.model.text import printable
-from ipv6check.reports.formats import Style, agreed, lacking
+from ipv6check.reports.formats import Style
+from ipv6check.reports.sentences import excuse, incomplete
 
 ORDERED = True
 
@@ -65,7 +66,7 @@ def target(report: TargetReport, run: RunInfo, _vantage: Vantage, _style: Style)
 
 def tail(summary: Summary, run: RunInfo, _vantage: Vantage, _style: Style) -> str:
     """The close, after a suite for what is to be said of the whole run, if anything is."""
-    short = lacking(summary)
+    short = incomplete(summary)
     said = [*short, *map(_noted, summary.notes)]
     own = ""
     if said:
@@ -83,7 +84,7 @@ def _test(result: Result) -> _Test:
     name = _text(f"{result.check} {result.subject}".strip())
     outcome = _OUTCOMES.get(result.status, "")
     test = _Test(name, outcome, result.cause or "", result.message, (), result.duration_ms)
-    agreement = agreed(result)
+    agreement = excuse(result)
     details = [result.hint, agreement, result.reference]
     if result.excused and outcome not in {"", "skipped"}:
         test = replace(test, outcome="skipped", kind="", message=agreement)

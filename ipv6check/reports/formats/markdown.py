@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from ipv6check.model import GateOutcome, RunInfo, Status, Summary, TargetReport, Vantage
 from ipv6check.model.text import count, printable
-from ipv6check.reports.formats import Style, agreed, lacking
-from ipv6check.reports.formats._words import of_vantage, tally
+from ipv6check.reports.formats import Style
+from ipv6check.reports.sentences import excuse, incomplete, tally, vantage_problem
 
 # A comment holds 65,536 characters, which are bytes at worst; each part has its share of them.
 FINDINGS_ROOM, EXCUSED_ROOM, MENDS_ROOM, UNMEASURED_ROOM = 28_000, 12_000, 14_000, 5_000
@@ -65,12 +65,12 @@ class _Markdown:
             names = (_code(report.target), _code(result.check))
             message = _code(result.message)
             if result.excused:
-                self._excused.add(*names, message, _code(agreed(result)))
+                self._excused.add(*names, message, _code(excuse(result)))
             elif result.status is Status.UNKNOWN:
                 self._unmeasured.add(*names, message)
             elif result.status in _MARKS:
                 # An expired waiver excuses it no longer.
-                said = " ".join(filter(None, (message, _code(agreed(result)))))
+                said = " ".join(filter(None, (message, _code(excuse(result)))))
                 mark, cause = f"{_MARKS[result.status]} {result.status}", result.cause or ""
                 self._findings[result.status].add(mark, *names, said, cause)
                 if result.hint:
@@ -104,9 +104,9 @@ begin = _Markdown
 
 def _notes(summary: Summary, vantage: Vantage) -> Iterator[str]:
     """What is said of the run itself, a quotation each."""
-    for short in lacking(summary):
+    for short in incomplete(summary):
         yield f"> {short}"
-    if summary.blind and (ill := of_vantage(vantage)):
+    if summary.blind and (ill := vantage_problem(vantage)):
         yield f"> {_code(ill)}"
     for note in summary.notes[:MOST_NOTES]:
         yield f"> {_code(note.text)}"

@@ -22,9 +22,9 @@ from ipv6check.model import (
     Vantage,
     Verdict,
 )
-from ipv6check.reports.formats import Style, agreed, lacking
-from ipv6check.reports.formats._measured import connects
-from ipv6check.reports.formats._words import on_purpose
+from ipv6check.reports.formats import Style
+from ipv6check.reports.sentences import excuse, incomplete, on_purpose
+from ipv6check.reports.timings import connects
 
 # Nagios promises to read 4 KiB, whatever more it may do; NRPE cuts where its own buffer ends.
 LINE_BYTES = 4096
@@ -122,7 +122,7 @@ class Document:
         return self._state if code in _JUDGED else self._state or State.UNKNOWN
 
     def _judged(self, summary: Summary) -> State:
-        if lacking(summary) or summary.gate is GateOutcome.UNKNOWN:
+        if incomplete(summary) or summary.gate is GateOutcome.UNKNOWN:
             return State.UNKNOWN
         if self._verdicts[Verdict.NOT_READY]:
             return State.CRITICAL
@@ -131,7 +131,7 @@ class Document:
         return State.OK
 
     def _said(self, summary: Summary, style: Style) -> Iterator[str]:
-        yield from lacking(summary)
+        yield from incomplete(summary)
         total = self._verdicts.total()
         tally = [
             f"{self._verdicts[verdict]} {verdict.replace('-', ' ')}"
@@ -162,13 +162,13 @@ def _told(report: TargetReport, counting: Sequence[Result], style: Style) -> str
     """The worst finding of a target, and how many more there are."""
     worst = min(counting, key=lambda each: _BAD_FIRST.index(each.status))
     more = f" (and {len(counting) - 1} more)" if len(counting) > 1 else ""
-    expired = f" ({agreement})" if (agreement := agreed(worst)) else ""
+    expired = f" ({agreement})" if (agreement := excuse(worst)) else ""
     message = _cut(_safe(worst.message + expired, style), SENTENCE)
     return f"{_safe(report.target, style)}: {message}{more}"
 
 
 def _finding(report: TargetReport, result: Result, style: Style) -> str:
-    agreement = agreed(result)
+    agreement = excuse(result)
     parts = [result.message, f"({agreement})" if agreement else "", result.hint]
     said = " - ".join(filter(None, parts))
     return _safe(f"{result.status} {report.target} {result.check}: {said}", style)

@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 
 from ipv6check.model import GateOutcome, RunInfo, Status, Summary, TargetReport, Vantage, Verdict
 from ipv6check.reports.formats import Style
-from ipv6check.reports.formats._measured import connects, lookups, races
+from ipv6check.reports.timings import connects, lookups, races
 
 # Beyond that many targets a time series each is more than Prometheus should hold: only the run is
 # told, and how many they are.

@@ -24,9 +24,10 @@ from ipv6check.model import (
     Vantage,
 )
 from ipv6check.model.text import count, printable
-from ipv6check.reports.formats import Style, agreed, lacking
-from ipv6check.reports.formats._places import in_repository
+from ipv6check.reports.formats import Style
 from ipv6check.reports.formats.json import encode
+from ipv6check.reports.places import in_repository
+from ipv6check.reports.sentences import excuse, incomplete
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 # GitHub refuses a file with more; of those it shows the 5,000 most severe.
@@ -79,7 +80,7 @@ class _Sarif:
             "rules": [*map(_rule_object, self._used.values())],
         }
         invocation = {
-            "executionSuccessful": not lacking(summary) and not summary.counts.get(Status.ERROR),
+            "executionSuccessful": not incomplete(summary) and not summary.counts.get(Status.ERROR),
             "startTimeUtc": run.started_at,
             "toolExecutionNotifications": [*self._notifications(summary)],
             "toolConfigurationNotifications": [_note(note, run) for note in summary.notes],
@@ -126,7 +127,7 @@ class _Sarif:
             self._unmeasured[key] += 1
 
     def _notifications(self, summary: Summary) -> Iterator[dict[str, object]]:
-        for short in lacking(summary):
+        for short in incomplete(summary):
             yield _notification("error", short)
         if self._cut:
             yield _notification("error", f"{count(self._cut, 'result', 'results')} left out")
@@ -175,7 +176,7 @@ def _suppressions(result: Result) -> list[dict[str, str]]:
     """Who let it pass, and why; what was agreed once and holds no longer lets nothing pass."""
     if not result.excused:
         return []
-    told = printable(agreed(result))
+    told = printable(excuse(result))
     return [{"kind": "external", "status": "accepted", "justification": told}]
 
 

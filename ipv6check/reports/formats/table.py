@@ -31,9 +31,9 @@ from ipv6check.model import (
 )
 from ipv6check.model.text import count
 from ipv6check.reports.charts import DRAWN, pictures
-from ipv6check.reports.formats import Style, agreed
-from ipv6check.reports.formats._words import of_vantage, tally
+from ipv6check.reports.formats import Style
 from ipv6check.reports.formats.json import plain
+from ipv6check.reports.sentences import excuse, tally, vantage_problem
 
 ORDERED = True
 
@@ -189,7 +189,7 @@ def _row(result: Result, report: TargetReport, style: Style) -> _Row:
         _clean(text, style),
         _clean(result.hint, style),
         "" if at_rest or result.cause is None else result.cause,
-        _clean(agreed(result), style),
+        _clean(excuse(result), style),
         _clean(_facts(result), style) if style.verbose else "",
         _drawn(result.evidence, style) if _has_pictures(result, style) else {},
     )
@@ -343,7 +343,7 @@ def _advice(report: TargetReport, style: Style) -> list[Text]:
 
 
 def _vantage_note(vantage: Vantage, style: Style) -> list[Text]:
-    text = of_vantage(vantage)
+    text = vantage_problem(vantage)
     if not text:
         return []
     look = _LOOKS[Status.UNKNOWN]

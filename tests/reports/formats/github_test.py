@@ -116,8 +116,8 @@ def test_a_runner_without_ipv6() -> None:
     assert told.level == "warning"
     assert told.message == (
         "3 findings could not be measured from here, which says nothing of the targets\n"
-        "this host has no IPv6 route, and without one only DNS can be judged: run it from a host "
-        "with IPv6, or in CI accept it with --on-unknown pass"
+        "this host has no IPv6 route, so only DNS could be checked: run it from a host with "
+        "IPv6, or use --on-unknown pass in CI"
     )
 
 
@@ -134,8 +134,8 @@ def test_a_run_that_is_not_whole() -> None:
     """A warning says why: what is missing was not checked."""
     told = commands(text("github", interrupted=True, bad_lines=1))
     assert [(each.level, each.message) for each in told] == [
-        ("warning", "interrupted: the rest was not checked"),
-        ("warning", "1 line of the input named no target"),
+        ("warning", "interrupted: the remaining targets were not checked"),
+        ("warning", "1 input line is not a valid target"),
     ]
 
 

@@ -32,7 +32,7 @@ from ipv6check.model import (
     Waiver,
     WaiverState,
 )
-from ipv6check.reports.formats import Stream, Style, load, render
+from ipv6check.reports.formats import Renderer, Style, load, render
 from ipv6check.reports.formats.json import plain
 
 JSON = load("json")
@@ -127,7 +127,7 @@ def test_an_interrupted_run_is_marked() -> None:
 
 def test_the_vantage_is_told_as_known_at_the_end() -> None:
     """A broken IPv6 is found out only when everything timed out, long after the head."""
-    stream = Stream(JSON, Style())
+    stream = Renderer(JSON, Style())
     later = Vantage(ipv6="broken", detail="controls silent")
     text = stream.head(RUN, VANTAGE) + stream.tail(report().summary, RUN, later)
     vantage = json.loads(text)["vantage"]

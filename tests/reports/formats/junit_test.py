@@ -132,7 +132,7 @@ def test_what_the_baseline_has_is_skipped() -> None:
     """It is no news."""
     (told,) = case(replace(DOWN, known=True)).result
     assert isinstance(told, junitparser.Skipped)
-    assert told.message == "known: the baseline has it already"
+    assert told.message == "known: already in the baseline"
 
 
 def test_an_expired_waiver_excuses_nothing() -> None:
@@ -184,7 +184,7 @@ def test_the_run_has_a_suite_where_there_is_something_to_say() -> None:
     assert own.errors == 1
     *_, own = suites(target(DOWN), bad_lines=1)
     ((said,),) = [list(own)]
-    assert said.result[0].message == "1 line of the input named no target"
+    assert said.result[0].message == "1 input line is not a valid target"
 
 
 def test_it_is_written_as_targets_are_done() -> None:

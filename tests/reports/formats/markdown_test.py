@@ -111,7 +111,7 @@ def test_what_may_stay() -> None:
             "silent, IPv4 connects in 11 ms",
             "waived until 2026-12-31 by net team: new load balancer",
         ],
-        ["AAAA comes late", "known: the baseline has it already"],
+        ["AAAA comes late", "known: already in the baseline"],
     ]
 
 
@@ -122,7 +122,7 @@ def test_what_could_not_be_measured() -> None:
         vantage=Vantage(ipv6="no"),
     )
     document = render(told, load("markdown"), Style())
-    assert "> interrupted: the rest was not checked\n" in document
+    assert "> interrupted: the remaining targets were not checked\n" in document
     assert "> `this host has no IPv6 route, " in document
     assert "<details><summary>Not measured (1)</summary>" in document
     assert Page(document).rows[1][0] == "💥 error"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from ipv6check.commands import check as session
 from ipv6check.commands import main
 from ipv6check.model import GateOutcome, Note, Result, Status, TargetReport, Vantage, WaiverState
-from ipv6check.reports.formats import Stream, Style, load
+from ipv6check.reports.formats import Renderer, Style, load
 from ipv6check.reports.formats.nagios import LINE_BYTES, LINES, WORST, State, line
 from tests.lab.requirements import READERS
 from tests.reports.formats.reports import (
@@ -78,7 +78,7 @@ def told(
     **changes: Any,
 ) -> tuple[int, str, str, list[str]]:
     """Exit code, text and performance data of the first line, and the lines after it."""
-    stream = Stream(load("nagios"), Style(many=len(targets) != 1, verbose=verbose))
+    stream = Renderer(load("nagios"), Style(many=len(targets) != 1, verbose=verbose))
     whole = report(targets, gate=gate, **changes)
     pieces = [stream.head(RUN, HERE), *(stream.target(each, RUN, HERE) for each in targets)]
     assert "".join(pieces) == ""
@@ -137,14 +137,17 @@ def test_an_interrupted_run_knows_nothing() -> None:
     code, said, _, _ = told(target(DOWN), gate=GateOutcome.FAILED, interrupted=True)
     assert (code, said) == (
         3,
-        "interrupted: the rest was not checked; example.com: silent, IPv4 connects in 11 ms",
+        (
+            "interrupted: the remaining targets were not checked; "
+            "example.com: silent, IPv4 connects in 11 ms"
+        ),
     )
 
 
 def test_bad_input_is_unknown() -> None:
     """Lines that name no target are a mistake to mend, whatever the others are."""
     code, said, _, _ = told(target(FINE), bad_lines=2)
-    assert (code, said) == (3, "2 lines of the input named no target; 1 ready")
+    assert (code, said) == (3, "2 input lines are not valid targets; 1 ready")
 
 
 def test_nothing_is_not_ok() -> None:
@@ -380,7 +383,7 @@ def test_a_bad_line_of_an_input_is_unknown(tmp_path: Path) -> None:
         ended = run("-f", "nagios", "-i", str(path), "--only", "tcp")
     assert ended.returncode == 3
     assert ended.stdout.startswith(
-        "IPV6CHECK UNKNOWN - 1 line of the input named no target; 1 ready"
+        "IPV6CHECK UNKNOWN - 1 input line is not a valid target; 1 ready"
     )
 
 

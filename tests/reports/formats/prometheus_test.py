@@ -24,7 +24,7 @@ from ipv6check.model import (
     Verdict,
     WaiverState,
 )
-from ipv6check.reports.formats import Stream, Style, load, prometheus
+from ipv6check.reports.formats import Renderer, Style, load, prometheus
 from tests.reports.formats.reports import (
     DOWN,
     HOSTILE,
@@ -181,7 +181,7 @@ def test_the_run() -> None:
 
 def test_the_vantage_is_told_as_known_at_the_end() -> None:
     """A broken IPv6 is found out on the way, long after the head."""
-    stream = Stream(load("prometheus"), Style())
+    stream = Renderer(load("prometheus"), Style())
     stream.head(RUN, Vantage())
     later = Vantage(ipv6="broken")
     found = read(stream.tail(report([]).summary, RUN, later))

@@ -181,8 +181,8 @@ def test_a_run_that_is_not_whole() -> None:
     (invocation,) = sarif(interrupted=True, bad_lines=2)["invocations"]
     assert invocation["executionSuccessful"] is False
     assert [each["message"]["text"] for each in invocation["toolExecutionNotifications"]] == [
-        "interrupted: the rest was not checked",
-        "2 lines of the input named no target",
+        "interrupted: the remaining targets were not checked",
+        "2 input lines are not valid targets",
     ]
 
 

@@ -1,7 +1,7 @@
-"""The times that checks of ours leave as evidence, for formats with numbers. All in seconds.
+"""Times in the evidence of results, in seconds, for formats with numbers.
 
-A private check may have the name of one of ours, and any evidence: what has another shape is not
-taken.
+A private check may have the name of one of ours, and evidence of any shape: what has another shape
+is ignored.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FAMILIES = ("ipv6", "ipv4")
 
 
 def connects(report: TargetReport) -> dict[tuple[int, str], float]:
-    """The fastest handshake of each port and family that was completed."""
+    """The fastest completed TCP handshake, by port and family (``ipv6`` or ``ipv4``)."""
     best: dict[tuple[int, str], float] = {}
     for result in report.results:
         for port, address, elapsed_ms in _handshakes(result):
@@ -27,19 +27,19 @@ def connects(report: TargetReport) -> dict[tuple[int, str], float]:
 
 
 def races(report: TargetReport) -> dict[tuple[int, str], float]:
-    """How long the race of RFC 8305 took on each port, with the family that won."""
+    """The time that the race of RFC 8305 took, by port and the family that won."""
     return {
-        (int(told["port"]), _family(told["winner"])): _seconds(told["elapsed_ms"])
-        for told in _ports_of_fallback(report.results)
-        if isinstance(told.get("winner"), str)
-        and _is_number(told.get("port"))
-        and _is_number(told.get("elapsed_ms"))
+        (int(port["port"]), _family(port["winner"])): _seconds(port["elapsed_ms"])
+        for port in _ports_of_fallback(report.results)
+        if isinstance(port.get("winner"), str)
+        and _is_number(port.get("port"))
+        and _is_number(port.get("elapsed_ms"))
     }
 
 
 def lookups(report: TargetReport) -> dict[str, float]:
-    """How long the answer to AAAA and to A took, by family."""
-    told = {
+    """The time until the answers to AAAA and to A, by family."""
+    answers = {
         family: result.evidence.get(family)
         for result in report.results
         if result.check == "aaaa"
@@ -47,7 +47,7 @@ def lookups(report: TargetReport) -> dict[str, float]:
     }
     return {
         family: _seconds(answer["elapsed_ms"])
-        for family, answer in told.items()
+        for family, answer in answers.items()
         if isinstance(answer, Mapping)
         and "records" in answer
         and _is_number(answer.get("elapsed_ms"))
@@ -55,28 +55,29 @@ def lookups(report: TargetReport) -> dict[str, float]:
 
 
 def _handshakes(result: Result) -> Iterator[tuple[Any, Any, Any]]:
-    """Port, address and milliseconds of what connected."""
+    """Port, address and milliseconds of each connection, of any type."""
     if result.check == "tcp":
-        for each in _listed(result.evidence, "attempts"):
-            if each.get("outcome") == "connected":
-                yield each.get("port"), each.get("address"), each.get("elapsed_ms")
-    for told in _ports_of_fallback([result]):
-        for each in _listed(told, "survey"):
-            if each.get("tcp") == "connected":
-                yield told.get("port"), each.get("address"), each.get("tcp_ms")
+        for attempt in _mappings(result.evidence, "attempts"):
+            if attempt.get("outcome") == "connected":
+                yield attempt.get("port"), attempt.get("address"), attempt.get("elapsed_ms")
+    for port in _ports_of_fallback([result]):
+        for entry in _mappings(port, "survey"):
+            if entry.get("tcp") == "connected":
+                yield port.get("port"), entry.get("address"), entry.get("tcp_ms")
 
 
 def _ports_of_fallback(results: Iterable[Result]) -> Iterator[Evidence]:
     for result in results:
         if result.check == "fallback":
             yield result.evidence
-            yield from _listed(result.evidence, "also")
+            yield from _mappings(result.evidence, "also")
 
 
-def _listed(evidence: Evidence, key: str) -> Iterator[Evidence]:
-    told = evidence.get(key)
-    if isinstance(told, list | tuple):
-        yield from (each for each in told if isinstance(each, Mapping))
+def _mappings(evidence: Evidence, key: str) -> Iterator[Evidence]:
+    """The mappings in the list at a key; none where there is no list."""
+    items = evidence.get(key)
+    if isinstance(items, list | tuple):
+        yield from (item for item in items if isinstance(item, Mapping))
 
 
 def _family(address: str) -> str:
@@ -84,7 +85,7 @@ def _family(address: str) -> str:
 
 
 def _seconds(milliseconds: float) -> float:
-    """To the nanosecond: what is beyond is an artefact of the division."""
+    """Seconds, rounded to the nanosecond: more digits are an artefact of the division."""
     return round(milliseconds / 1000, 9)
 
 

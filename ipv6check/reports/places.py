@@ -1,4 +1,4 @@
-"""Where a place is in the repository, for readers who have another copy of it."""
+"""Places in files, relative to the repository: for readers who have another copy of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ipv6check.model import Place, RunInfo
 
 
 def in_repository(place: Place | None, run: RunInfo) -> Place | None:
-    """The place, its file below the top of the repository; None where it is outside of it."""
+    """The place with its file relative to the repository's root; None if it is outside of it."""
     if place is None:
         return None
     top = run.root.rstrip("/") + "/"

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from ipv6check.model import Result, Status, Waived, Waiver, WaiverState
-from ipv6check.reports.formats import agreed
+from ipv6check.reports.sentences import excuse
 
 WAIVER = Waiver("tcp", "*", "new load balancer", "net team", dt.date(2026, 12, 31))
 
@@ -16,7 +16,7 @@ WAIVER = Waiver("tcp", "*", "new load balancer", "net team", dt.date(2026, 12, 3
     ("term", "known", "sentence"),
     [
         (None, False, ""),
-        (None, True, "known: the baseline has it already"),
+        (None, True, "known: already in the baseline"),
         (WaiverState.ACTIVE, False, "waived until 2026-12-31 by net team: new load balancer"),
         (WaiverState.EXPIRING, True, "waived until 2026-12-31 by net team: new load balancer"),
         (WaiverState.EXPIRED, False, "waiver expired on 2026-12-31 by net team: new load balancer"),
@@ -31,5 +31,5 @@ def test_what_excuses_a_result_is_named(
     """Reason, owner and day where a waiver excuses it; that it counts again where none does."""
     waived = None if term is None else Waived(WAIVER, term, 0)
     result = Result("tcp", Status.FAIL, "silent", waived=waived, known=known)
-    assert agreed(result) == sentence
+    assert excuse(result) == sentence
     assert result.excused == (sentence.startswith(("waived", "known")))
