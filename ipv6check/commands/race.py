@@ -19,7 +19,7 @@ from ipv6check.net.pacing import politely
 from ipv6check.probes.addresses import Addresses, addresses
 from ipv6check.probes.connections import Connections
 from ipv6check.probes.handshakes import handshakes
-from ipv6check.probes.race import Course, resolved
+from ipv6check.probes.race import RaceSetup, resolved
 from ipv6check.probes.survey import survey
 from ipv6check.reports.charts import bars, by_orders
 
@@ -45,8 +45,8 @@ def run(
     The clients' bars are so wide at most, and of ASCII characters unless ``unicode``.
     """
 
-    def drawn(told: list[dict[str, object]]) -> list[str]:
-        return [printable(line) for line in bars(told, width, unicode=unicode)]
+    def drawn(predictions: list[dict[str, object]]) -> list[str]:
+        return [printable(line) for line in bars(predictions, width, unicode=unicode)]
 
     return asyncio.run(_run(settings, target, policy, tuple(clients), net, say, drawn))
 
@@ -61,31 +61,31 @@ async def _run(
     drawn: Drawn,
 ) -> int:
     try:
-        found = await addresses(target, settings, net)
-        if isinstance(found, Failure):
-            say(printable(found.detail))
+        published = await addresses(target, settings, net)
+        if isinstance(published, Failure):
+            say(printable(published.detail))
             return BLIND
         port = settings.ports_for(target.ports)[0]
-        for line in _answers(found):
+        for line in _answers(published):
             say(line)
         nothing = Connections((port,), named=True, attempts=())
-        course = Course(policy, found, nothing, target, settings, net)
-        outcome = await course.race(port, lambda entrant: say(_line(entrant)))
+        setup = RaceSetup(policy, published, nothing, target, settings, net)
+        outcome = await setup.race(port, lambda entrant: say(_line(entrant)))
         say(_end(outcome))
-        seen = await _survey(target, settings, found, port, net)
+        seen = await _survey(target, settings, published, port, net)
         raced = seen.of_race(outcome.policy, outcome.order, outcome.equal)
-        for line in by_orders([each.told(raced.of) for each in raced.orders]):
+        for line in by_orders([row.told(raced.of) for row in raced.orders]):
             say(line)
         say("")
-        for line in drawn([each.told() for each in predict_all(clients, seen)]):
+        for line in drawn([row.told() for row in predict_all(clients, seen)]):
             say(line)
         return NOBODY if outcome.winner is None else CONNECTED
     finally:
         net.close()
 
 
-def _answers(found: Addresses) -> Iterator[str]:
-    for rdtype, heard in resolved(found).items():
+def _answers(published: Addresses) -> Iterator[str]:
+    for rdtype, heard in resolved(published).items():
         number = count(len(heard.addresses), "address", "addresses")
         yield f"{rdtype:<4} {number} after {ms(heard.after_ms)}"
 
@@ -107,11 +107,11 @@ def _end(outcome: Outcome) -> str:
 
 
 async def _survey(
-    target: Target, settings: Settings, found: Addresses, port: int, net: Net
+    target: Target, settings: Settings, published: Addresses, port: int, net: Net
 ) -> Survey:
     """What each client's end is computed from."""
-    pairs = product((*found.ipv6, *found.ipv4), (port,))
+    pairs = product((*published.ipv6, *published.ipv4), (port,))
     attempts = await politely([partial(net.connect, *pair) for pair in pairs])
     seen = Connections((port,), named=True, attempts=tuple(attempts))
     secured = await handshakes(seen, target, settings, net)
-    return (await survey(found, seen, secured, net))[port]
+    return (await survey(published, seen, secured, net))[port]

@@ -60,7 +60,7 @@ class _Series:
         """How many came back of those that were sent together, at best."""
         sent = list(self.sent_ns)
         together = [sent[n : n + self.count] for n in range(0, len(sent), self.count)]
-        return max((sum(n in self.rtts_ms for n in some) for some in together), default=0)
+        return max((sum(n in self.rtts_ms for n in batch) for batch in together), default=0)
 
     @property
     def most_lost(self) -> bool:

@@ -151,7 +151,7 @@ class LocalNet:
             begin()
             began_s = clock.now_s()
             attempt = await tcp.connect(address, port, patience_s(timeout_s))
-        return self._heard(attempt, began_s)
+        return self._noted(attempt, began_s)
 
     async def _shake(self, peer: TlsPeer, begin: Begin, timeout_s: float) -> Handshake:
         async with self._limits.place(peer.address):
@@ -170,12 +170,12 @@ class LocalNet:
         made = await tls.handshake(peer, timeout_s, connected, once=once)
         if not self.timing_loop.is_running_here:
             if made.tcp.connected and not made.silent:
-                self.uplink.hear_data(peer.address, clock.now_s() - made.elapsed_ms / 1000)
+                self.uplink.note_data(peer.address, clock.now_s() - made.elapsed_ms / 1000)
             if made.connected:
                 again = partial(self._shakes, peer)
-                self.uplink.hear_completed(peer.address, again, began_s)
-        failure = self.uplink.told(made.failure, peer.address)
-        return replace(made, tcp=self._heard(made.tcp, began_s), failure=failure)
+                self.uplink.note_handshake(peer.address, again, began_s)
+        failure = self.uplink.marked_near(made.failure, peer.address)
+        return replace(made, tcp=self._noted(made.tcp, began_s), failure=failure)
 
     async def _ping(
         self, echo_socket: icmp.EchoSocket, address: str, begin: Begin, timeout_s: float
@@ -185,19 +185,19 @@ class LocalNet:
             began_s = clock.now_s()
             echo = await echo_socket.ping(address, self._pings, patience_s(timeout_s))
         if echo.received:
-            self.uplink.hear(address, ECHO, began_s)
-        return replace(echo, failure=self.uplink.told(echo.failure, address))
+            self.uplink.note_answer(address, ECHO, began_s)
+        return replace(echo, failure=self.uplink.marked_near(echo.failure, address))
 
-    def _heard(self, attempt: Attempt, began_s: float) -> Attempt:
+    def _noted(self, attempt: Attempt, began_s: float) -> Attempt:
         """Learn from an attempt what this host's uplink does, and what its own router says."""
         # Where it took longer than that, it is not known which of several packets was answered.
         took_s = (attempt.rtt_ms or attempt.elapsed_ms) / 1000 + _AT_ONCE_S
         known = attempt.answered and clock.now_s() - began_s < took_s
         if known and not self.timing_loop.is_running_here:
-            self.uplink.hear(attempt.address, attempt.port, began_s)
+            self.uplink.note_answer(attempt.address, attempt.port, began_s)
             if attempt.connected:
-                self.uplink.hear_accepted(attempt.address, attempt.port, began_s)
-        failure = self.uplink.told(attempt.failure, attempt.address)
+                self.uplink.note_connection(attempt.address, attempt.port, began_s)
+        failure = self.uplink.marked_near(attempt.failure, attempt.address)
         return attempt if failure is attempt.failure else replace(attempt, failure=failure)
 
     # --- races ---------------------------------------------------------------------------
@@ -210,7 +210,7 @@ class LocalNet:
             began_s = clock.now_s()
             with self._racing(endpoint, lives=known is not None and known.connected):
                 attempt = await tcp.connect(address, port, self._timeout_s, once=True)
-            return self._heard(attempt, began_s)
+            return self._noted(attempt, began_s)
         await asyncio.sleep(known.elapsed_ms / 1000)
         return known
 
@@ -278,7 +278,7 @@ class LocalNet:
             resolver.close()
         served = isinstance(answer, Answer) or answer.kind in _DNS_ANSWERS
         if served:
-            self.uplink.hear(address, DNS_PORT, began_s)
+            self.uplink.note_answer(address, DNS_PORT, began_s)
         return served
 
     def _echo_socket(self, address: str) -> icmp.EchoSocket | Failure:

@@ -48,8 +48,8 @@ async def politely(
             running.append(loop.create_task(occupy(call)))
         return list(await asyncio.gather(*running))
     finally:
-        for each in running:
-            each.cancel()
+        for task in running:
+            task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
 
@@ -75,12 +75,12 @@ async def _in_time(
     within_s: float,
     pace: Callable[[Sequence[Callable[[], Awaitable[None]]]], Awaitable[object]],
 ) -> list[Value | None]:
-    found: list[Value | None] = [None] * len(calls)
+    results: list[Value | None] = [None] * len(calls)
 
     async def keep(place: int, call: Callable[[], Awaitable[Value]]) -> None:
-        found[place] = await call()
+        results[place] = await call()
 
     with suppress(TimeoutError):
         async with own_time.within(within_s):
-            await pace([partial(keep, *each) for each in enumerate(calls)])
-    return found
+            await pace([partial(keep, *numbered) for numbered in enumerate(calls)])
+    return results

@@ -35,7 +35,7 @@ class ResetWitnesses:
         self._asking: asyncio.Task[tuple[float, bool]] | None = None
         self._refuse_s: float | None = None
 
-    def hear(self, address: str, again: Again, sent_s: float) -> None:
+    def note(self, address: str, again: Again, sent_s: float) -> None:
         """Take notice of a handshake that was begun at that time, and completed."""
         self._refuse_s = None
         self._accepted.append((address, sent_s))
@@ -79,7 +79,7 @@ class ResetWitnesses:
             self._known.popitem(last=False)
 
     def _others(self, address: str) -> list[tuple[str, Again]]:
-        return [each for each in self._known.items() if each[0] != address]
+        return [peer for peer in self._known.items() if peer[0] != address]
 
     async def _question(self, address: str) -> tuple[float, bool]:
         """When some others were asked, and whether they all refused."""

@@ -85,13 +85,13 @@ async def _beside(
         if done:
             return begun.result()
         tries.append(loop.create_task(again(share_s)))
-        for each in asyncio.as_completed(tries):
-            made = await each
+        for attempt in asyncio.as_completed(tries):
+            made = await attempt
             if made is not None and not made.silent:
                 return made
         return begun.result()
     finally:
-        unfinished = [each for each in tries if each.cancel()]
+        unfinished = [attempt for attempt in tries if attempt.cancel()]
         if unfinished:
             await asyncio.gather(*unfinished, return_exceptions=True)
 

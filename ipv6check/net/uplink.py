@@ -65,7 +65,7 @@ _FILTERED = "this host's {} connections are all reset, probably by its own packe
 class _Family:
     """What is known of one family by now. Times are of `time.monotonic`.
 
-    ``silent_s``: since when those who were asked did not answer, and nobody was heard; ``away_s``:
+    ``silent_s``: since when those who were asked did not answer, and nobody answered; ``away_s``:
     when that was so at last.
     """
 
@@ -73,7 +73,7 @@ class _Family:
     source: str | None
     tcp_peers: ResetWitnesses
     tls_peers: ResetWitnesses
-    heard_s: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMELINE))
+    answered_s: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMELINE))
     data_s: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMELINE))
     witnesses: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=WITNESSES))
     asking: asyncio.Task[bool] | None = None
@@ -90,13 +90,13 @@ class _Family:
     @property
     def lost(self) -> bool:
         """Whether it is no use to wait: it never worked, or is away for too long."""
-        if not self.heard_s or self.silent_s is None:
-            return not self.heard_s
+        if not self.answered_s or self.silent_s is None:
+            return not self.answered_s
         return time.monotonic() - self.silent_s > PATIENCE_S
 
     @property
-    def heard(self) -> bool:
-        return bool(self.heard_s)
+    def ever_answered(self) -> bool:
+        return bool(self.answered_s)
 
     @property
     def asked_again(self) -> list[tuple[str, int]]:
@@ -104,9 +104,9 @@ class _Family:
         pinged = [(address, ECHO) for address, _ in self.witnesses]
         return list(dict.fromkeys([*self.witnesses, *pinged]))
 
-    def heard_between(self, start: float, end: float, *, data: bool = False) -> bool:
+    def answered_between(self, start: float, end: float, *, data: bool = False) -> bool:
         """Whether anything that was sent in this time was answered; ``data``: on a connection."""
-        timeline = self.data_s if data else self.heard_s
+        timeline = self.data_s if data else self.answered_s
         return any(start <= sent <= end for sent in reversed(timeline))
 
 
@@ -130,12 +130,12 @@ class LocalUplink:
         self._ports: dict[tuple[int, int], asyncio.Task[bool]] = {}
 
     def vantage(self) -> Vantage:
-        """What this host can do, by its own routes and what it has heard so far."""
+        """What this host can do, by its own routes and what has answered so far."""
         ipv6, ipv4 = self._families[6], self._families[4]
         details = [
-            f"none of {len(self._of(version))} controls answers over {each.name}"
-            for version, each in self._families.items()
-            if each.source is not None and each.silent
+            f"none of {len(self._of(version))} controls answers over {family.name}"
+            for version, family in self._families.items()
+            if family.source is not None and family.silent
         ]
         return Vantage(
             ipv4="no" if ipv4.source is None or ipv4.silent else "yes",
@@ -144,14 +144,14 @@ class LocalUplink:
             detail="; ".join(details),
         )
 
-    def hear(self, address: str, port: int, sent_s: float) -> None:
+    def note_answer(self, address: str, port: int, sent_s: float) -> None:
         """Take notice that this address answered what was sent to it at that time."""
         if not self.is_afar(address):
             return
         family = self._family(address)
         family.silent_s, family.asked = None, 0
-        if not family.heard_s or abs(family.heard_s[-1] - sent_s) > _APART_S:
-            family.heard_s.append(sent_s)
+        if not family.answered_s or abs(family.answered_s[-1] - sent_s) > _APART_S:
+            family.answered_s.append(sent_s)
         known = dict(family.witnesses)
         if address not in known:
             family.witnesses.append((address, port))
@@ -160,23 +160,23 @@ class LocalUplink:
             family.witnesses.remove((address, known[address]))
             family.witnesses.append((address, ECHO))
 
-    def hear_accepted(self, address: str, port: int, sent_s: float) -> None:
+    def note_connection(self, address: str, port: int, sent_s: float) -> None:
         """Take notice that this address completed a TCP handshake that was begun then."""
         if self.is_afar(address):
             again = partial(self._ask, address, port)
-            self._family(address).tcp_peers.hear(address, again, sent_s)
+            self._family(address).tcp_peers.note(address, again, sent_s)
 
-    def hear_completed(self, address: str, again: Again, sent_s: float) -> None:
+    def note_handshake(self, address: str, again: Again, sent_s: float) -> None:
         """Take notice that this address completed a TLS handshake that was begun then."""
         if self.is_afar(address):
-            self._family(address).tls_peers.hear(address, again, sent_s)
+            self._family(address).tls_peers.note(address, again, sent_s)
 
-    def hear_data(self, address: str, sent_s: float) -> None:
+    def note_data(self, address: str, sent_s: float) -> None:
         """Take notice that data sent on a connection at that time was answered."""
         if self.is_afar(address):
             self._family(address).data_s.append(sent_s)
 
-    def told(self, failure: Failure | None, address: str) -> Failure | None:
+    def marked_near(self, failure: Failure | None, address: str) -> Failure | None:
         """The failure, which is ``near`` where this host itself or its own router said it."""
         if failure is None or not self.is_afar(address):
             return failure
@@ -199,10 +199,10 @@ class LocalUplink:
         """Whether packets of this family get out and back now; True where nobody may be asked."""
         family = self._families[version]
         now = time.monotonic()
-        if family.heard_between(now - FRESH_S, now):
+        if family.answered_between(now - FRESH_S, now):
             return True
         if family.asking is None:
-            pause_s = AGAIN_S if family.heard else SELDOM_S
+            pause_s = AGAIN_S if family.ever_answered else SELDOM_S
             if family.silent and (now - family.asked_s < pause_s or family.asked >= ASKED_AT_MOST):
                 return False
             family.asking = asyncio.get_running_loop().create_task(self._prove(version))
@@ -210,12 +210,12 @@ class LocalUplink:
 
     async def control_opens(self, port: int, version: int) -> bool | None:
         """Whether any control of this port answers on it; None where there is none."""
-        those = self._of(version, port)
-        if not those:
+        controls = self._of(version, port)
+        if not controls:
             return None
         asking = self._ports.get((port, version))
         if asking is None:
-            asks = self._any(those, self._timeout_s)
+            asks = self._any(controls, self._timeout_s)
             asking = self._ports[port, version] = asyncio.get_running_loop().create_task(asks)
         return await asyncio.shield(asking)
 
@@ -240,14 +240,14 @@ class LocalUplink:
 
     def close(self) -> None:
         """Ask nobody any more."""
-        tasks = [each.asking for each in self._families.values()]
-        tasks += [each.looking for each in self._families.values()]
+        tasks = [family.asking for family in self._families.values()]
+        tasks += [family.looking for family in self._families.values()]
         for task in (*tasks, *self._ports.values()):
             if task is not None:
                 task.cancel()
-        for each in self._families.values():
-            each.tcp_peers.close()
-            each.tls_peers.close()
+        for family in self._families.values():
+            family.tcp_peers.close()
+            family.tls_peers.close()
 
     # --- what an attempt is worth --------------------------------------------------------
 
@@ -296,7 +296,7 @@ class LocalUplink:
             timer.cancel()
 
     def _look(self, family: _Family, when: tuple[float, float]) -> None:
-        if family.looking is None and family.witnesses and not family.heard_between(*when):
+        if family.looking is None and family.witnesses and not family.answered_between(*when):
             asks = self._ask_witnesses(family)
             family.looking = asyncio.get_running_loop().create_task(asks)
 
@@ -314,7 +314,7 @@ class LocalUplink:
         if failure.kind is not Kind.TIMEOUT:
             return failure.near or failure.kind in _OF_THE_WAY
         data, vouching = _is_data(made), _vouching(_began_s(made), time.monotonic())
-        return not all(family.heard_between(*when, data=data) for when in vouching)
+        return not all(family.answered_between(*when, data=data) for when in vouching)
 
     async def _again(
         self, address: str, made: Seen, once: Callable[[float], Coroutine[None, None, Seen]]
@@ -376,9 +376,9 @@ class LocalUplink:
             family.asked_s = time.monotonic()
             family.asking = None
 
-    async def _any(self, those: Sequence[tuple[str, int]], timeout_s: float) -> bool:
-        """Whether any of them answers. Who does so later is heard as well."""
-        asks = [self._ask(address, port, timeout_s) for address, port in those]
+    async def _any(self, peers: Sequence[tuple[str, int]], timeout_s: float) -> bool:
+        """Whether any of them answers. Who does so later counts as well."""
+        asks = [self._ask(address, port, timeout_s) for address, port in peers]
         for proof in asyncio.as_completed(asks):
             with suppress(OSError):
                 if await proof:
@@ -387,7 +387,11 @@ class LocalUplink:
 
     def _of(self, version: int, port: int = ANYTHING) -> list[tuple[str, int]]:
         """The controls of a family, and of a port."""
-        return [each for each in self._controls if (_version(each[0]), each[1]) == (version, port)]
+        return [
+            (address, known)
+            for address, known in self._controls
+            if (_version(address), known) == (version, port)
+        ]
 
     def _family(self, address: str) -> _Family:
         return self._families[_version(address)]

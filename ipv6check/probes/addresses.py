@@ -94,8 +94,8 @@ async def _resolve(target: Target, settings: Settings, net: Net) -> Addresses | 
     whole = f"{host}." in target.text.lower()
     names = [] if whole else [f"{host}.{suffix}" for suffix in stub.search]
     alone = "." not in host
-    if alone and (found := await _first(names, settings, net)) is not None:
-        return found if isinstance(found, Failure) else replace(found, written=host)
+    if alone and (completed := await _first(names, settings, net)) is not None:
+        return completed if isinstance(completed, Failure) else replace(completed, written=host)
     asked = await _published(host, settings, net)
     if isinstance(asked, Failure) or not _is_nothing(asked):
         return asked
@@ -103,36 +103,41 @@ async def _resolve(target: Target, settings: Settings, net: Net) -> Addresses | 
         # Loopback and private addresses are what stands there.
         known = _sorted_out(host, "hosts", *_families(entry), internal=True)
         return replace(known, a=asked.a, aaaa=asked.aaaa)
-    found = None if alone else await _first(names, settings, net)
-    if found is None or isinstance(found, Failure):
+    completed = None if alone else await _first(names, settings, net)
+    if completed is None or isinstance(completed, Failure):
         return asked
     if host.count(".") < stub.ndots:
-        return replace(found, written=host)
-    return replace(asked, completed=found.name)
+        return replace(completed, written=host)
+    return replace(asked, completed=completed.name)
 
 
 async def _first(names: Iterable[str], settings: Settings, net: Net) -> Addresses | Failure | None:
     """The first of these names that has an address, None where none has."""
     for name in names:
-        found = await _published(name, settings, net)
-        if isinstance(found, Failure) or _has_records(found.aaaa) or _has_records(found.a):
-            return found
+        published = await _published(name, settings, net)
+        if isinstance(published, Failure) or _has_records(published.aaaa, published.a):
+            return published
     return None
 
 
-def _is_nothing(found: Addresses) -> bool:
+def _is_nothing(asked: Addresses) -> bool:
     """Whether the DNS says that there is no such name, or nothing of it."""
-    answered = isinstance(found.aaaa, Answer) and isinstance(found.a, Answer)
-    return answered and not _has_records(found.aaaa) and not _has_records(found.a)
+    answered = isinstance(asked.aaaa, Answer) and isinstance(asked.a, Answer)
+    return answered and not _has_records(asked.aaaa, asked.a)
 
 
-def _has_records(answer: Answer | Failure | None) -> bool:
-    return isinstance(answer, Answer) and bool(answer.records)
+def _has_records(*answers: Answer | Failure | None) -> bool:
+    return any(isinstance(answer, Answer) and answer.records for answer in answers)
+
+
+def _records(answer: Answer | Failure) -> tuple[str, ...]:
+    return answer.records if isinstance(answer, Answer) else ()
 
 
 def _families(given: Iterable[str]) -> tuple[list[str], list[str]]:
     known = list(given)
-    return [each for each in known if ":" in each], [each for each in known if ":" not in each]
+    ipv6 = [address for address in known if ":" in address]
+    return ipv6, [address for address in known if ":" not in address]
 
 
 # --- what is published, and what the resolver made of it -------------------------------------
@@ -150,15 +155,14 @@ async def _published(host: str, settings: Settings, net: Net) -> Addresses | Fai
     if blind := await _blind(host, aaaa, a, net) or await _invented(aaaa, net):
         asked = "the name server" if settings.nameservers else "this network's resolver"
         return Failure(Kind.RESOLVER_UNREACHABLE, f"{asked} {blind}")
-    ipv6 = aaaa.records if isinstance(aaaa, Answer) else ()
-    ipv4 = a.records if isinstance(a, Answer) else ()
+    ipv6, ipv4 = _records(aaaa), _records(a)
     prefixes = await net.resolver.pref64() if ipv6 else ()
     suspect = _suspect(ipv6, ipv4, prefixes)
-    told = await net.resolver.aaaa_made_up() if suspect else ()
-    if suspect and told and all(_is_under(address, suspect) for address in told):
+    made_up = await net.resolver.aaaa_made_up() if suspect else ()
+    if suspect and made_up and all(_is_under(address, suspect) for address in made_up):
         prefixes, suspect = (*prefixes, suspect), ""
-    found = _sorted_out(host, "dns", ipv6, ipv4, prefixes, internal=settings.internal)
-    return replace(found, a=a, aaaa=aaaa, embedding=suspect if told is None else "")
+    sorted_out = _sorted_out(host, "dns", ipv6, ipv4, prefixes, internal=settings.internal)
+    return replace(sorted_out, a=a, aaaa=aaaa, embedding=suspect if made_up is None else "")
 
 
 async def _ask_both(host: str, net: Net) -> Both:
@@ -195,9 +199,9 @@ async def _blind(host: str, aaaa: Answer | Failure, a: Answer | Failure, net: Ne
 
     Silence or an error for one name is that name's.
     """
-    for each in (aaaa, a):
-        if isinstance(each, Failure) and each.kind is Kind.RESOLVER_UNREACHABLE:
-            return f"is out of reach: {each.detail}"
+    for answer in (aaaa, a):
+        if isinstance(answer, Failure) and answer.kind is Kind.RESOLVER_UNREACHABLE:
+            return f"is out of reach: {answer.detail}"
     if blocked := _blocked(host, aaaa, a):
         return blocked
     if isinstance(aaaa, Failure) and isinstance(a, Failure):
@@ -244,15 +248,15 @@ async def _is_unserved(aaaa: Failure, a: Failure, net: Net) -> bool:
 
 def _blocked(host: str, aaaa: Answer | Failure, a: Answer | Failure) -> str:
     """What a resolver does that blocks names: it says so (RFC 8914), or answers ``::``."""
-    for each in (aaaa, a):
-        words = [error.text for error in each.extended if error.code in _BLOCKED]
-        if any(error.code in _BLOCKED for error in each.extended) and not _is_own(each):
+    for answer in (aaaa, a):
+        words = [error.text for error in answer.extended if error.code in _BLOCKED]
+        if any(error.code in _BLOCKED for error in answer.extended) and not _is_own(answer):
             why = f' ("{words[0]}")' if words[0] else ""
-            return f"blocks {'AAAA of ' if each is aaaa and _has_records(a) else ''}{host}{why}"
-    answered = [each for each in (aaaa, a) if _has_records(each)]
-    told = [record for each in answered if isinstance(each, Answer) for record in each.records]
-    if told and {*told} <= UNSPECIFIED and not any(map(_is_own, answered)):
-        return f"blocks {host}: it answers {' and '.join(sorted({*told}, reverse=True))}"
+            return f"blocks {'AAAA of ' if answer is aaaa and _has_records(a) else ''}{host}{why}"
+    answered = [answer for answer in (aaaa, a) if _has_records(answer)]
+    records = {record for answer in answered for record in _records(answer)}
+    if records and records <= UNSPECIFIED and not any(map(_is_own, answered)):
+        return f"blocks {host}: it answers {' and '.join(sorted(records, reverse=True))}"
     return ""
 
 
@@ -265,7 +269,7 @@ def _is_own(answer: Answer | Failure) -> bool:
 
 def _suspect(ipv6: Iterable[str], ipv4: Iterable[str], prefixes: tuple[str, ...]) -> str:
     """The prefix under which every AAAA embeds an A, though this network announces it not."""
-    published = [each for each in ipv6 if not _is_under_any(each, prefixes)]
+    published = [address for address in ipv6 if not _is_under_any(address, prefixes)]
     prefix = embedding(published, list(ipv4)) if published else None
     return prefix or ""
 
@@ -289,7 +293,9 @@ def _sorted_out(
 ) -> Addresses:
     """Sort out what packets may go to, in an order that does not change from answer to answer."""
     published = sorted(set(ipv6), key=_number)
-    reasons = [(each, _why_unusable(each, prefixes, internal=internal)) for each in published]
+    reasons = [
+        (address, _why_unusable(address, prefixes, internal=internal)) for address in published
+    ]
     return Addresses(
         host,
         origin,

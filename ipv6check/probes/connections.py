@@ -49,16 +49,17 @@ async def connections(
     named = bool(target.ports or settings.ports)
     if not addresses.ipv6:
         return Connections(ports, named, ())
-    wanted = [(each, port) for each in (*addresses.ipv6, *addresses.ipv4) for port in ports]
+    wanted = [(address, port) for address in (*addresses.ipv6, *addresses.ipv4) for port in ports]
     # Both families on every port before the second address of either: that is what tells most.
-    places = {each: n for some in (addresses.ipv6, addresses.ipv4) for n, each in enumerate(some)}
-    wanted.sort(key=lambda each: places[each[0]])
-    calls = [partial(net.connect, *each) for each in wanted]
-    found = [each for each in await in_time(calls, _time_s(settings)) if each]
-    attempts = sorted(found, key=lambda each: ":" not in each.address)
-    over_ipv6 = {each.port for each in attempts if ":" in each.address}
+    families = (addresses.ipv6, addresses.ipv4)
+    rank = {address: place for family in families for place, address in enumerate(family)}
+    wanted.sort(key=lambda endpoint: rank[endpoint[0]])
+    calls = [partial(net.connect, *endpoint) for endpoint in wanted]
+    attempts = [attempt for attempt in await in_time(calls, _time_s(settings)) if attempt]
+    attempts.sort(key=lambda attempt: ":" not in attempt.address)
+    over_ipv6 = {attempt.port for attempt in attempts if ":" in attempt.address}
     tried = tuple(port for port in ports if port in over_ipv6)
-    return Connections(tried, named, tuple(attempts), len(wanted) - len(found))
+    return Connections(tried, named, tuple(attempts), len(wanted) - len(attempts))
 
 
 def _time_s(settings: Settings) -> float:

@@ -35,7 +35,7 @@ class Handshakes:
 
     def on(self, port: int) -> tuple[Handshake, ...]:
         """Those with one port."""
-        return tuple(each for each in self.attempts if each.port == port)
+        return tuple(attempt for attempt in self.attempts if attempt.port == port)
 
 
 async def handshakes(
@@ -63,9 +63,9 @@ async def handshakes(
 
     async def shake_all(attempts: Iterable[Attempt]) -> list[Handshake]:
         nonlocal untried
-        accepting = [each for each in attempts if each.connected and each.port in ports]
-        ended = await in_time([partial(shake, each) for each in accepting], spare_s())
-        made = [each for each in ended if each is not None]
+        accepting = [attempt for attempt in attempts if attempt.connected and attempt.port in ports]
+        ended = await in_time([partial(shake, attempt) for attempt in accepting], spare_s())
+        made = [attempt for attempt in ended if attempt is not None]
         untried += len(ended) - len(made)
         return made
 
@@ -73,7 +73,7 @@ async def handshakes(
         made = await shake_all(connections.attempts)
     else:
         made = await shake_all(connections.ipv6)
-        if not all(each.connected for each in made):
+        if not all(attempt.connected for attempt in made):
             made += await shake_all(connections.ipv4)
     return Handshakes(ports, tuple(made), untried - needless)
 

@@ -22,7 +22,8 @@ class Here:
     @property
     def loopback(self) -> bool:
         """Whether the target is this host as only itself can reach it."""
-        return bool(self.addresses) and all(ip_address(each).is_loopback for each in self.addresses)
+        addresses = [ip_address(address) for address in self.addresses]
+        return bool(addresses) and all(address.is_loopback for address in addresses)
 
     @property
     def ipv6(self) -> tuple[str, ...]:
@@ -45,7 +46,7 @@ async def here(addresses: Addresses, net: Net) -> Here:
         return Here(())
     records = addresses.a.records if isinstance(addresses.a, Answer) else ()
     others = (*(bad.address for bad in addresses.unusable), *records)
-    published = (each for each in others if not ip_address(each).is_loopback)
+    published = (address for address in others if not ip_address(address).is_loopback)
     known = dict.fromkeys((*addresses.ipv6, *addresses.ipv4, *published))
     own = [address for address in known if kernel.is_own(address)]
-    return Here(tuple(sorted(own, key=lambda each: ":" not in each)))
+    return Here(tuple(sorted(own, key=lambda address: ":" not in address)))

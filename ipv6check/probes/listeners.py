@@ -30,7 +30,11 @@ class Listeners:
 
     def on(self, port: int) -> tuple[Listener, ...]:
         """What listens for TCP on one port."""
-        return tuple(each for each in self.sockets if (each.protocol, each.port) == ("tcp", port))
+        return tuple(
+            listener
+            for listener in self.sockets
+            if (listener.protocol, listener.port) == ("tcp", port)
+        )
 
     def serving(self, port: int, address: str) -> tuple[Listener, ...]:
         """What the kernel hands a connection to this address and port to.
@@ -38,9 +42,13 @@ class Listeners:
         The narrowest match wins, then a socket of the address's own family: ``inet_lookup`` of
         net/ipv4/inet_hashtables.c. Several are left where they are alike but for an interface.
         """
-        alike = [(_rank(each, address), each) for each in self.on(port) if covers(each, address)]
+        alike = [
+            (_rank(listener, address), listener)
+            for listener in self.on(port)
+            if covers(listener, address)
+        ]
         best = min((rank for rank, _ in alike), default=0)
-        return tuple(each for rank, each in alike if rank == best)
+        return tuple(listener for rank, listener in alike if rank == best)
 
 
 async def listeners(
@@ -55,17 +63,19 @@ async def listeners(
     if isinstance(sockets, Failure):
         return sockets
     wanted = tuple(
-        each for each in sockets if not ports or (each.protocol == "tcp" and each.port in ports)
+        listener
+        for listener in sockets
+        if not ports or (listener.protocol == "tcp" and listener.port in ports)
     )
-    found = Listeners(here, ports, named, wanted)
-    return replace(found, attempts=await _attempts(found, net))
+    seen = Listeners(here, ports, named, wanted)
+    return replace(seen, attempts=await _attempts(seen, net))
 
 
-async def _attempts(found: Listeners, net: Net) -> tuple[Attempt, ...]:
+async def _attempts(seen: Listeners, net: Net) -> tuple[Attempt, ...]:
     """Try every address on each port that lacks a socket for one of them."""
-    addresses = found.here.addresses
+    addresses = seen.here.addresses
     unserved = [
-        port for port in found.ports if not all(found.serving(port, each) for each in addresses)
+        port for port in seen.ports if not all(seen.serving(port, address) for address in addresses)
     ]
     calls = [partial(net.connect, address, port) for port in unserved for address in addresses]
     return tuple(await politely(calls))

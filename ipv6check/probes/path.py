@@ -35,8 +35,12 @@ class Path:
 
     def opens(self, port: int, version: int) -> bool | None:
         """Whether packets for this port get out and back; None where nobody could be asked."""
-        said = [each.answers for each in self.ports if (each.port, each.version) == (port, version)]
-        return said[0] if said else None
+        answers = [
+            control.answers
+            for control in self.ports
+            if (control.port, control.version) == (port, version)
+        ]
+        return answers[0] if answers else None
 
 
 async def path(
@@ -62,18 +66,18 @@ async def path(
 
 async def _controls(connections: Connections, net: Net) -> tuple[PortControl, ...]:
     """What the controls of each port say on which a family is silent altogether."""
-    found = []
+    controls = []
     for port in connections.ports:
         for version, attempts in ((6, connections.ipv6), (4, connections.ipv4)):
-            outcomes = {_said(each) for each in attempts if each.port == port}
+            outcomes = {_failure_kind(attempt) for attempt in attempts if attempt.port == port}
             if outcomes == {Kind.TIMEOUT}:
                 answers = await net.uplink.control_opens(port, version)
                 if answers is not None:
-                    found.append(PortControl(port, version, answers))
-    return tuple(found)
+                    controls.append(PortControl(port, version, answers))
+    return tuple(controls)
 
 
-def _said(attempt: Attempt) -> Kind | None:
+def _failure_kind(attempt: Attempt) -> Kind | None:
     """How the attempt failed; None where it did not, or failed by this host's own fault."""
     failure = attempt.failure
     return None if failure is None or failure.near else failure.kind

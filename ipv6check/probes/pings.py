@@ -45,6 +45,7 @@ async def pings(addresses: Addresses, net: Net) -> Pings | Failure:
     outcomes = await at_once([partial(net.ping, address) for address in wanted], spare_s())
     if isinstance(outcomes[0], Failure):
         return outcomes[0]
-    untried = [each for each, outcome in zip(wanted, outcomes, strict=True) if outcome is None]
+    pairs = zip(wanted, outcomes, strict=True)
+    untried = [address for address, outcome in pairs if outcome is None]
     echoes = tuple(outcome for outcome in outcomes if isinstance(outcome, Echo))
     return Pings(echoes, tuple(untried))

@@ -47,12 +47,16 @@ class Pointers:
 
 async def pointers(addresses: Addresses, net: Net) -> Pointers:
     """Ask for each address's PTR records, and forward again for each name."""
-    loopback = tuple(each for each in addresses.ipv6 if ipaddress.ip_address(each).is_loopback)
-    public = tuple(each for each in addresses.ipv6 if each not in loopback)
+    loopback = tuple(filter(_is_loopback, addresses.ipv6))
+    public = tuple(address for address in addresses.ipv6 if address not in loopback)
     ipv6 = await _all(public, addresses, net)
     if all(pointer.names for pointer in ipv6):
         return Pointers(ipv6, loopback=loopback)
     return Pointers(ipv6, await _all(addresses.ipv4, addresses, net), loopback)
+
+
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address).is_loopback
 
 
 async def _all(which: tuple[str, ...], addresses: Addresses, net: Net) -> tuple[Pointer, ...]:
@@ -65,12 +69,12 @@ async def _pointer(address: str, addresses: Addresses, net: Net) -> Pointer:
     answer = await net.resolve(ipaddress.ip_address(address).reverse_pointer, "PTR")
     if isinstance(answer, Failure):
         return Pointer(address, failure=await _blamed(answer, net))
-    found = [record.removesuffix(".") for record in answer.records]
+    published = [record.removesuffix(".") for record in answer.records]
     # Resolvers rotate what is equal: without an order every run would look at other names.
-    found.sort(key=lambda name: (name.lower() != addresses.name, name))
-    names = tuple(found[:MAX_NAMES])
+    published.sort(key=lambda name: (name.lower() != addresses.name, name))
+    names = tuple(published[:MAX_NAMES])
     confirmed, failures = await _confirmed(names, address, addresses, net)
-    unseen = 0 if confirmed else len(found) - len(names)
+    unseen = 0 if confirmed else len(published) - len(names)
     failure = None if confirmed or not names else await _clouded(address, failures, net)
     return Pointer(address, names, confirmed, failure, unseen)
 
@@ -81,15 +85,17 @@ async def _confirmed(
     """Those of the first names with one among them that lead back, and what failed before that."""
     failures: list[Failure] = []
     for start in range(0, len(names), _AT_A_TIME):
-        some = names[start : start + _AT_A_TIME]
-        answers = await asyncio.gather(*(_forward(name, address, addresses, net) for name in some))
-        pairs = zip(some, answers, strict=True)
+        batch = names[start : start + _AT_A_TIME]
+        answers = await asyncio.gather(*(_forward(name, address, addresses, net) for name in batch))
+        pairs = zip(batch, answers, strict=True)
         back = tuple(
-            name for name, said in pairs if isinstance(said, Answer) and address in said.records
+            name
+            for name, answer in pairs
+            if isinstance(answer, Answer) and address in answer.records
         )
         if back:
             return back, []
-        failures += [said for said in answers if isinstance(said, Failure)]
+        failures += [answer for answer in answers if isinstance(answer, Failure)]
     return (), failures
 
 
@@ -116,7 +122,7 @@ async def _blamed(failure: Failure, net: Net) -> Failure:
 async def _clouded(address: str, failures: list[Failure], net: Net) -> Failure | None:
     """Why it is not known that no name leads back: the resolver, who answers no AAAA perhaps."""
     blamed = [await _blamed(failure, net) for failure in failures[:1]]
-    ours = [each for each in (*blamed, *failures) if each.kind in VANTAGE_KINDS]
+    ours = [failure for failure in (*blamed, *failures) if failure.kind in VANTAGE_KINDS]
     if ours:
         return ours[0]
     withheld = await net.resolver.aaaa_withheld() if ":" in address else None

@@ -49,14 +49,14 @@ async def race(
         return {}
     offered = {attempt.port for attempt in connections.attempts if attempt.connected}
     ports = [port for port in connections.ports if port in offered]
-    course = Course(policy_of(settings), addresses, connections, target, settings, net)
-    races = [partial(course.race, port) for port in ports]
+    setup = RaceSetup(policy_of(settings), addresses, connections, target, settings, net)
+    races = [partial(setup.race, port) for port in ports]
     return dict(zip(ports, await politely(races), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """Where a race is run: what is known of a target, and how to get there."""
+class RaceSetup:
+    """A race to be run: the algorithm, what is known of a target, and the net to race on."""
 
     policy: Policy
     addresses: Addresses
@@ -68,9 +68,9 @@ class Course:
     async def race(self, port: int, tell: Callable[[Entrant], None] = lambda _: None) -> Outcome:
         """Race on one port."""
         dns = dict(resolved(self.addresses))
-        found: tuple[Service, ...] = ()
+        known: tuple[Service, ...] = ()
         if self.policy.https_delay_ms is not None and (name := self._service_name(port)):
-            found, dns[HTTPS] = _heard(await self.net.resolve(name, HTTPS), port, self.settings)
+            known, dns[HTTPS] = _offered(await self.net.resolve(name, HTTPS), port, self.settings)
         hinted = dns.get(HTTPS, Resolved()).addresses
         source = self.net.uplink.vantage().source_ipv6
         order, equal = system_order(self.addresses, self.connections, source, more=hinted)
@@ -82,14 +82,14 @@ class Course:
         for _ in range(1, RACES):
             if self._lost_a_packet(outcome):
                 outcome = await undisturbed(self.net.timing_loop, run)
-        return replace(outcome, services=found, equal=equal)
+        return replace(outcome, services=known, equal=equal)
 
     def _lasts(self, port: int) -> bool:
         """Whether there is an address that a race may have to wait for, so that timers count."""
         return any(
-            each.elapsed_ms >= CONNECTION_ATTEMPT_DELAY_LEAST_MS
-            for each in self.connections.attempts
-            if each.port == port
+            attempt.elapsed_ms >= CONNECTION_ATTEMPT_DELAY_LEAST_MS
+            for attempt in self.connections.attempts
+            if attempt.port == port
         )
 
     def _lost_a_packet(self, outcome: Outcome) -> bool:
@@ -130,15 +130,15 @@ class Course:
         return await self.net.tls(address, port, name, protocols, connected, once=True)
 
 
-def _heard(
+def _offered(
     answer: Answer | Failure, port: int, settings: Settings
 ) -> tuple[tuple[Service, ...], Resolved]:
     """The services that an answer names, and their hints as the race hears of them."""
     if isinstance(answer, Failure):
         return (), Resolved((), inf if answer.kind is Kind.TIMEOUT else answer.elapsed_ms)
-    found = services(answer.records)
-    usable = [each for each in hints(found, port) if _is_usable(each, settings)]
-    return found, Resolved(tuple(usable), answer.elapsed_ms)
+    known = services(answer.records)
+    usable = [address for address in hints(known, port) if _is_usable(address, settings)]
+    return known, Resolved(tuple(usable), answer.elapsed_ms)
 
 
 def _is_usable(address: str, settings: Settings) -> bool:
@@ -182,9 +182,11 @@ def system_order(
     """
     # glibc has those of A first where RFC 6724 does not tell.
     answered = [*_records(addresses.a, addresses.ipv4), *_records(addresses.aaaa, addresses.ipv6)]
-    published = [*answered, *(each for each in more if each not in answered)]
-    sources = {each: source_ipv6 if ":" in each else _ANY_IPV4 for each in published}
-    sources |= {each.address: each.source for each in connections.attempts if each.source}
+    published = [*answered, *(address for address in more if address not in answered)]
+    sources = {address: source_ipv6 if ":" in address else _ANY_IPV4 for address in published}
+    sources |= {
+        attempt.address: attempt.source for attempt in connections.attempts if attempt.source
+    }
     # A file has an order of its own, and so has --resolve.
     rotated = answered if addresses.origin == "dns" else ()
     return SystemOrder(

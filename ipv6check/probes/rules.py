@@ -43,13 +43,13 @@ async def rules(in_force: RuleTexts | Failure | None, settings: Settings) -> Rul
     return await asyncio.to_thread(_read, in_force)
 
 
-def _read(found: RuleTexts) -> Rules | Failure:
+def _read(texts: RuleTexts) -> Rules | Failure:
     from ipv6check.firewall.model import RuleError  # noqa: PLC0415
     from ipv6check.firewall.notation import live  # noqa: PLC0415
 
     try:
-        ruleset = live(found.texts, found.missing)
+        ruleset = live(texts.texts, texts.missing)
     except RuleError as error:
         return Failure(Kind.OTHER, str(error))
-    ruleset.leased = found.leased
+    ruleset.leased = texts.leased
     return Rules(ruleset)

@@ -42,7 +42,7 @@ async def survey(
     # all there is nothing that they could stumble over.
     tried = connections.attempts or _has_none(addresses.aaaa)
     missing = () if tried else product(addresses.ipv4, connections.ports)
-    more = await politely([partial(net.connect, *each) for each in missing])
+    more = await politely([partial(net.connect, *pair) for pair in missing])
     attempts = (*connections.attempts, *more)
     return {
         port: Survey(dns, order, _seen(attempts, handshakes, port, order), patience_ms, equal)
@@ -66,14 +66,16 @@ def _resolved(answer: Answer | Failure | None, usable: tuple[str, ...]) -> Resol
 def _seen(
     attempts: Iterable[Attempt], handshakes: Handshakes, port: int, order: Iterable[str]
 ) -> dict[str, Seen]:
-    tls = {each.address: each for each in handshakes.on(port)}
+    tls = {attempt.address: attempt for attempt in handshakes.on(port)}
     seen = {
-        each.address: _verdict(each, tls.get(each.address))
-        for each in attempts
-        if each.port == port
+        attempt.address: _verdict(attempt, tls.get(attempt.address))
+        for attempt in attempts
+        if attempt.port == port
     }
     # Packets for ::ffff:192.0.2.1 go to 192.0.2.1.
-    mapped = {each: seen.get(each.rpartition(":")[2]) for each in order if is_mapped(each)}
+    mapped = {
+        address: seen.get(address.rpartition(":")[2]) for address in order if is_mapped(address)
+    }
     return seen | {address: verdict for address, verdict in mapped.items() if verdict}
 
 

@@ -47,9 +47,9 @@ class World:
         self.asked.append(address)
         await asyncio.sleep(0)
         if self.accepts(address):
-            self.uplink.hear_accepted(address, port, time.monotonic())
+            self.uplink.note_connection(address, port, time.monotonic())
             again = partial(self.ask, address, port)
-            self.uplink.hear_completed(address, again, time.monotonic())
+            self.uplink.note_handshake(address, again, time.monotonic())
         return address not in self.silent
 
     def accepts(self, address: str) -> bool:
@@ -59,7 +59,7 @@ class World:
     def known(self, *addresses: str, ago_s: float = 9.0) -> World:
         """After these have accepted."""
         for address in addresses:
-            self.uplink.hear_accepted(address, 443, time.monotonic() - ago_s)
+            self.uplink.note_connection(address, 443, time.monotonic() - ago_s)
         return self
 
     async def connect(self, address: str = TARGET) -> Attempt:
@@ -111,7 +111,7 @@ def test_tls_that_is_reset(resets: int, others: str, connected: bool) -> None:  
     for address in OTHERS:
         if others == "tls":
             again = partial(shake, address)
-            world.uplink.hear_completed(address, again, time.monotonic() - 9)
+            world.uplink.note_handshake(address, again, time.monotonic() - 9)
     if others == "tcp":
         world.known(*OTHERS)
 

@@ -54,7 +54,7 @@ class World:
 
         async def once(limit_s: float) -> Attempt:
             self.limits.append(limit_s)
-            failure = self.uplink.told(self.failures.pop(0), address)
+            failure = self.uplink.marked_near(self.failures.pop(0), address)
             return Attempt(address, 443, 1.0, None, failure)
 
         return once
@@ -107,7 +107,7 @@ def test_a_family_that_never_worked_is_this_hosts(address: str, vantage: tuple[s
 def test_what_fails_while_the_uplink_is_away_is_tried_again(failure: Failure) -> None:
     """Once it is back, with all of its time."""
     world = World([*[False] * 6, True], failure, None)
-    world.uplink.hear(V6B, 443, time.monotonic() - 9)
+    world.uplink.note_answer(V6B, 443, time.monotonic() - 9)
     made = world.run(world.surely(V6))
     assert (made.failure, world.limits) == (None, [1.0, 1.0])
     # A port that limits the rate of connections may take no second one: ping as well.
@@ -121,7 +121,7 @@ def test_an_uplink_that_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(uplink, "PATIENCE_S", 0.05)
     for failure, near in ((SILENT, True), (UNREACHABLE, False)):
         world = World([False], failure)
-        world.uplink.hear(V6B, 443, time.monotonic() - 9)
+        world.uplink.note_answer(V6B, 443, time.monotonic() - 9)
         made = world.run(world.surely(V6))
         assert made.failure is not None
         assert (made.failure.kind, made.failure.near) == (failure.kind, near)
@@ -133,7 +133,7 @@ def test_others_that_answer_meanwhile_vouch() -> None:
     for ago_s, tries in (((1.0, 0.5), 1), ((1.0,), 2), ((0.5,), 2), ((3.0, 2.5), 2), ((), 2)):
         world = World([True], SILENT, SILENT)
         for each in ago_s:
-            world.uplink.hear(V6B, 443, time.monotonic() - each)
+            world.uplink.note_answer(V6B, 443, time.monotonic() - each)
         world.run(world.surely(V6))
         assert len(world.limits) == tries, ago_s
         assert bool(world.asked) == (tries == 2), ago_s
@@ -154,10 +154,10 @@ def test_of_data_only_data_vouches() -> None:
         world = World([True])
         for ago_s in (1.0, 0.5):
             if data:
-                world.uplink.hear_data(V6B, time.monotonic() - ago_s)
+                world.uplink.note_data(V6B, time.monotonic() - ago_s)
             else:
-                world.uplink.hear(V6B, 443, time.monotonic() - ago_s)
-        world.uplink.hear(V6B, 443, time.monotonic() - 9)
+                world.uplink.note_answer(V6B, 443, time.monotonic() - ago_s)
+        world.uplink.note_answer(V6B, 443, time.monotonic() - 9)
         made = world.run(world.uplink.surely(V6, silent))
         assert made.silent
         assert len(tries) == wanted
@@ -196,7 +196,7 @@ def test_a_ping_is_tried_again_too() -> None:
         return echoes.pop(0)
 
     world = World([True])
-    world.uplink.hear(V6B, ECHO, time.monotonic() - 9)
+    world.uplink.note_answer(V6B, ECHO, time.monotonic() - 9)
     assert world.run(world.uplink.surely(V6, once)).received == 3
 
 
@@ -215,7 +215,7 @@ def test_a_ping_is_tried_again_too() -> None:
 def test_whose_word_it_is(address: str, source: str | None, near: bool) -> None:  # noqa: FBT001
     """The own router's, in both families; of the own link, the neighbour is the target."""
     failure = Failure(Kind.ADDRESS_UNREACHABLE, "says so", 1.0, source)
-    told = World().uplink.told(failure, address)
+    told = World().uplink.marked_near(failure, address)
     assert told is not None
     assert told.near == near
 

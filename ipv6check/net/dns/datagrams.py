@@ -206,9 +206,9 @@ class Channel:
         if sent is None or len(quoted) < _QUOTED or not sent.wire.startswith(quoted):
             return
         elapsed = clock.elapsed_ms(sent.at_ns, clock.now_ns())
-        said = error.failure(elapsed)
-        if said.kind in _REFUSALS:
-            detail = f"{place(self.server)}: {said.detail}"
+        refusal = error.failure(elapsed)
+        if refusal.kind in _REFUSALS:
+            detail = f"{place(self.server)}: {refusal.detail}"
             failure = Failure(Kind.RESOLVER_UNREACHABLE, detail, elapsed)
             sent.question.hear(Reply(self.server, elapsed, failure=failure, soft=True))
 
@@ -221,5 +221,5 @@ def place(server: Server) -> str:
 def sockaddr(server: Server) -> tuple[object, ...]:
     """With the interface of a link-local server (``fe80::1%eth0``), as routers announce them."""
     numeric = socket.AI_NUMERICHOST
-    found = socket.getaddrinfo(*server, type=socket.SOCK_DGRAM, flags=numeric)
-    return found[0][4]
+    resolved = socket.getaddrinfo(*server, type=socket.SOCK_DGRAM, flags=numeric)
+    return resolved[0][4]

@@ -177,7 +177,7 @@ def meaning(
         name=text,
         rdtype=rdtype.name,
         rcode=dns.rcode.to_text(rcode),
-        records=() if records is None else tuple(each.to_text() for each in records),
+        records=() if records is None else tuple(record.to_text() for record in records),
         chain=tuple(_target(alias).to_text(omit_final_dot=True) for alias in aliases),
         ttl=_ttl(message, way, end),
         elapsed_ms=elapsed_ms,
@@ -197,18 +197,18 @@ def summary(answer: Answer) -> str:
 
 
 def _reasons(message: dns.message.Message) -> tuple[ExtendedError, ...]:
-    options = [each for each in message.options if isinstance(each, dns.edns.EDEOption)]
+    options = [option for option in message.options if isinstance(option, dns.edns.EDEOption)]
     return tuple(
-        ExtendedError(int(each.code), (each.text or "")[:_MAX_REASON])
-        for each in options[:_MAX_REASONS]
+        ExtendedError(int(option.code), (option.text or "")[:_MAX_REASON])
+        for option in options[:_MAX_REASONS]
     )
 
 
 def _told(reasons: tuple[ExtendedError, ...]) -> str:
     words = [
-        ": ".join(filter(None, (_REASONS.get(each.code, f"error {each.code}"), each.text)))
-        for each in reasons
-        if each.code or each.text
+        ": ".join(filter(None, (_REASONS.get(reason.code, f"error {reason.code}"), reason.text)))
+        for reason in reasons
+        if reason.code or reason.text
     ]
     return f" ({'; '.join(words)})" if words else ""
 

@@ -20,20 +20,20 @@ _EMBEDDED = {
 
 def prefixes(addresses: Iterable[str]) -> tuple[str, ...]:
     """The prefixes under which these AAAA of ipv4only.arpa were made (RFC 7050 section 3)."""
-    found = {prefix for address in addresses if (prefix := _prefix(address))}
-    return tuple(sorted(found))
+    known = {prefix for address in addresses if (prefix := _prefix(address))}
+    return tuple(sorted(known))
 
 
 def unexplained(addresses: Iterable[str]) -> tuple[str, ...]:
     """Those AAAA of ipv4only.arpa that no DNS64 makes: the name has none (RFC 7050 section 8.2)."""
-    return tuple(each for each in addresses if _prefix(each) is None)
+    return tuple(address for address in addresses if _prefix(address) is None)
 
 
 def embedding(aaaa: Collection[str], a: Collection[str]) -> str | None:
     """The one prefix under which every AAAA is one of the A, and every A one of them."""
-    ipv4 = frozenset(ipaddress.IPv4Address(each).packed for each in a)
-    found = {_prefix(address, ipv4) for address in aaaa}
-    return found.pop() if len(found) == 1 and len(set(aaaa)) == len(ipv4) else None
+    ipv4 = frozenset(ipaddress.IPv4Address(address).packed for address in a)
+    embedded = {_prefix(address, ipv4) for address in aaaa}
+    return embedded.pop() if len(embedded) == 1 and len(set(aaaa)) == len(ipv4) else None
 
 
 def _prefix(address: str, embedded: Collection[bytes] = _WELL_KNOWN_ADDRESSES) -> str | None:

@@ -41,7 +41,8 @@ async def _answered(server: Server, name: str, rdtypes: tuple[str, ...], wait_s:
         for question in questions.values():
             channel.send(question, question.wire, edns=True)
         until = asyncio.get_running_loop().time() + wait_s
-        replies = await asyncio.gather(*(each.next_reply(until) for each in questions.values()))
+        waits = (question.next_reply(until) for question in questions.values())
+        replies = await asyncio.gather(*waits)
     except OSError:
         return set()
     finally:

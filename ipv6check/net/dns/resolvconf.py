@@ -38,9 +38,9 @@ class ResolvConf:
 def read(path: str = "", environ: Mapping[str, str] = os.environ) -> ResolvConf:
     """The configuration of this host's stub resolver; without a file it asks 127.0.0.1."""
     lines = list(_lines(path or RESOLV_CONF))
-    found = [server for line in lines if (server := _server(_value(line, b"nameserver")))]
-    servers = tuple((server, _DNS_PORT) for server in found[:MAXNS])
-    stub = _options(Stub(search=_search(lines, environ), unasked=tuple(found[MAXNS:])), lines)
+    named = [server for line in lines if (server := _server(_value(line, b"nameserver")))]
+    servers = tuple((server, _DNS_PORT) for server in named[:MAXNS])
+    stub = _options(Stub(search=_search(lines, environ), unasked=tuple(named[MAXNS:])), lines)
     stub = _with_options(stub, environ.get("RES_OPTIONS", ""))
     return ResolvConf(servers or (("127.0.0.1", _DNS_PORT),), stub)
 
@@ -55,12 +55,12 @@ def upstream_servers() -> tuple[Server, ...]:
 def hosts_entry(name: str) -> tuple[str, ...]:
     """The addresses that /etc/hosts gives this name, in its order; other names cost nothing."""
     wanted = name.lower().encode("ascii", "replace")
-    found = []
+    addresses = []
     for line in _lines(HOSTS):
         address, *names = line.split(b"#", 1)[0].split() or [b""]
-        if wanted in (each.lower() for each in names) and (read_as := _address(_text(address))):
-            found.append(read_as)
-    return tuple(dict.fromkeys(found))
+        if wanted in (word.lower() for word in names) and (read_as := _address(_text(address))):
+            addresses.append(read_as)
+    return tuple(dict.fromkeys(addresses))
 
 
 def _lines(path: str) -> Iterator[bytes]:

@@ -60,15 +60,15 @@ class Resolver:
         over_tcp = self.servers.streams.issuperset(self.servers.addresses)
         async with self._streams if over_tcp else self._places:
             asking = _Asking(self, question, patience_s(self._limit_s()))
-            said = await asking.answer()
-            if isinstance(said, Failure) and said.kind is Kind.SERVFAIL and not said.dnssec:
-                said = await self._unchecked(question, said, asking.left_s)
-        self._note(said)
+            answer = await asking.answer()
+            if isinstance(answer, Failure) and answer.kind is Kind.SERVFAIL and not answer.dnssec:
+                answer = await self._unchecked(question, answer, asking.left_s)
+        self._note(answer)
         if log.enabled():
             servers = ", ".join(map(place, self.servers.addresses))
-            came = said if isinstance(said, Failure) else messages.summary(said)
-            log.exchange(f"{rdtype} of {name or '.'}", servers, came, said.elapsed_ms)
-        return said
+            came = answer if isinstance(answer, Failure) else messages.summary(answer)
+            log.exchange(f"{rdtype} of {name or '.'}", servers, came, answer.elapsed_ms)
+        return answer
 
     def close(self) -> None:
         """Close every socket."""
@@ -90,31 +90,31 @@ class Resolver:
         patient = since is None or clock.now_s() - since < _PATIENCE * self._timeout_s
         return self._timeout_s if patient else self._timeout_s / SENDS
 
-    def _note(self, said: Answer | Failure) -> None:
-        if isinstance(said, Answer) or said.kind is not Kind.RESOLVER_UNREACHABLE:
+    def _note(self, answer: Answer | Failure) -> None:
+        if isinstance(answer, Answer) or answer.kind is not Kind.RESOLVER_UNREACHABLE:
             self._silent_since = None
         elif self._silent_since is None:
             self._silent_since = clock.now_s()
 
     async def _unchecked(
-        self, question: Question, said: Failure, left_s: float
+        self, question: Question, failure: Failure, left_s: float
     ) -> Answer | Failure:
         """SERVFAIL that CD turns into an answer is a failed validation (RFC 4035 section 4.9.3).
 
         Unless it was a moment's trouble: then the question itself is answered by now.
         """
         if left_s <= 0:
-            return said
+            return failure
         unchecked = question.again(messages.without_checking(question.wire))
         if isinstance(await _Asking(self, unchecked, left_s / 2).answer(), Failure):
-            return said
+            return failure
         again = await _Asking(self, question.again(question.wire), left_s / 2).answer()
         if isinstance(again, Answer):
             return again
         if again.kind is not Kind.SERVFAIL:
-            return said
-        detail = f"{said.detail}, and an answer where DNSSEC is not checked: validation fails"
-        return replace(said, detail=detail, dnssec=True)
+            return failure
+        detail = f"{failure.detail}, and an answer where DNSSEC is not checked: validation fails"
+        return replace(failure, detail=detail, dnssec=True)
 
 
 class _Asking:
@@ -266,11 +266,11 @@ class _Asking:
         if reply.truncated:
             others = len(self._addresses) - len(self._failures)
             reply = await self._ask_tcp(server, self.left_s / others, "truncated over UDP, and ")
-        said = self._meaning(reply)
-        if isinstance(said, Answer):
-            return said
-        if said is not None:
-            self._failures[server] = said
+        meaning = self._meaning(reply)
+        if isinstance(meaning, Answer):
+            return meaning
+        if meaning is not None:
+            self._failures[server] = meaning
         return None
 
     def _meaning(self, reply: Reply) -> Answer | Failure | None:
@@ -347,10 +347,10 @@ class _Asking:
     def _verdict(self) -> Failure:
         """Why there is no answer: a server's own word goes before silence, and silence of all."""
         elapsed_ms = (clock.now_s() - self._began) * 1000
-        told = [each for each in self._failures.values() if not _is_unreachable(each)]
+        refusals = [failure for failure in self._failures.values() if not _is_unreachable(failure)]
         gone = {**self._failures, **self._away}
-        if told or len(gone) == len(self._addresses) > 0:
-            return replace((told or [*gone.values()])[0], elapsed_ms=elapsed_ms)
+        if refusals or len(gone) == len(self._addresses) > 0:
+            return replace((refusals or [*gone.values()])[0], elapsed_ms=elapsed_ms)
         servers = ", ".join(map(place, self._addresses))
         if not servers:
             return Failure(Kind.RESOLVER_UNREACHABLE, "no name server is configured")

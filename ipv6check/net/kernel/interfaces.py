@@ -86,10 +86,10 @@ def leased() -> tuple[str, ...]:
         lines = ADDRESSES.read_text("ascii").splitlines()
     except OSError:
         return ()
-    found = [line.split() for line in lines]
+    rows = [line.split() for line in lines]
     return tuple(
         str(ipaddress.IPv6Address(bytes.fromhex(address)))
-        for address, _, length, scope, flags, _ in found
+        for address, _, length, scope, flags, _ in rows
         if int(length, 16) == 128 and scope == "00" and not int(flags, 16) & _IFA_F_PERMANENT
     )
 
@@ -100,10 +100,10 @@ def order(host: str | None) -> tuple[str, ...]:
     Empty where it knows none. Blocks for as long as the system's resolver takes.
     """
     try:
-        found = socket.getaddrinfo(host, 9, type=socket.SOCK_DGRAM)
+        rows = socket.getaddrinfo(host, 9, type=socket.SOCK_DGRAM)
     except OSError:
         return ()
-    return tuple(dict.fromkeys(str(each[4][0]) for each in found))
+    return tuple(dict.fromkeys(str(row[4][0]) for row in rows))
 
 
 def _interface(link: Any, addresses: Mapping[int, list[InterfaceAddress]]) -> Interface:
@@ -129,14 +129,14 @@ def _kind(link: Any) -> str:
 
 def _addresses(messages: Any) -> Mapping[int, list[InterfaceAddress]]:
     """By the number of their interface."""
-    found: defaultdict[int, list[InterfaceAddress]] = defaultdict(list)
+    by_interface: defaultdict[int, list[InterfaceAddress]] = defaultdict(list)
     for message in messages:
         # On a point-to-point link IFA_ADDRESS is the other end's (linux/if_addr.h).
         address = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
         flags = message.get_attr("IFA_FLAGS") or message["flags"]
-        one = InterfaceAddress(str(address), int(message["prefixlen"]), _state(flags))
-        found[message["index"]].append(one)
-    return found
+        known = InterfaceAddress(str(address), int(message["prefixlen"]), _state(flags))
+        by_interface[message["index"]].append(known)
+    return by_interface
 
 
 def _state(flags: int) -> str:
@@ -194,8 +194,8 @@ def _solicit_gateways(kernel: Any) -> None:
     It passes over one that failed a moment ago, for as long as it remembers that, and takes its
     route again later: what is asked of it here must not depend on the moment.
     """
-    found = kernel.get_default_routes(family=socket.AF_INET6)
-    for message in itertools.islice(found, _DEFAULT_ROUTERS):
+    routes = kernel.get_default_routes(family=socket.AF_INET6)
+    for message in itertools.islice(routes, _DEFAULT_ROUTERS):
         gateway, index = message.get_attr("RTA_GATEWAY"), message.get_attr("RTA_OIF")
         with suppress(OSError):
             if gateway and index:
@@ -236,10 +236,10 @@ def _neighbour(kernel: Any, route: Route) -> int:
 
     try:
         index = socket.if_nametoindex(route.interface)
-        found = list(kernel.get_neighbours(_family(route.gateway), ifindex=index))
+        neighbours = list(kernel.get_neighbours(_family(route.gateway), ifindex=index))
     except (NetlinkError, OSError):
         return _NUD_NONE
-    states = [each["state"] for each in found if each.get_attr("NDA_DST") == route.gateway]
+    states = [row["state"] for row in neighbours if row.get_attr("NDA_DST") == route.gateway]
     return int(states[0]) if states else _NUD_NONE
 
 

@@ -68,15 +68,15 @@ def loading(text: str, interfaces: Sequence[str] = ()) -> Loading | Failure:
     programs = [shutil.which(name, path=_path()) for name in ("nft", "unshare")]
     if None in programs:
         return Failure(Kind.OTHER, "nft is not installed here")
-    said = Failure(Kind.OTHER, "no network namespace can be made here")
+    failure = Failure(Kind.OTHER, "no network namespace can be made here")
     for options in UNSHARE[os.geteuid() != 0 :]:
         try:
-            found = _run([str(programs[1]), *options], text, interfaces[:MAX_INTERFACES])
+            outcome = _run([str(programs[1]), *options], text, interfaces[:MAX_INTERFACES])
         except OSError as error:  # no more processes, no place for a temporary file
             return Failure(Kind.OTHER, f"nft cannot be run here: {error.strerror}")
-        if found is not None:
-            return found
-    return said
+        if outcome is not None:
+            return outcome
+    return failure
 
 
 def _path() -> str:
@@ -120,10 +120,10 @@ def _content(file: IO[bytes]) -> str:
     return file.read(2 * MAX_OUTPUT).decode("utf-8", "replace")
 
 
-def _refusal(version: str, said: str) -> Loading | Failure:
-    found = _ERROR.search(said)
-    if found is None or _ELSEWHERE.search(found["error"]):
-        reason = found["error"] if found else said.strip().partition("\n")[0] or "it was killed"
+def _refusal(version: str, output: str) -> Loading | Failure:
+    match = _ERROR.search(output)
+    if match is None or _ELSEWHERE.search(match["error"]):
+        reason = match["error"] if match else output.strip().partition("\n")[0] or "it was killed"
         return Failure(Kind.OTHER, printable(f"{version}: {reason}"[:MAX_ERROR]))
-    error = found["error"].removeprefix("Error: ")[:MAX_ERROR].strip()
-    return Loading(version, refusal=printable(error), line=int(found["line"] or 0))
+    error = match["error"].removeprefix("Error: ")[:MAX_ERROR].strip()
+    return Loading(version, refusal=printable(error), line=int(match["line"] or 0))

@@ -87,10 +87,10 @@ def _run(command: str) -> str | Failure:
     except OSError as error:
         return Failure(Kind.OTHER, f"{command}: {error.strerror}")
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
-        denied = "permitted" in said or "denied" in said or "must be root" in said
+        reason = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
+        denied = "permitted" in reason or "denied" in reason or "must be root" in reason
         kind = Kind.PERMISSION if denied else Kind.OTHER
-        return Failure(kind, f"{command}: {said or f'exit code {done.returncode}'}")
+        return Failure(kind, f"{command}: {reason or f'exit code {done.returncode}'}")
     if len(done.stdout) > MAX_OUTPUT:
         return Failure(Kind.OTHER, f"{command} printed more than {MAX_OUTPUT} bytes")
     return done.stdout.decode("utf-8", "replace")

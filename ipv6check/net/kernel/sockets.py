@@ -88,14 +88,16 @@ def _sockets(family: int, protocol: int) -> list[tuple[str, Mapping[str, Any]]]:
         with DiagSocket() as diag:
             diag.set_marshal(marshal)
             diag.bind()
-            found = diag.get_sock_stats(family=family, protocol=protocol, states=_STATES[protocol])
+            states = _STATES[protocol]
+            messages = diag.get_sock_stats(family=family, protocol=protocol, states=states)
     except NetlinkError as error:
         raise OSError(error.code, os.strerror(error.code)) from error
     if marshal.refusal:
         raise OSError(marshal.refusal, os.strerror(marshal.refusal))
-    if family == socket.AF_INET6 and not all(_V6ONLY in dict(each["attrs"]) for each in found):
+    silent = not all(_V6ONLY in dict(message["attrs"]) for message in messages)
+    if family == socket.AF_INET6 and silent:
         raise OSError(errno.EOPNOTSUPP, "it keeps IPV6_V6ONLY to itself (an old Linux)")
-    return [(_NAMES[protocol], message) for message in found]
+    return [(_NAMES[protocol], message) for message in messages]
 
 
 def _bound(message: Mapping[str, Any]) -> tuple[str, bool]:
