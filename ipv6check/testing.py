@@ -18,19 +18,20 @@ Where the way from the network to the fact matters too, `examine` runs the whole
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from ipv6check import engine
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, parse
 from ipv6check.engine.checks import loader, program
 from ipv6check.engine.checks.loader import Check
 from ipv6check.engine.checks.worker import judge
-from ipv6check.engine.run import Assignment, Run
+from ipv6check.engine.plan import ServicePlan
 from ipv6check.model import (
     Answer,
     Attempt,
@@ -44,14 +45,12 @@ from ipv6check.model import (
     NameServer,
     Preference,
     RuleTexts,
-    Settings,
     Stub,
     TargetReport,
     Vantage,
 )
 from ipv6check.net import HostKernel, Net, ResolverBehaviour, Uplink
 from ipv6check.net.timing_loop import TimingLoop
-from ipv6check.reports.progress import Progress
 
 # FakeNet is any Net: what it has no method for is answered by its plan.
 _AnyNet: Any = object
@@ -490,24 +489,10 @@ def examine(
     """
     wanted = replace(SETTINGS, **settings)
     plan = loader.load(map(Path, directories), wanted.only, wanted.skip, wanted.profile)
-    parsed = parse(target) if isinstance(target, str) else target
-    report = asyncio.run(_examine(plan, wanted, net, parsed))
+    report = asyncio.run(engine.examine(target, net, {"": ServicePlan(plan, wanted)}))
     if isinstance(net, FakeNet) and net.unplanned:
         raise AssertionError(_unplanned(net.unplanned))
     return report
-
-
-async def _examine(plan: loader.Plan, settings: Settings, net: Net, target: Target) -> TargetReport:
-    reports: list[TargetReport] = []
-
-    async def emit(number: int, report: TargetReport) -> None:  # noqa: ARG001 - there is one
-        reports.append(report)
-
-    async def targets() -> AsyncIterator[Target]:
-        yield target
-
-    await Run({"": Assignment(plan, settings)}, net, emit, Progress()).run(targets())
-    return reports[0]
 
 
 def _load(check: Path | str) -> Check:

@@ -13,24 +13,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ipv6check import __version__
+from ipv6check import __version__, engine
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, TargetError, address_and_port
 from ipv6check.config.target_stream import RecentTargets, TargetStream, open_input
 from ipv6check.config.workflow import located, repository_root
-from ipv6check.engine import services as assignments
-from ipv6check.engine.checks import loader, texts
-from ipv6check.engine.observe import Recorded
-from ipv6check.engine.run import Assignment, Run
-from ipv6check.engine.untouched import Untouched
-from ipv6check.eyeballs import clients
+from ipv6check.engine import services
+from ipv6check.engine.checks import texts
+from ipv6check.engine.observe import RecordedTarget
+from ipv6check.engine.plan import ServicePlan
+from ipv6check.engine.unused import UnusedOptions
 from ipv6check.model import (
     GateOutcome,
     RecordingError,
     RunInfo,
     Settings,
     Summary,
-    TargetReport,
     Vantage,
 )
 from ipv6check.net import Net
@@ -61,42 +59,48 @@ NetFactory = Callable[[Settings, int | None], Net]
 
 
 @dataclass(slots=True)
-class Named:
+class TargetSource:
     """What the user named: targets on the command line, then those of an input or a recording.
 
-    ``total``: how many there are, None while nobody knows.
+    ``total``: how many there are, None while nobody knows. ``seen``: is called with each.
     """
 
     targets: Sequence[Target]
-    stream: TargetStream | Recording | None = None
-    total: int | None = None
+    seen: Callable[[Target], None]
+    total: int | None
+    stream: TargetStream | None = None
+    recording: Recording | None = None
     broke_off: bool = False
-    seen: Callable[[Target], None] = lambda _: None
 
-    @property
-    def bad(self) -> int:
-        """How many lines named no target, and one more where the input could not be read on."""
-        return self.broke_off + (self.stream.bad if self.stream is not None else 0)
-
-    async def __aiter__(self) -> AsyncIterator[Target | Recorded]:
+    async def __aiter__(self) -> AsyncIterator[Target | RecordedTarget]:
         """Every target, once. After a stop no more lines are read."""
         for target in self.targets:
             self.seen(target)
             yield target
-        if self.stream is None:
-            return
         try:
-            async for named in self.stream:
-                self.seen(named.target if isinstance(named, Recorded) else named)
-                yield named
+            if self.stream is not None:
+                async for target in self.stream:
+                    self.seen(target)
+                    yield target
+            if self.recording is not None:
+                async for recorded in self.recording:
+                    self.seen(recorded.target)
+                    yield recorded
         except (TargetError, RecordingError) as error:
             self.broke_off = True
             _complain(str(error))
 
     def stop(self) -> None:
         """Name no more."""
-        if self.stream is not None:
-            self.stream.stop()
+        for further in (self.stream, self.recording):
+            if further is not None:
+                further.stop()
+
+    def conclude(self, summary: Summary) -> Summary:
+        """The summary with the lines that named no target, and the end of a recording."""
+        bad = self.broke_off + (self.stream.bad if self.stream is not None else 0)
+        summary = replace(summary, bad_lines=bad)
+        return summary if self.recording is None else self.recording.concluded(summary)
 
 
 def local_net(settings: Settings, total: int | None) -> Net:
@@ -120,30 +124,25 @@ def check(
     Raises ClientsError, PluginError, ReportError, RuleError, TargetError or OutputError, before any
     packet is sent.
     """
-    settings = assignments.with_rules(options)
-    clients.load(settings.clients_dirs)
-    found = loader.find(options.checks_dir)
-    assignments.require_checks(options, found)
-    seen = RecentTargets()
+    recent = RecentTargets()
     root = repository_root(Path.cwd(), os.environ)
-    distinct = [target for target in located(targets, root, os.environ) if seen.add(target)]
+    distinct = [target for target in located(targets, root, os.environ) if recent.add(target)]
+    total = None if input_path is not None else len(distinct)
+    jobs = engine.plans(options, brief=total is None or total > FEW_TARGETS)
     stream = None
     if input_path is not None:
         name, file = (input_path, input_path) if input_path != "-" else ("standard input", "")
-        stream = TargetStream(open_input(input_path), name, _complain, seen, file, options.named)
-    named = Named(distinct, stream, None if stream is not None else len(distinct))
-    settings = replace(settings, brief=named.total is None or named.total > FEW_TARGETS)
-    terms = assignments.of_services(options, settings, found)
-    untouched = Untouched(options, terms)
-    untouched.require_checks(terms if stream else dict.fromkeys(each.service for each in distinct))
+        stream = TargetStream(open_input(input_path), name, _complain, recent, file, options.named)
+    unused = UnusedOptions(options, jobs)
+    unused.require_checks(jobs if stream else dict.fromkeys(target.service for target in distinct))
     if stream is None:
-        untouched.refuse(distinct)
+        unused.refuse(distinct)
+    source = TargetSource(distinct, unused.see, total, stream)
+    run = RunInfo(__version__, _now(), total, services.recordable(jobs))
     whole = bool(options.services) and {*distinct} >= {*options.targets}
-
-    services = {name: assignments.recordable(each) for name, each in terms.items()}
-    started_at = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    info = RunInfo(__version__, started_at, named.total, services)
-    return _report(options, untouched, named, info, lambda: net(settings, named.total), whole=whole)
+    return _print(
+        options, source, jobs, run, unused, lambda: net(options.settings, total), whole=whole
+    )
 
 
 def replay(options: Options) -> int:
@@ -155,31 +154,26 @@ def replay(options: Options) -> int:
 
     assert options.replay is not None
     with closing(Recording(options.replay)) as recording:
-        return _replay(options, recording)
+        jobs = services.plans_again(recording.run.services, options)
+        unused = UnusedOptions(options, jobs)
+        unused.require_checks(jobs)
+        run = replace(recording.run, version=__version__)
+        source = TargetSource((), unused.see, run.total, recording=recording)
+        return _print(options, source, jobs, run, unused)
 
 
-def _replay(options: Options, recording: Recording) -> int:
-    clients.load(options.clients_dir)
-    found = loader.find(options.checks_dir)
-    assignments.require_checks(options, found)
-    terms = assignments.of_recording(recording.run.services, options, found)
-    info = replace(recording.run, version=__version__)
-    named = Named((), recording, recording.run.total)
-    untouched = Untouched(options, terms)
-    untouched.require_checks(terms)
-    return _report(options, untouched, named, info, recording, whole=False)
-
-
-def _report(
+def _print(
     options: Options,
-    untouched: Untouched,
-    named: Named,
-    info: RunInfo,
-    source: Callable[[], Net] | Recording,
+    source: TargetSource,
+    jobs: Mapping[str, ServicePlan],
+    run: RunInfo,
+    unused: UnusedOptions,
+    open_net: Callable[[], Net] | None = None,
     *,
-    whole: bool,
+    whole: bool = False,
 ) -> int:
-    live = progress(sys.stderr, named.total, quiet=options.quiet or options.format == "json")
+    """Examine the targets and print the reports. ``open_net``: None where all were recorded."""
+    live = progress(sys.stderr, source.total, quiet=options.quiet or options.format == "json")
     with _baseline(options) as baseline, live:
         gate = Gate(
             options.fail_on,
@@ -188,17 +182,59 @@ def _report(
             baseline,
             whole=whole,
             configured=frozenset(
-                name for each in options.targets for name in (each.text.lower(), each.host)
+                name for target in options.targets for name in (target.text.lower(), target.host)
             ),
         )
-        sinks = _sinks(options, live, many=named.total != 1)
-        summary, broken = asyncio.run(
-            _run(untouched, gate, named, _placed(info, untouched.terms), source, sinks, live)
-        )
-    for line in filter(None, broken):
+        outputs = Outputs(_sinks(options, live, many=source.total != 1), _here(run, jobs))
+        summary = asyncio.run(_run(source, jobs, gate, outputs, unused, live, open_net))
+    for line in filter(None, outputs.broken):
         _complain(line)
-    code = exit_code(summary, lost=len(broken))
-    return sinks[0].renderer.exit_code(code)
+    return outputs.exit_code(exit_code(summary, lost=len(outputs.broken)))
+
+
+async def _run(
+    source: TargetSource,
+    jobs: Mapping[str, ServicePlan],
+    gate: Gate,
+    outputs: Outputs,
+    unused: UnusedOptions,
+    live: Progress,
+    open_net: Callable[[], Net] | None,
+) -> Summary:
+    net = open_net() if open_net is not None else None
+
+    def vantage() -> Vantage:
+        if net is not None:
+            return net.uplink.vantage()
+        assert source.recording is not None
+        return source.recording.vantage
+
+    run = engine.run(jobs, source, net, keep=outputs.keeps, ahead=outputs.ahead, watch=live)
+
+    def stop() -> None:
+        run.stop()
+        source.stop()
+
+    try:
+        with stopped_by_signals(stop):
+            outputs.head(vantage())
+            if outputs.gone:
+                stop()
+            async for number, report in run:
+                outputs(number, gate.apply(report), vantage())
+                if outputs.gone:
+                    stop()
+        summary = gate.conclude(source.conclude(run.summary), vantage())
+        if not summary.interrupted:
+            summary = replace(summary, notes=(*summary.notes, *unused.notes()))
+        outputs.tail(summary, vantage())
+    except BaseException:
+        outputs.discard()
+        raise
+    finally:
+        if net is not None:
+            net.close()
+    return summary
 
 
 @contextmanager
@@ -227,56 +263,8 @@ def exit_code(summary: Summary, *, lost: int) -> int:
     return next((code for reached, code in gates if reached), OK)
 
 
-async def _run(
-    untouched: Untouched,
-    gate: Gate,
-    named: Named,
-    info: RunInfo,
-    source: Callable[[], Net] | Recording,
-    sinks: Sequence[Sink],
-    live: Progress,
-) -> tuple[Summary, list[str]]:
-    """The summary, and a line for each document that could not be written to its end."""
-    net, recording = (source(), None) if callable(source) else (None, source)
-    named.seen = untouched.see
-
-    def vantage() -> Vantage:
-        if net is not None:
-            return net.uplink.vantage()
-        assert recording is not None
-        return recording.vantage
-
-    def stop() -> None:
-        run.stop()
-        named.stop()
-
-    outputs = Outputs(sinks, info, stop)
-
-    async def emit(number: int, report: TargetReport) -> None:
-        await outputs(number, gate.apply(report), vantage())
-
-    run = Run(untouched.terms, net, emit, live, keep=outputs.keeps)
-    try:
-        with _stopped_by_signals(stop):
-            outputs.head(vantage())
-            summary = replace(await run.run(named), bad_lines=named.bad)
-        if recording is not None:
-            summary = recording.concluded(summary)
-        summary = gate.conclude(summary, vantage())
-        if not summary.interrupted:
-            summary = replace(summary, notes=(*summary.notes, *untouched.notes()))
-        outputs.tail(summary, vantage())
-    except BaseException:
-        outputs.discard()
-        raise
-    finally:
-        if net is not None:
-            net.close()
-    return summary, outputs.broken
-
-
 @contextmanager
-def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
     """Call ``stop`` for a signal. One that is ignored stays so: that is what nohup asks for."""
     loop = asyncio.get_running_loop()
     numbers = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
@@ -289,13 +277,19 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _placed(info: RunInfo, terms: Mapping[str, Assignment]) -> RunInfo:
+def _here(run: RunInfo, jobs: Mapping[str, ServicePlan]) -> RunInfo:
     """The run with what no recording holds: the rules of its checks, and where it works."""
-    checks = {check.id: check for each in terms.values() for check in each.plan.checks}
+    checks = {check.id: check for job in jobs.values() for check in job.plan.checks}
     rules = texts.RuleTexts(tuple(checks.values()))
     here = Path.cwd()
     root = repository_root(here, os.environ)
-    return replace(info, rules=rules, directory=str(here), root=str(root))
+    return replace(run, rules=rules, directory=str(here), root=str(root))
+
+
+def _now() -> str:
+    """The time as reports have it, to the millisecond in UTC (RFC 3339)."""
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
+    return now.replace("+00:00", "Z")
 
 
 def _sinks(options: Options, live: Progress, *, many: bool) -> list[Sink]:

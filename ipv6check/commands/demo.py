@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
+import datetime as dt
 import sys
-import tempfile
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import AsyncIterator, Mapping
 
-from ipv6check.commands import check
+from ipv6check import __version__, engine
+from ipv6check.commands.check import BLIND, FINDINGS, INTERRUPTED, OK, stopped_by_signals
 from ipv6check.commands.demo_servers import Host, Ipv6, Served, has_ipv6, serve
 from ipv6check.config.options import Options
-from ipv6check.config.target import address_and_port, parse
-from ipv6check.model import Settings, Vantage, Verdict
-from ipv6check.net import Net
+from ipv6check.config.target import Target, address_and_port, parse
+from ipv6check.model import RunInfo, Vantage, Verdict
+from ipv6check.net.kernel.this_host import ThisHost
 from ipv6check.net.local import LocalNet
-from ipv6check.reports.sinks import OutputError
+from ipv6check.net.uplink import LocalUplink
+from ipv6check.reports import formats
+from ipv6check.reports.gate import Gate
+from ipv6check.reports.progress import progress
+from ipv6check.reports.sinks import Console, Outputs, terminal
 
 # What is served, and what has to be found.
 HOSTS = {
@@ -40,21 +44,21 @@ def run() -> int:
     """Show what the checks say; 0 if that is what they should, 1 if not, 3 without ``::1``."""
     if not has_ipv6():
         sys.stderr.write(NO_IPV6)
-        return check.BLIND
+        return BLIND
     _say(INTRO)
     with serve(tuple(HOSTS)) as served:
-        code, found = _check(served)
-    if code == check.INTERRUPTED:
-        return code
+        verdicts = asyncio.run(_examine(served))
+    if verdicts is None:
+        return INTERRUPTED
     _say(OUTRO)
     wrong = [
-        f"{host.name} is {found[host.name]}, should be {verdict}"
+        f"{host.name} is {verdicts.get(host.name)}, should be {verdict}"
         for host, verdict in HOSTS.items()
-        if found[host.name] != verdict
+        if verdicts.get(host.name) != verdict
     ]
     for line in wrong:
         sys.stderr.write(f"ipv6check: the demo went wrong: {line}\n")
-    return check.FINDINGS if wrong else check.OK
+    return FINDINGS if wrong else OK
 
 
 def _say(text: str) -> None:
@@ -62,36 +66,56 @@ def _say(text: str) -> None:
     sys.stdout.flush()  # what is checked may write past this buffer
 
 
-def _check(served: Served) -> tuple[int, Mapping[str, str]]:
-    """Print the table of ``ipv6check check``; its exit code, and the verdicts by host."""
-    try:
-        directory = tempfile.TemporaryDirectory(prefix="ipv6check-demo-")
-    except OSError as error:
-        raise OutputError(f"the demo has no place for its report: {error.strerror}") from error
-    with directory as name:
-        report = Path(name, "report.json")
-        options = Options(
-            nameserver=(served.nameserver,),
-            timeout=TIMEOUT_S,
-            internal=True,
-            no_controls=True,
-            save=(("json", report),),
-        )
-        code = check.check(options, [parse(text) for text in served.targets], net=_net)
-        targets = json.loads(report.read_text("utf-8"))["targets"]
-    return code, {target["host"]: target["verdict"] for target in targets}
+async def _examine(served: Served) -> Mapping[str, Verdict] | None:
+    """Print the table of ``ipv6check check``; the verdicts by host, None if interrupted."""
+    options = Options(
+        nameserver=(served.nameserver,), timeout=TIMEOUT_S, internal=True, no_controls=True
+    )
+    targets = [parse(text) for text in served.targets]
+    net, gate, verdicts = _LoopbackNet(served.nameserver), Gate(), dict[str, Verdict]()
+    with progress(sys.stderr, len(targets)) as live:
+        style = terminal(quiet=False, verbose=False, many=True)
+        table = formats.Renderer(formats.load("table"), style)
+        info = RunInfo(__version__, dt.datetime.now(dt.UTC).isoformat(), len(targets))
+        outputs = Outputs([Console(table, sys.stdout, live)], info)
+        examined = engine.run(engine.plans(options), _each(targets), net, watch=live)
+        try:
+            with stopped_by_signals(examined.stop):
+                async for number, report in examined:
+                    verdicts[report.host] = report.verdict
+                    outputs(number, gate.apply(report), net.uplink.vantage())
+        finally:
+            net.close()
+        summary = gate.conclude(examined.summary, net.uplink.vantage())
+        outputs.tail(summary, net.uplink.vantage())
+    return None if summary.interrupted else verdicts
 
 
-class _Loopback(LocalNet):
+async def _each(targets: list[Target]) -> AsyncIterator[Target]:
+    for target in targets:
+        yield target
+
+
+class _LoopbackNet(LocalNet):
     """This host, of which loopback alone matters: it may have no route to the Internet."""
 
-    def vantage(self) -> Vantage:
-        return Vantage(source_ipv6="::1")
+    def __init__(self, nameserver: str) -> None:
+        super().__init__(nameservers=[address_and_port(nameserver, 53)], timeout_s=TIMEOUT_S)
+        self.kernel = _Elsewhere(None, TIMEOUT_S, self.resolver.answers)
+        self.uplink = _Loopback((), self._answers, TIMEOUT_S)
+
+
+class _Elsewhere(ThisHost):
+    """The kernel of a host that serves none of the made-up hosts."""
 
     def is_own(self, address: str) -> bool:  # noqa: ARG002 - whichever it is
-        return False  # made-up hosts are elsewhere, wherever they are served
+        """False: made-up hosts are elsewhere, wherever they are served."""
+        return False
 
 
-def _net(settings: Settings, _total: int | None) -> Net:
-    nameservers = [address_and_port(server, 53) for server in settings.nameservers]
-    return _Loopback(nameservers=nameservers, timeout_s=settings.timeout_s)
+class _Loopback(LocalUplink):
+    """An uplink that leads to loopback."""
+
+    def vantage(self) -> Vantage:
+        """Both families work."""
+        return Vantage(source_ipv6="::1")

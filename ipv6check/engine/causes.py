@@ -20,7 +20,7 @@ _BAD = (Status.FAIL, Status.ERROR, Status.UNKNOWN, Status.WARN)
 _POINTS_ONLY = frozenset({Status.SKIP, Status.UNKNOWN})
 
 
-def told(
+def with_roots(
     checks: Sequence[Check],
     findings: Sequence[Findings],
     roots: Iterable[tuple[Check, Findings]],

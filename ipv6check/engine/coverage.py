@@ -13,7 +13,7 @@ _LOOKED = frozenset({Status.PASS, Status.WARN, Status.FAIL})
 _OF_PAGES = frozenset({"", "http", "https"})
 
 
-class Sights:
+class Coverage:
     """What the checks of a plan look at, what comes first on the way to a target first."""
 
     def __init__(self, plan: Plan) -> None:
@@ -21,29 +21,29 @@ class Sights:
         for probe in plan.probes:  # inputs come first
             needs[probe.name] = _needs(probe.inputs, needs) | {probe.name}
 
-        def way(check: Check) -> tuple[int, str]:
+        def depth(check: Check) -> tuple[int, str]:
             return len(_needs(check.inputs, needs)), check.id
 
-        checks = sorted((*plan.checks, *plan.roots), key=way)
+        checks = sorted((*plan.checks, *plan.roots), key=depth)
         self._names = {check.id: check.looks_at or check.id for check in checks}
         self._own = {check.id: _findings(check) for check in plan.checks}
         self._roots = {root.id: _findings(root) for root in plan.roots}
 
-    def seen(self, results: Iterable[Result], *, asked: bool) -> tuple[str, ...]:
+    def looked_at(self, results: Iterable[Result], *, asked: bool) -> tuple[str, ...]:
         """The names of what was looked at.
 
         ``asked``: the target's name was looked up, as neither an address nor localhost is.
         """
         looked: set[str] = set()
         foreign: set[str] = set()
-        for each in results:
-            if each.status not in _LOOKED or each.check not in self._own:
+        for result in results:
+            if result.status not in _LOOKED or result.check not in self._own:
                 continue
-            own = self._own[each.check]
-            if not own or each.finding in own:
-                looked.add(each.check)
+            own = self._own[result.check]
+            if not own or result.finding in own:
+                looked.add(result.check)
             else:  # of a check that is left out
-                foreign.add(each.finding)
+                foreign.add(result.finding)
         looked |= {root for root, findings in self._roots.items() if foreign & findings}
         names = [name for check, name in self._names.items() if check in looked]
         return tuple(dict.fromkeys(name for name in names if name != DNS or asked))
@@ -51,18 +51,18 @@ class Sights:
 
 def _needs(inputs: Iterable[Input], needs: Mapping[str, frozenset[str]]) -> frozenset[str]:
     """Every observation that these inputs rest on."""
-    return frozenset[str]().union(*(needs.get(each.name, frozenset()) for each in inputs))
+    return frozenset[str]().union(*(needs.get(wanted.name, frozenset()) for wanted in inputs))
 
 
 def _findings(check: Check) -> frozenset[str]:
-    return frozenset(each.id for each in check.findings)
+    return frozenset(finding.id for finding in check.findings)
 
 
 def not_looked_at(target: Target) -> tuple[str, ...]:
     """What the user named and no check looks at, a clause each."""
-    told = []
+    clauses = []
     if target.path not in {"", "/"}:
-        told.append(f"the path {target.path} was not asked for")
+        clauses.append(f"the path {target.path} was not asked for")
     if target.scheme not in _OF_PAGES:
-        told.append(f"no {target.scheme.upper()} was spoken")
-    return tuple(told)
+        clauses.append(f"no {target.scheme.upper()} was spoken")
+    return tuple(clauses)

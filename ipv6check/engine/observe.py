@@ -26,27 +26,33 @@ _MISSING = {
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """Which probe comes after which. The same for all targets of a run."""
+class ProbeGraph:
+    """Which probe comes after which: the same for all targets of a service.
+
+    ``probes`` come inputs first. ``missing``: by probe, how many of its inputs are probes too.
+    ``followers``: by probe, those that it is an input of.
+    """
 
     probes: tuple[Probe, ...]
     missing: Mapping[str, int]
     followers: Mapping[str, Sequence[Probe]]
 
 
-def course(probes: Sequence[Probe]) -> Course:
-    """The course of these probes, which come inputs first."""
+def graph_of(probes: Sequence[Probe]) -> ProbeGraph:
+    """The graph of these probes, which come inputs first."""
     names = {probe.name for probe in probes}
     inputs = {
         probe.name: [wanted.name for wanted in probe.inputs if wanted.name in names]
         for probe in probes
     }
     followers = {name: [probe for probe in probes if name in inputs[probe.name]] for name in names}
-    return Course(tuple(probes), {name: len(needs) for name, needs in inputs.items()}, followers)
+    return ProbeGraph(
+        tuple(probes), {name: len(needs) for name, needs in inputs.items()}, followers
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedTarget:
     """A target as it was observed once: every attempt, the first one first."""
 
     target: Target
@@ -64,14 +70,26 @@ def recalled(attempt: Observed, probes: Sequence[Probe]) -> dict[str, Any]:
     return {**attempt.facts, **missing}
 
 
-class Observation:
-    """What is known of one target by now."""
+class ProbeRun:
+    """The probes of one attempt at a target: what is known by now, and what is under way.
 
-    def __init__(self, course: Course, given: Mapping[str, Any], timeout_s: float) -> None:
+    Attributes:
+        facts: by name, what was given and what each probe has observed, or why it has not.
+        known_ms: when each probe's fact was known, since the attempt began.
+    """
+
+    def __init__(
+        self,
+        graph: ProbeGraph,
+        given: Mapping[str, Any],
+        timeout_s: float,
+        waiting: Callable[[Sequence[str]], None],
+    ) -> None:
+        """Nothing is begun yet. ``waiting`` is called with the probes that are still under way."""
         self.facts: dict[str, Any] = dict(given)
         self.known_ms: dict[str, float] = {}
-        self._course = course
-        self._missing = dict(course.missing)
+        self._graph = graph
+        self._missing = dict(graph.missing)
         self._timeout_s = timeout_s
         self._limit_s = PROBE_WAITS * timeout_s + 1
         self._loop = asyncio.get_running_loop()
@@ -81,18 +99,18 @@ class Observation:
         self._since_s: dict[str, float] = {}  # of the target's own time, in this order
         self._end: Failure | None = None
         self._done: asyncio.Future[None] = self._loop.create_future()
-        self.changed: Callable[[Sequence[str]], None] = lambda _: None
+        self._waiting = waiting
 
     async def finish(self, clock: OwnTime, late: Failure) -> None:
         """Observe everything; what is not known at the end of the target's time is ``late``."""
-        if not self._course.probes:
+        if not self._graph.probes:
             return
         self._clock = clock
         # Many silent addresses make many waits in a row: they may take nearly all of the time.
         self._limit_s = max(self._limit_s, clock.left_s - self._timeout_s / 2)
         alarm = clock.alarm(clock.left_s, partial(self.end, late))
         self._limit = clock.alarm(self._limit_s, self._give_up)
-        for probe in self._course.probes:
+        for probe in self._graph.probes:
             if not self._missing[probe.name]:
                 self._start(probe)
         try:
@@ -158,15 +176,15 @@ class Observation:
     def _learn(self, name: str, fact: Any) -> None:
         self.facts[name] = fact
         self.known_ms[name] = (self._loop.time() - self._began) * 1000
-        for probe in self._course.followers[name]:
+        for probe in self._graph.followers[name]:
             self._missing[probe.name] -= 1
             if not self._missing[probe.name]:
                 self._start(probe)
-        if len(self.known_ms) == len(self._course.probes):
+        if len(self.known_ms) == len(self._graph.probes):
             if not self._done.done():
                 self._done.set_result(None)
         else:
-            self.changed(list(self._tasks))
+            self._waiting(list(self._tasks))
 
 
 def _cut(name: str, why: Failure | None) -> Failure:

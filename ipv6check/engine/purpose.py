@@ -12,7 +12,7 @@ from ipv6check.model import OWN_NAME, Cause, NoIPv6, Result, Status, Verdict, ve
 ABSENT = frozenset({"no-aaaa", "no-aaaa-at-cname", "dns64"})
 
 
-def agreed(results: Sequence[Result], purpose: NoIPv6 | None, optional: AbstractSet[str]) -> bool:
+def applies(results: Sequence[Result], purpose: NoIPv6 | None, optional: AbstractSet[str]) -> bool:
     """Whether nothing is wrong with a target but what was agreed: it has no IPv6."""
     if purpose is None or not any(map(_is_absent, results)):
         return False
@@ -20,7 +20,7 @@ def agreed(results: Sequence[Result], purpose: NoIPv6 | None, optional: Abstract
     return verdict_of(others, optional) in {Verdict.READY, Verdict.DEGRADED}
 
 
-def told(
+def marked(
     results: Sequence[Result], purpose: NoIPv6, *, on_purpose: bool, published: bool
 ) -> list[Result]:
     """The results with what was agreed in the place of the fault, or with a word that it is not so.

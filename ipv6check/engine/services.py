@@ -1,4 +1,4 @@
-"""What is done with the targets of each service, live or recorded: which checks, which settings."""
+"""The plan of each service, live or recorded: which checks, which settings, whose it is."""
 
 from __future__ import annotations
 
@@ -8,32 +8,56 @@ from dataclasses import replace
 from ipv6check.config.options import Options
 from ipv6check.config.services import checks_named
 from ipv6check.engine.checks import loader
-from ipv6check.engine.run import Assignment
+from ipv6check.engine.plan import ServicePlan
+from ipv6check.eyeballs import clients
 from ipv6check.model import ServiceInfo, Settings
+
+
+def plans_of(options: Options, *, brief: bool = False) -> Mapping[str, ServicePlan]:
+    """The plan of each service, by its name; "" is for targets of none.
+
+    Reads the files that the options name: of checks, of clients, of firewall rules. ``brief``:
+    there are many targets, so each is asked no more than is needed (see `Settings`).
+
+    Raises ClientsError, PluginError or RuleError.
+    """
+    settings = replace(with_rules(options), brief=brief)
+    clients.load(settings.clients_dirs)
+    found = loader.find(options.checks_dir)
+    require_checks(options, found)
+    return of_services(options, settings, found)
+
+
+def plans_again(services: Mapping[str, ServiceInfo], options: Options) -> Mapping[str, ServicePlan]:
+    """The same for what was recorded, as these services were."""
+    clients.load(options.clients_dir)
+    found = loader.find(options.checks_dir)
+    require_checks(options, found)
+    return of_recording(services, options, found)
 
 
 def of_services(
     options: Options, settings: Settings, found: loader.Found
-) -> Mapping[str, Assignment]:
-    """What is done with the targets of each service, and with those of none."""
-    assigned = {"": _assignment(settings, found)}
+) -> Mapping[str, ServicePlan]:
+    """The plan of each service, with checks out of those that were found."""
+    plans = {"": _plan(settings, found)}
     for service in options.services:
         own = replace(
             settings,
             profile=service.judged_by(options.profile),
             ports=service.ports or settings.ports,
         )
-        assigned[service.name] = replace(
-            _assignment(own, found),
+        plans[service.name] = replace(
+            _plan(own, found),
             owner=service.owner,
             requires=service.vantage,
             no_ipv6=service.no_ipv6,
         )
-    return assigned
+    return plans
 
 
-def _assignment(settings: Settings, found: loader.Found) -> Assignment:
-    return Assignment(found.plan(settings.only, settings.skip, settings.profile), settings)
+def _plan(settings: Settings, found: loader.Found) -> ServicePlan:
+    return ServicePlan(found.plan(settings.only, settings.skip, settings.profile), settings)
 
 
 def require_checks(options: Options, found: loader.Found) -> None:
@@ -67,12 +91,12 @@ def with_rules(options: Options) -> Settings:
 
 def of_recording(
     services: Mapping[str, ServiceInfo], options: Options, found: loader.Found
-) -> Mapping[str, Assignment]:
-    """The same for what was recorded. Raises PluginError, RuleError."""
+) -> Mapping[str, ServicePlan]:
+    """The plan of each recorded service. Raises PluginError, RuleError."""
     given = with_rules(options)
     return {
         name: replace(
-            _reassigned(info, _regraded(info, options, given), options, found),
+            _replanned(info, _regraded(info, options, given), options, found),
             owner=info.owner,
             requires=info.requires,
             no_ipv6=info.no_ipv6,
@@ -109,22 +133,27 @@ def _regraded(info: ServiceInfo, options: Options, given: Settings) -> Settings:
     )
 
 
-def _reassigned(
+def _replanned(
     info: ServiceInfo, settings: Settings, options: Options, found: loader.Found
-) -> Assignment:
+) -> ServicePlan:
     """The checks that judged then, unless others are asked for today."""
     if options.given & {"only", "profile"}:
-        return _assignment(settings, found)
+        return _plan(settings, found)
     try:
-        return Assignment(found.plan(info.checks, settings.skip, settings.profile), settings)
+        return ServicePlan(found.plan(info.checks, settings.skip, settings.profile), settings)
     except loader.PluginError as error:
         raise loader.PluginError(f"{error}; the recording was judged by it: --checks-dir") from None
 
 
-def recordable(assigned: Assignment) -> ServiceInfo:
-    """What a recording tells of it. Directories are this host's, and rules are told as texts."""
-    settings = assigned.settings
+def recordable(plans: Mapping[str, ServicePlan]) -> Mapping[str, ServiceInfo]:
+    """What a recording holds of each service."""
+    return {name: _recordable(plan) for name, plan in plans.items()}
+
+
+def _recordable(plan: ServicePlan) -> ServiceInfo:
+    """What a recording holds of it. Directories are this host's, and rules are texts there."""
+    settings = plan.settings
     rules = getattr(settings.rules, "source", None)
     bare = replace(settings, rules=None, clients_dirs=())
-    checks = frozenset(check.id for check in assigned.plan.checks)
-    return ServiceInfo(bare, assigned.owner, assigned.requires, rules, checks, assigned.no_ipv6)
+    checks = frozenset(check.id for check in plan.plan.checks)
+    return ServiceInfo(bare, plan.owner, plan.requires, rules, checks, plan.no_ipv6)

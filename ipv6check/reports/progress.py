@@ -15,6 +15,7 @@ from typing import Self, TextIO
 
 from rich.cells import cell_len
 
+from ipv6check.engine.watch import Watch
 from ipv6check.model import TargetReport, Verdict
 from ipv6check.model.text import printable
 
@@ -25,23 +26,14 @@ _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _ASCII_SPINNER = "|/-\\"
 
 
-class Progress:
-    """What a run tells of its progress, while nobody watches: every method does nothing."""
+class Progress(Watch):
+    """What a run shows of its progress while nobody watches: nothing."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def started(self, target: str) -> None:
-        """A target is on its way."""
-
-    def waiting(self, target: str, probes: Sequence[str]) -> None:
-        """These probes are what a target waits for now."""
-
-    def done(self, report: TargetReport) -> None:
-        """A target is done."""
 
     @contextmanager
     def hidden(self) -> Iterator[None]:

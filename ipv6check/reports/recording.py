@@ -21,7 +21,7 @@ from typing_extensions import TypedDict
 
 from ipv6check.config.target import TargetError, parse
 from ipv6check.engine.checks.loader import all_probes
-from ipv6check.engine.observe import Recorded
+from ipv6check.engine.observe import RecordedTarget
 from ipv6check.model import (
     Failure,
     Observed,
@@ -147,7 +147,7 @@ def read_header(line: bytes) -> tuple[RunInfo, Vantage]:
     return RunInfo(version, said["started_at"], said["total"], services), _safe(said["vantage"])
 
 
-def read(line: bytes, services: Mapping[str, ServiceInfo]) -> Recorded | End:
+def read(line: bytes, services: Mapping[str, ServiceInfo]) -> RecordedTarget | End:
     """A target, or the end. Raises RecordingError."""
     plain = _plain(line)
     if "targets" in plain:
@@ -163,7 +163,7 @@ def read(line: bytes, services: Mapping[str, ServiceInfo]) -> Recorded | End:
         raise RecordingError(f"target: {error}") from None
     attempts = tuple(Observed(each["facts"], each["known_ms"]) for each in said["attempts"])
     named = replace(target, place=place and _safe(place), service=service)
-    return Recorded(named, attempts, said["duration_ms"])
+    return RecordedTarget(named, attempts, said["duration_ms"])
 
 
 def schema() -> str:

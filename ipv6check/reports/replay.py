@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ipv6check.config.target import TargetError
 from ipv6check.config.target_stream import HandOff, RawInput, chunk, open_input
-from ipv6check.engine.observe import Recorded
+from ipv6check.engine.observe import RecordedTarget
 from ipv6check.model import RecordingError, RunInfo, Summary, Vantage
 from ipv6check.model.text import harmless
 from ipv6check.reports import recording
@@ -41,7 +41,7 @@ class Recording:
         """Open it and read the header. Raises RecordingError."""
         self._name = "standard input" if path == STDIN else harmless(str(path), 200)
         self._number = 0
-        self._hand_off: HandOff[Recorded] | None = None
+        self._hand_off: HandOff[RecordedTarget] | None = None
         self._stopped = False
         self._end: recording.End | None = None
         try:
@@ -53,7 +53,7 @@ class Recording:
         self._lines = _lines(self._source)
         self.run, self.vantage = self._header()
 
-    async def __aiter__(self) -> AsyncGenerator[Recorded, None]:
+    async def __aiter__(self) -> AsyncGenerator[RecordedTarget, None]:
         """Every target, as it was recorded.
 
         Raises:
@@ -92,7 +92,7 @@ class Recording:
         if self._hand_off is None:
             self._source.close()
 
-    def _read(self, hand_off: HandOff[Recorded]) -> None:
+    def _read(self, hand_off: HandOff[RecordedTarget]) -> None:
         """The thread: it ends with the recording, or with the first line after the stop."""
         try:
             with closing(self._source):
@@ -119,9 +119,9 @@ class Recording:
             self._source.close()
             raise self._placed(error) from None
 
-    def _targets(self) -> Iterator[Recorded]:
+    def _targets(self) -> Iterator[RecordedTarget]:
         number = 0
-        while isinstance(found := recording.read(self._next(), self.run.services), Recorded):
+        while isinstance(found := recording.read(self._next(), self.run.services), RecordedTarget):
             number += 1
             yield found
         if found["targets"] != number:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import shutil
@@ -189,29 +188,44 @@ def _umask() -> int:
 class Outputs:
     """Every document of a run. Called with each target as it is done.
 
-    A document that cannot be written on is given up, and the others go on: ``broken`` holds a line
-    for each. ``gone`` is called when none is left, for then nobody listens any more.
+    A document that cannot be written on is given up, and the others go on.
+
+    Attributes:
+        broken: a line for each document that was given up, empty where its reader went away.
     """
 
-    def __init__(self, sinks: Sequence[Sink], run: RunInfo, gone: Callable[[], None]) -> None:
+    def __init__(self, sinks: Sequence[Sink], run: RunInfo) -> None:
         self.broken: list[str] = []
-        self._gone = gone
         self._sinks = list(sinks)
         self._run = run
         self._early: dict[int, TargetReport] = {}
         self._next = 0
-        self._moved = asyncio.Event()
+        self._console = sinks[0]
 
     @property
     def keeps(self) -> bool:
         """Whether some document wants what was observed."""
         return any(sink.renderer.keeps for sink in self._sinks)
 
+    @property
+    def ahead(self) -> int | None:
+        """How far one slow target lets the others run ahead of it, None for as far as they get."""
+        return AHEAD if any(sink.renderer.ordered for sink in self._sinks) else None
+
+    @property
+    def gone(self) -> bool:
+        """Whether no document is left: nobody listens any more."""
+        return not self._sinks
+
+    def exit_code(self, code: int) -> int:
+        """The exit code in the words of the first document's format."""
+        return self._console.renderer.exit_code(code)
+
     def head(self, vantage: Vantage) -> None:
         """Begin every document."""
         self._write(self._sinks, lambda sink: sink.renderer.head(self._run, vantage))
 
-    async def __call__(self, number: int, report: TargetReport, vantage: Vantage) -> None:
+    def __call__(self, number: int, report: TargetReport, vantage: Vantage) -> None:
         """Print a target: at once, or in its turn where the format keeps the order (law 11)."""
         prompt = [sink for sink in self._sinks if not sink.renderer.ordered]
         ordered = [sink for sink in self._sinks if sink.renderer.ordered]
@@ -221,11 +235,7 @@ class Outputs:
         self._early[number] = report
         while (due := self._early.pop(self._next, None)) is not None:
             self._next += 1
-            self._moved.set()
             self._target(ordered, due, vantage)
-        while number - self._next >= AHEAD:
-            self._moved.clear()
-            await self._moved.wait()
 
     def tail(self, summary: Summary, vantage: Vantage) -> None:
         """End every document, and let files appear under their names."""
@@ -255,5 +265,3 @@ class Outputs:
         sink.discard()
         quiet = isinstance(error, BrokenPipeError)
         self.broken.append("" if quiet else f"{sink.name} cannot be written: {error.strerror}")
-        if not self._sinks:
-            self._gone()

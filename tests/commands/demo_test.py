@@ -20,7 +20,6 @@ import pytest
 
 from ipv6check.commands import demo, demo_servers
 from ipv6check.commands.demo_servers import Host, Ipv6, answer, serve
-from ipv6check.reports.sinks import OutputError
 
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 # With the start of the interpreter, on a machine that has other work too.
@@ -161,17 +160,6 @@ def test_an_interrupt_ends_it() -> None:
     out, err = process.communicate(timeout=10)
     assert (process.returncode, err) == (130, b"")
     assert b"interrupted" in out
-
-
-def test_needs_a_place_for_its_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing can be written, it is one of the errors that get one line."""
-
-    def absent(*_: object, **__: object) -> None:
-        raise FileNotFoundError(2, "No usable temporary directory")
-
-    monkeypatch.setattr("tempfile.TemporaryDirectory", absent)
-    with pytest.raises(OutputError, match="No usable temporary directory"):
-        demo.run()
 
 
 def test_sites_serve_a_page() -> None:

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
+from ipv6check import engine
 from ipv6check.commands.check import OK, exit_code
 from ipv6check.config import sources as config
 from ipv6check.config.target import Target
 from ipv6check.config.toml import ConfigError
 from ipv6check.engine import services
 from ipv6check.engine.checks import loader
-from ipv6check.engine.purpose import agreed
-from ipv6check.engine.run import Run
+from ipv6check.engine.purpose import applies
 from ipv6check.model import (
     GateOutcome,
     Kind,
@@ -34,7 +34,6 @@ from ipv6check.model import (
 )
 from ipv6check.reports.formats import Style, format_names, load, render
 from ipv6check.reports.gate import Gate
-from ipv6check.reports.progress import Progress
 from ipv6check.testing import FakeNet, answer, attempt, echo
 
 TODAY = dt.date(2026, 11, 30)
@@ -64,7 +63,7 @@ class Judged:
         (tmp_path / "ipv6check.toml").write_text(FILE)
         options = config.load({}, {}, tmp_path, format_names())
         found = loader.find()
-        terms = services.of_services(options, options.settings, found)
+        jobs = services.of_services(options, options.settings, found)
         net = FakeNet(
             *old,
             answer(WEB, "AAAA", IPV6),
@@ -76,15 +75,15 @@ class Judged:
         gate = Gate(today=today, **more)
         reports: list[TargetReport] = []
 
-        async def emit(_: int, report: TargetReport) -> None:
-            reports.append(gate.apply(report))
-
         async def targets() -> AsyncIterator[Target]:
             for each in options.targets:
                 yield each
 
         async def run() -> Summary:
-            return await Run(terms, net, emit, Progress()).run(targets())
+            run = engine.run(jobs, targets(), net)
+            async for _, report in run:
+                reports.append(gate.apply(report))
+            return run.summary
 
         self.summary = gate.conclude(asyncio.run(run()), Vantage())
         self.reports = {each.host: each for each in reports}
@@ -181,7 +180,7 @@ def test_another_fault_is_not_agreed(tmp_path: Path, old: list[Any]) -> None:
 def test_only_where_it_is_said(tmp_path: Path) -> None:
     """The other service is as before."""
     assert Judged(tmp_path, without()).reports[WEB].purpose is None
-    assert not agreed([], None, set())
+    assert not applies([], None, set())
 
 
 @pytest.mark.parametrize(
@@ -210,7 +209,7 @@ def test_a_recording_keeps_it(tmp_path: Path) -> None:
     (tmp_path / "ipv6check.toml").write_text(FILE)
     options = config.load({}, {}, tmp_path, format_names())
     found = loader.find()
-    terms = services.of_services(options, options.settings, found)
-    infos = {name: services.recordable(each) for name, each in terms.items()}
+    jobs = services.of_services(options, options.settings, found)
+    infos = services.recordable(jobs)
     again = services.of_recording(infos, replace(options, services=()), found)
     assert again["old"].no_ipv6 == NoIPv6("the appliance has no IPv6", REVIEW)

@@ -7,17 +7,20 @@ import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ipv6check import engine
 from ipv6check.config.profiles import PROFILES
 from ipv6check.config.target import Target, parse
 from ipv6check.engine.checks import loader
 from ipv6check.engine.checks.loader import Check, Input, Plan, Probe
-from ipv6check.engine.run import Assignment, Run
+from ipv6check.engine.plan import ServicePlan
+from ipv6check.engine.workers import Run
 from ipv6check.model import (
     Answer,
     Attempt,
@@ -104,14 +107,13 @@ class Examined:
         return self
 
     async def _go(self, texts: Sequence[str], meanwhile: Callable[[Examined], Any] | None) -> None:
-        self.run = Run({"": Assignment(self.plan, self.settings)}, self.net, self._emit, self.watch)
+        jobs = {"": ServicePlan(self.plan, self.settings)}
+        self.run = engine.run(jobs, stream(texts), self.net, watch=self.watch)
         beside = asyncio.ensure_future(meanwhile(self)) if meanwhile else None
-        self.summary = await self.run.run(stream(texts))
+        self.emitted = [finished async for finished in self.run]
+        self.summary = self.run.summary
         if beside is not None:
             await beside
-
-    async def _emit(self, number: int, report: TargetReport) -> None:
-        self.emitted.append((number, report))
 
     def report(self, target: str) -> TargetReport:
         """The one report of this target."""
@@ -393,16 +395,14 @@ def test_targets_are_taken_as_they_are_needed() -> None:
             taken += 1
             yield parse(f"{taken}.example")
 
-    async def emit(number: int, report: TargetReport) -> None:
-        done.append(number)
-        ahead.append(taken - len(done))
-
     done: list[int] = []
     simple = plan(one, check("a", says, *FACT))
 
     async def go() -> None:
-        settings = replace(SETTINGS, parallel=4)
-        await Run({"": Assignment(simple, settings)}, FakeNet(), emit, Progress()).run(endless())
+        jobs = {"": ServicePlan(simple, replace(SETTINGS, parallel=4))}
+        async for number, _ in engine.run(jobs, endless(), FakeNet()):
+            done.append(number)
+            ahead.append(taken - len(done))
 
     asyncio.run(go())
     assert len(done) == 200
@@ -462,16 +462,14 @@ def test_an_ordered_document_is_in_the_order_named() -> None:
 
     async def go() -> None:
         net = FakeNet()
-        outputs = Outputs(sinks, RunInfo("0", ""), lambda: None)
+        outputs = Outputs(sinks, RunInfo("0", ""))
         simple = plan(fact, check("a", says, *FACT), given=[Input("target")])
-
-        async def emit(number: int, report: TargetReport) -> None:
-            await outputs(number, report, net.uplink.vantage())
-
-        run_ = Run({"": Assignment(simple, replace(SETTINGS, parallel=2))}, net, emit, Progress())
+        jobs = {"": ServicePlan(simple, replace(SETTINGS, parallel=2))}
+        run = engine.run(jobs, stream(["slow.example", "b.example", "c.example"]), net)
         outputs.head(net.uplink.vantage())
-        summary = await run_.run(stream(["slow.example", "b.example", "c.example"]))
-        outputs.tail(summary, net.uplink.vantage())
+        async for number, report in run:
+            outputs(number, report, net.uplink.vantage())
+        outputs.tail(run.summary, net.uplink.vantage())
 
     sinks = [_Memory(ordered=True), _Memory(ordered=False)]
     asyncio.run(go())
@@ -520,21 +518,71 @@ def test_no_targets_at_all_are_unknown() -> None:
     assert done.emitted == []
 
 
-def test_what_breaks_the_run_ends_it() -> None:
-    """An error of emit is ours: it gets out, and the judging thread is let go."""
+def test_a_slow_target_lets_the_others_run_ahead_so_far() -> None:
+    """Who puts reports in order has to hold those that come too early: as many as it says."""
 
-    async def emit(number: int, report: TargetReport) -> None:
+    async def fact(target: Target) -> int:
+        await asyncio.sleep(0.05 if target.host == "slow.example" else 0)
+        return 1
+
+    async def go(ahead: int | None) -> list[int]:
+        simple = plan(fact, check("a", says, *FACT), given=[Input("target")])
+        jobs = {"": ServicePlan(simple, replace(SETTINGS, parallel=2))}
+        names = ["slow.example", *(f"{number}.example" for number in range(9))]
+        run = engine.run(jobs, stream(names), FakeNet(), ahead=ahead)
+        return [number async for number, _ in run]
+
+    assert asyncio.run(go(3)).index(0) == 3
+    assert asyncio.run(go(None)).index(0) == 9
+
+
+def test_what_breaks_the_run_ends_it() -> None:
+    """An error of ours gets out, whether it is the engine's or of who names the targets."""
+
+    async def broken() -> AsyncIterator[Target]:
+        yield parse("a.example")
         raise BrokenPipeError
 
     async def go() -> None:
-        simple = plan(one, check("a", says, *FACT))
-        await Run({"": Assignment(simple, SETTINGS)}, FakeNet(), emit, Progress()).run(
-            stream(["a.example"])
-        )
+        jobs = {"": ServicePlan(plan(one, check("a", says, *FACT)), SETTINGS)}
+        async for _ in engine.run(jobs, broken(), FakeNet()):
+            pass
 
     with pytest.raises(BaseExceptionGroup) as caught:
         asyncio.run(go())
     assert caught.group_contains(BrokenPipeError)
+
+
+def test_who_stops_listening_ends_the_run() -> None:
+    """After a break or an error of the consumer no target is taken, and no thread is left."""
+    before = threading.active_count()
+    net = AnyHost(*well())
+
+    async def go() -> None:
+        jobs = {"": ServicePlan(loader.load(), replace(SETTINGS, parallel=1))}
+        run = engine.run(jobs, stream(["a.example", "b.example"]), net)
+        async with aclosing(aiter(run)) as reports:
+            async for _ in reports:
+                break
+
+    asyncio.run(go())
+    deadline = time.monotonic() + AT_ONCE_S
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
+    assert not any("b.example" in call for call in net.calls)
+
+
+def test_the_summary_is_of_the_reports_so_far() -> None:
+    """Who looks while the run goes on sees what is known by then."""
+
+    async def go() -> list[int]:
+        jobs = {"": ServicePlan(plan(one, check("a", says, *FACT)), SETTINGS)}
+        run = engine.run(jobs, stream(["a.example", "b.example"]), FakeNet())
+        return [run.summary.counts[Status.PASS] async for _ in run]
+
+    first, last = asyncio.run(go())
+    assert 1 <= first <= last == 2
 
 
 # --- results ---------------------------------------------------------------------------------

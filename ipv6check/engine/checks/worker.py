@@ -36,7 +36,7 @@ _LAST_S = 0.2
 
 
 @dataclass(slots=True)
-class _Docket:
+class _Job:
     """The checks of one target, what they are to judge, and what was found so far."""
 
     checks: Sequence[Check]
@@ -45,68 +45,74 @@ class _Docket:
     findings: list[Findings] = field(default_factory=list)
 
 
-class _Bench(threading.Thread):
+class _Worker(threading.Thread):
     """One judging thread, until it is abandoned."""
 
-    def __init__(self, dockets: queue.SimpleQueue[_Docket | None], blocked: set[str]) -> None:
+    def __init__(self, jobs: queue.SimpleQueue[_Job | None], blocked: set[str]) -> None:
         super().__init__(name="checks", daemon=True)
-        self.dockets = dockets
+        self.jobs = jobs
         self.blocked = blocked
-        self.docket: _Docket | None = None
+        self.job: _Job | None = None
         self.check: Check | None = None
         self.since = 0.0
         self.abandoned = False
-        self.judged: list[_Docket] = []
+        self.judged: list[_Job] = []
         # Held while one check's end and the next one's beginning are written down, and while the
         # loop decides whether one of them blocks.
         self.lock = threading.Lock()
 
     def run(self) -> None:
         """Judge what waits, and tell the loop once of all that is judged by then."""
-        while (docket := self.dockets.get()) is not None:
-            self.docket = docket
-            self._serve(docket)
+        while (job := self.jobs.get()) is not None:
+            self.job = job
+            self._serve(job)
             if self.abandoned:
                 break
-            self.judged.append(docket)
-            if self.dockets.empty():
-                docket.done.get_loop().call_soon_threadsafe(_finish, self.judged)
+            self.judged.append(job)
+            if self.jobs.empty():
+                job.done.get_loop().call_soon_threadsafe(_finish, self.judged)
                 self.judged = []
 
-    def _serve(self, docket: _Docket) -> None:
-        while len(docket.findings) < len(docket.checks):
-            check = docket.checks[len(docket.findings)]
+    def _serve(self, job: _Job) -> None:
+        while len(job.findings) < len(job.checks):
+            check = job.checks[len(job.findings)]
             with self.lock:
                 self.since, self.check = time.monotonic(), check
-            found = (_gave_up(check),) if check.id in self.blocked else judge(check, docket.facts)
+            found = (_gave_up(check),) if check.id in self.blocked else judge(check, job.facts)
             with self.lock:
                 if self.abandoned:
                     return
                 self.check = None
-                docket.findings.append(found)
+                job.findings.append(found)
 
 
-def _finish(judged: list[_Docket]) -> None:
-    for docket in judged:
-        if not docket.done.done():
-            docket.done.set_result(docket.findings)
+def _finish(judged: list[_Job]) -> None:
+    for job in judged:
+        if not job.done.done():
+            job.done.set_result(job.findings)
 
 
-class Judge:
-    """Judges targets one after another, away from the event loop."""
+class CheckThread:
+    """Judges targets one after another, away from the event loop; begins with the first one.
+
+    ``deadline_s``: how long one check may take.
+    """
 
     def __init__(self, deadline_s: float) -> None:
         self._deadline_s = deadline_s
-        self._dockets: queue.SimpleQueue[_Docket | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._blocked: set[str] = set()
-        self._bench = self._open_bench()
-        self._watch = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
+        self._worker: _Worker | None = None
+        self._watch: asyncio.TimerHandle | None = None
 
     async def findings(self, checks: Sequence[Check], facts: Mapping[str, Any]) -> list[Findings]:
         """What each check finds, in their order. Raises nothing: a crash is a finding."""
-        docket = _Docket(checks, facts, asyncio.get_running_loop().create_future())
-        self._dockets.put(docket)
-        return await docket.done
+        if self._worker is None:
+            self._worker = self._open_worker()
+            self._watch = asyncio.get_running_loop().call_later(_LOOK_S, self._look, self._worker)
+        job = _Job(checks, facts, asyncio.get_running_loop().create_future())
+        self._jobs.put(job)
+        return await job.done
 
     def hurry(self) -> None:
         """The run is to end: wait no longer for a check that blocks."""
@@ -114,40 +120,45 @@ class Judge:
 
     def close(self) -> None:
         """Let the thread end."""
-        self._watch.cancel()
-        self._dockets.put(None)
+        if self._watch is not None:
+            self._watch.cancel()
+        self._jobs.put(None)
 
-    def _open_bench(self) -> _Bench:
-        bench = _Bench(self._dockets, self._blocked)
-        bench.start()
-        return bench
+    def _open_worker(self) -> _Worker:
+        worker = _Worker(self._jobs, self._blocked)
+        worker.start()
+        return worker
 
-    def _look(self) -> None:
+    def _look(self, worker: _Worker) -> None:
         """Replace the thread when a check has kept it for too long."""
-        self._watch = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
-        bench = self._bench
+        if self._blocks(worker):
+            self._worker = worker = self._open_worker()
+        self._watch = asyncio.get_running_loop().call_later(_LOOK_S, self._look, worker)
+
+    def _blocks(self, worker: _Worker) -> bool:
+        """Whether a check has kept the thread for too long; what waits is then for another one."""
         # What is judged must not wait for the check that follows.
-        _finish(list(bench.judged))
-        with bench.lock:
-            check, docket = bench.check, bench.docket
-            late = time.monotonic() - bench.since >= self._deadline_s
-            if check is None or docket is None or not late:
-                return
-            bench.abandoned = True
+        _finish(list(worker.judged))
+        with worker.lock:
+            check, job = worker.check, worker.job
+            late = time.monotonic() - worker.since >= self._deadline_s
+            if check is None or job is None or not late:
+                return False
+            worker.abandoned = True
         self._blocked.add(check.id)
-        docket.findings.append((_gave_up(check),))
-        waiting, self._dockets = self._dockets, queue.SimpleQueue()
-        self._dockets.put(docket)
+        job.findings.append((_gave_up(check),))
+        waiting, self._jobs = self._jobs, queue.SimpleQueue()
+        self._jobs.put(job)
         while not waiting.empty():
-            self._dockets.put(waiting.get())
-        self._bench = self._open_bench()
+            self._jobs.put(waiting.get())
+        return True
 
 
 def judge(check: Check, facts: Mapping[str, Any]) -> Findings:
     """What one check finds in these facts. Missing input and crashes are findings too."""
-    failure = lacking(check, facts)
+    failure = missing_input(check, facts)
     if failure is not None:
-        return (unmet(failure),)
+        return (skipped_for(failure),)
     try:
         found = check.judge(**{wanted.name: facts[wanted.name] for wanted in check.inputs})
     except BaseException as error:  # noqa: BLE001 - it is a result, the run goes on
@@ -168,7 +179,7 @@ def _admitting(check: Check, finding: Finding, facts: Mapping[str, Any]) -> Find
     inputs = (facts[wanted.name] for wanted in check.inputs)
     crashed = (each for each in inputs if isinstance(each, Failure) and each.kind is Kind.CRASH)
     why = next((each for each in crashed if each.detail in finding.message), None)
-    return finding if why is None else unmet(why)
+    return finding if why is None else skipped_for(why)
 
 
 def _undeclared(check: Check, findings: Sequence[Finding]) -> Findings:
@@ -184,7 +195,7 @@ def _undeclared(check: Check, findings: Sequence[Finding]) -> Findings:
     return tuple(broken(f"{check.id} found {each}, which it does not explain") for each in strange)
 
 
-def lacking(check: Check, facts: Mapping[str, Any]) -> Failure | None:
+def missing_input(check: Check, facts: Mapping[str, Any]) -> Failure | None:
     """Why the check cannot judge these facts, if so. Without a record nothing can be said.
 
     A program is not to guess what a crash of ours means.
@@ -200,7 +211,7 @@ def _says_nothing(check: Check, failure: Failure) -> bool:
     return failure.kind is Kind.NOT_RECORDED or (failure.kind is Kind.CRASH and check.executable)
 
 
-def unmet(failure: Failure) -> Finding:
+def skipped_for(failure: Failure) -> Finding:
     """What becomes of a check whose input is missing: the root cause is told once, elsewhere."""
     if failure.kind is Kind.CRASH:
         return broken(failure.detail)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ipv6check.engine.checks.loader import Check, Input
-from ipv6check.engine.checks.worker import Judge, judge, lacking
+from ipv6check.engine.checks.worker import CheckThread, judge, missing_input
 from ipv6check.model import (
     VANTAGE_KINDS,
     Cause,
@@ -72,7 +72,7 @@ def judged(*targets: list[Check], deadline_s: float = DEADLINE_S) -> list[list[F
     """What is found of several targets, asked for at the same time."""
 
     async def go() -> list[list[Findings]]:
-        judges = Judge(deadline_s)
+        judges = CheckThread(deadline_s)
         try:
             return await asyncio.gather(*(judges.findings(checks, {}) for checks in targets))
         finally:
@@ -129,7 +129,7 @@ def test_the_event_loop_goes_on_while_a_check_blocks(block: Block) -> None:
     """Times are measured in the loop, so a check that blocks must not hold it."""
 
     async def go() -> float:
-        judges = Judge(DEADLINE_S)
+        judges = CheckThread(DEADLINE_S)
         found = asyncio.ensure_future(judges.findings([check("a", block)], {}))
         longest = 0.0
         while not found.done():
@@ -146,7 +146,7 @@ def test_a_result_that_comes_too_late_is_dropped(block: Block) -> None:
     """A check that returns after it was given up changes nothing any more."""
 
     async def go() -> tuple[list[str], list[str]]:
-        judges = Judge(DEADLINE_S)
+        judges = CheckThread(DEADLINE_S)
         first = await judges.findings([check("a", block)], {})
         block.let_go.set()
         await asyncio.sleep(0.05)
@@ -328,5 +328,5 @@ def test_a_crashed_probe_is_an_error_of_the_check_that_wants_it() -> None:
 def test_a_program_is_not_asked_what_a_crash_means() -> None:
     """It has no word for our defects."""
     program = replace(check("a", fine, Input("fact", admits_failure=True)), path=Path("a"))
-    assert lacking(program, {"fact": CRASHED}) is CRASHED
-    assert lacking(program, {"fact": Failure(Kind.SERVFAIL, "x")}) is None
+    assert missing_input(program, {"fact": CRASHED}) is CRASHED
+    assert missing_input(program, {"fact": Failure(Kind.SERVFAIL, "x")}) is None

@@ -19,7 +19,7 @@ from ipv6check.commands import schema
 from ipv6check.config.profiles import PROFILES
 from ipv6check.config.target import parse
 from ipv6check.engine.checks.loader import all_probes
-from ipv6check.engine.observe import Recorded
+from ipv6check.engine.observe import RecordedTarget
 from ipv6check.model import (
     Address,
     Endless,
@@ -114,10 +114,10 @@ def line(*attempts: Mapping[str, Any], **more: Any) -> bytes:
     return written[:-1].encode("ascii")
 
 
-def again(*attempts: Mapping[str, Any], **more: Any) -> Recorded:
+def again(*attempts: Mapping[str, Any], **more: Any) -> RecordedTarget:
     """What comes back of a target."""
     found = recording.read(line(*attempts, **more), RUN.services)
-    assert isinstance(found, Recorded)
+    assert isinstance(found, RecordedTarget)
     return found
 
 
@@ -177,7 +177,7 @@ def test_a_target_keeps_its_place_and_service() -> None:
         Style(),
     )
     read = recording.read(written.strip().encode(), RUN.services)
-    assert isinstance(read, Recorded)
+    assert isinstance(read, RecordedTarget)
     assert (read.target.service, read.target.place, read.target.ports) == ("shop", place, (25,))
 
 

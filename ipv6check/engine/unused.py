@@ -1,4 +1,4 @@
-"""What the user asked for and the run does not touch: refused at once, or noted in the end. Pure.
+"""Options that change nothing in a run: refused at once, or noted at its end. Pure.
 
 An option that changes nothing is a mistake: ``--resolve example.com:NEW`` beside the target
 www.example.com leaves the new origin untried.
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target
 from ipv6check.config.toml import ConfigError
-from ipv6check.engine.run import Assignment
+from ipv6check.engine.plan import ServicePlan
 from ipv6check.model import Note
 from ipv6check.model.text import closest
 
@@ -28,11 +28,11 @@ PROBES: Mapping[str, frozenset[str]] = {
 
 
 @dataclass(slots=True)
-class Untouched:
-    """What has not been touched by the targets so far. ``terms``: what is done with them."""
+class UnusedOptions:
+    """Which options change nothing for the targets so far. ``jobs``: what is done with these."""
 
     options: Options
-    terms: Mapping[str, Assignment]
+    jobs: Mapping[str, ServicePlan]
     _hosts: dict[str, None] = field(default_factory=dict)
     _services: set[str] = field(default_factory=set)
     _on_own_ports: bool = True
@@ -40,7 +40,7 @@ class Untouched:
 
     def see(self, target: Target) -> None:
         """One more target of the run."""
-        settings = self.terms[target.service].settings
+        settings = self.jobs[target.service].settings
         self._services.add(target.service)
         self._on_own_ports &= bool(target.ports) or settings.ports != self.options.port
         if (override := self.options.resolve.get(target.host)) is not None:
@@ -66,7 +66,7 @@ class Untouched:
     def require_checks(self, services: Iterable[str]) -> None:
         """Raises ConfigError where nothing is to be done with the targets of one of these."""
         for service in services:
-            if self.terms[service].plan.checks:
+            if self.jobs[service].plan.checks:
                 continue
             where = f"service {service}: " if service else ""
             given = [f"--{each}" for each in ("only", "skip") if getattr(self.options, each)]
@@ -82,7 +82,7 @@ class Untouched:
             ports = ", ".join(map(str, self.options.port))
             told = f"port {ports}: every target, or its service, has a port of its own"
             yield "port", self._at("port", told)
-        run = {probe.name for each in self._services for probe in self.terms[each].plan.probes}
+        run = {probe.name for each in self._services for probe in self.jobs[each].plan.probes}
         for option, probes in PROBES.items():
             if option in self.options.given and not probes & run:
                 told = "no check of this run uses it: see --only, --skip and the profile"

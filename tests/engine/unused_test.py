@@ -14,33 +14,33 @@ from ipv6check.config.target import parse
 from ipv6check.config.toml import ConfigError
 from ipv6check.engine import services
 from ipv6check.engine.checks import loader
-from ipv6check.engine.untouched import Untouched
+from ipv6check.engine.unused import UnusedOptions
 from ipv6check.reports.formats import format_names
 
-Make = Callable[..., Untouched]
+Make = Callable[..., UnusedOptions]
 
 
-@pytest.fixture(name="untouched")
+@pytest.fixture(name="unused")
 def make(tmp_path: Path) -> Make:
     """What flags, the environment and a file ask for."""
 
-    def untouched(
+    def unused(
         flags: Mapping[str, Any], env: Mapping[str, str] | None = None, file: str = ""
-    ) -> Untouched:
+    ) -> UnusedOptions:
         if file:
             (tmp_path / "ipv6check.toml").write_text(file)
         options = config.load(flags, env or {}, tmp_path, format_names())
         found = loader.find()
-        return Untouched(options, services.of_services(options, options.settings, found))
+        return UnusedOptions(options, services.of_services(options, options.settings, found))
 
-    return untouched
+    return unused
 
 
-def seen(untouched: Untouched, *targets: str) -> list[str]:
+def seen(unused: UnusedOptions, *targets: str) -> list[str]:
     """The notes of a run over these targets."""
     for text in targets:
-        untouched.see(parse(text))
-    return [note.text for note in untouched.notes()]
+        unused.see(parse(text))
+    return [note.text for note in unused.notes()]
 
 
 REFUSED = [
@@ -68,28 +68,26 @@ TOUCHED = [
 
 
 @pytest.mark.parametrize(("flags", "targets", "says"), REFUSED)
-def test_refused(
-    untouched: Make, flags: Mapping[str, Any], targets: Sequence[str], says: str
-) -> None:
+def test_refused(unused: Make, flags: Mapping[str, Any], targets: Sequence[str], says: str) -> None:
     """On the command line, before a packet is sent; of a stream it is known in the end."""
     with pytest.raises(ConfigError) as caught:
-        untouched(flags).refuse(map(parse, targets))
+        unused(flags).refuse(map(parse, targets))
     assert says in str(caught.value)
-    (note,) = seen(untouched(flags), *targets)
+    (note,) = seen(unused(flags), *targets)
     assert says in note
 
 
 @pytest.mark.parametrize(("flags", "targets"), TOUCHED)
-def test_touched(untouched: Make, flags: Mapping[str, Any], targets: Sequence[str]) -> None:
+def test_touched(unused: Make, flags: Mapping[str, Any], targets: Sequence[str]) -> None:
     """What some target has a use for is fine."""
-    untouched(flags).refuse(map(parse, targets))
-    assert seen(untouched(flags), *targets) == []
+    unused(flags).refuse(map(parse, targets))
+    assert seen(unused(flags), *targets) == []
 
 
-def test_what_a_file_or_a_variable_says_is_noted(untouched: Make) -> None:
+def test_what_a_file_or_a_variable_says_is_noted(unused: Make) -> None:
     """It is there for other runs too, and so refuses none."""
     env = {"IPV6CHECK_RESOLVE": "a.example:::1"}
-    for given in (untouched({}, env), untouched({}, file='[check]\nresolve = ["a.example:::1"]\n')):
+    for given in (unused({}, env), unused({}, file='[check]\nresolve = ["a.example:::1"]\n')):
         given.refuse([parse("b.example")])
         (note,) = [each.text for each in given.notes()]
         assert "a.example is no target of this run" in note
@@ -104,23 +102,23 @@ def test_what_a_file_or_a_variable_says_is_noted(untouched: Make) -> None:
 )
 def test_nothing_is_left_to_run(options: Options, says: str) -> None:
     """What selects nothing is refused."""
-    terms = services.of_services(options, options.settings, loader.find())
+    jobs = services.of_services(options, options.settings, loader.find())
     with pytest.raises(ConfigError) as caught:
-        Untouched(options, terms).require_checks([""])
+        UnusedOptions(options, jobs).require_checks([""])
     assert str(caught.value) == f"no check is left to run, {says}"
 
 
-def test_every_severity_is_off(untouched: Make) -> None:
+def test_every_severity_is_off(unused: Make) -> None:
     """The service is named; targets of others are none of its business."""
     off = "".join(f'{name} = "off"\n' for name in loader.find().checks)
     file = f'[service.shop]\ntargets = ["a.example"]\n[service.shop.severity]\n{off}'
-    given = untouched({}, file=file)
+    given = unused({}, file=file)
     given.require_checks([""])
     with pytest.raises(ConfigError) as caught:
         given.require_checks(["shop"])
     assert str(caught.value).startswith("service shop: no check is left to run, see severity")
 
 
-def test_a_run_without_targets_has_other_troubles(untouched: Make) -> None:
+def test_a_run_without_targets_has_other_troubles(unused: Make) -> None:
     """An empty input says nothing of options."""
-    assert seen(untouched({"resolve": ["a.example:::1"]})) == []
+    assert seen(unused({"resolve": ["a.example:::1"]})) == []
