@@ -11,23 +11,29 @@ from tests.clients.measure import ANOTHER_END, REPEATS, SURE, SYN_RETRIES, Cell,
 _COLUMNS = 6
 _HEAD = f"""# What real clients do, and what is predicted of them
 
-Made by `python -m tests.clients document` in the lab: each client asked once for a small page by
-plain HTTP. A cell has what was predicted, then what was measured from the client's packets: the
-family (4 or 6, F where it fails, ? where it may be either) and the milliseconds from the first DNS
-query to the request, or to the end of a client that fails. The kernel gave up on a SYN after 7 s
-(`tcp_syn_retries` {SYN_RETRIES}); by default it takes 133 s. **!** marks another end, or more than
-25 ms and 5 % between the two. The scenarios are those of `tests/clients/scenarios.toml`. In those
-that begin with `rotated` the resolver rotates equal records: what was predicted is for the order
-that this client was given, and one of the ends that `ipv6check` tells, which knows no order.
+`ipv6check` predicts how long a client takes to reach a target, and over which family, from one
+observation and without more packets. This page compares the predictions with real clients in the
+lab, where each asked once for a small page by plain HTTP. `python -m tests.clients document` makes
+it.
+
+A cell shows the prediction, then the measurement from the client's packets: the family (4 or 6; F:
+it fails; ?: it may be either) and the milliseconds from the first DNS query to the request, or to
+the end of a client that fails. **!** marks a difference: another family or outcome, or more than
+25 ms and 5 %.
+
+To save time the kernel gave up on a SYN after 7 s (`tcp_syn_retries` {SYN_RETRIES}); by default it
+takes 133 s. The scenarios are in `tests/clients/scenarios.toml`. In those that begin with
+`rotated`, the resolver rotates equal records: the prediction is for the order that this client was
+given, and is one of the outcomes that `ipv6check` reports, which cannot know the order.
 """
 
 _BROWSERS = f"""## Browsers
 
-The same for Chromium (as it is, and with its feature HappyEyeballsV3) and Firefox ESR, without
-their own services and DNS over HTTPS, with a fresh profile and one at a time. What was measured is
-when the connection that carried the request was accepted. **!** marks another end, or more than
-{WITHIN_MS:.0f} ms and 5 %. `python -m tests.clients browsers` prints this section; it is not part
-of CI.
+The same for Chromium (as it is, and with its feature HappyEyeballsV3) and Firefox ESR: without
+their background services and DNS over HTTPS, each with a fresh profile, one at a time. Measured is
+when the connection that carried the request was accepted. **!** marks another family or outcome, or
+more than {WITHIN_MS:.0f} ms and 5 %. `python -m tests.clients browsers` prints this section; CI
+does not run it.
 """
 
 
@@ -49,9 +55,9 @@ def _summary(rows: Sequence[Row]) -> Iterator[str]:
     again = sum(bool(cell.missed) for cell in cells)
     other = sum(cell.missed == ANOTHER_END for cell in cells)
     yield (
-        f"{len(cells)} cells: {ends} with another end, {late} that are too far apart, "
+        f"{len(cells)} cells: {ends} with another outcome, {late} too far apart in time, "
         f"{either} predicted as either. {again} missed while others ran and were measured again, "
-        f"alone, up to {REPEATS} times; {other} of these had another end, and had to come out "
+        f"alone, up to {REPEATS} times; {other} of these had another outcome, and had to come out "
         f"right {SURE} times in a row."
     )
 
