@@ -1,13 +1,13 @@
-"""What becomes of a packet: every way through the rules that what is known of it leaves open.
+"""The verdict on a packet: every path through the rules that what is known of it leaves open.
 
-Conditions are three-valued. Where one may hold or not, the packet goes both ways, each with what it
-has learned: narrower addresses, a named interface, an assumption. Ways that differ in nothing the
-rules can see are one again. The answer is certain where all ways end alike, and only there.
+Conditions are three-valued. Where one may hold or not, both paths are followed, each with what it
+has learned: narrower addresses, a named interface, an assumption. Paths that differ in nothing the
+rules can see are joined. The verdict is certain where all paths end alike, and only there.
 
 The order is the kernel's: netdev ingress, prerouting, conntrack at -200, input or forward, then
 postrouting; base chains of a hook by priority over all tables, where any drop is final and accept
-ends one base chain. Two things are assumed, because they are no matter of the rules: a packet
-comes in on the interface over which its source is routed, and it is not fragmented.
+ends one base chain. Two things are assumed, because rules do not decide them: a packet comes in on
+the interface over which its source is routed, and it is not fragmented.
 """
 
 from __future__ import annotations
@@ -69,20 +69,20 @@ BEFORE, AFTER = (CONNTRACK, CONNTRACK - 1), (CONNTRACK, CONNTRACK)
 NAT = {Hook.PREROUTING: -100, Hook.INPUT: 100, Hook.OUTPUT: -100, Hook.POSTROUTING: 100}
 # The kernel refuses a file whose jumps nest deeper (NFT_JUMP_STACK_SIZE).
 MAX_DEPTH = 16
-# More of any is not told apart, which makes an answer depend but never wrong.
-MAX_WAYS = 32
+# More of any are not kept apart, which makes a verdict depend but never wrong.
+MAX_PATHS = 32
 MAX_RANGES = 12
 MAX_ASSUMED = 64
 MAX_TRIED = 64
 MAX_INTERFACES = 16
 OTHERS = "~"  # no name that rules have
-MAX_STORIES = 24
-MAX_STORIES_OF_A_CHAIN = 6
-# Packets a second from which on a limit is there against floods, and lets through what is meant to
-# come. For ICMP what RFC 4443 section 2.4 lets a small device send of errors; for connections
-# that are begun what a busy service has.
+MAX_TRACES = 24
+MAX_TRACES_OF_A_CHAIN = 6
+# Packets a second from which on a limit is there against floods, and passes legitimate traffic. For
+# ICMP what RFC 4443 section 2.4 lets a small device send of errors; for new connections what a busy
+# service has.
 GENEROUS, GENEROUS_ICMP = 1000.0, 10.0
-# Of packets that come to one chain by jumps; those beyond are judged by what is known of all.
+# Classes of packets that jump to one chain; those beyond are judged by what is known of all.
 MAX_CLASSES = 16
 # Steps take about a microsecond each.
 POOL = 500_000
@@ -123,8 +123,8 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """On which conditions a packet came this way, and the decision that it met last."""
+class Trace:
+    """The conditions of one path, and the last decision on it."""
 
     conditions: tuple[Condition, ...] = ()
     decision: Decision | None = None
@@ -132,22 +132,22 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class PathOutcome:
-    """One end of a packet: accept, drop, reject with a ``reply``, or unclear with a ``reason``."""
+    """The end of paths: accept, drop, reject with a ``reply``, or unclear with a ``reason``."""
 
     verdict: str
     reply: str | None
-    stories: tuple[Story, ...]
+    traces: tuple[Trace, ...]
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PacketVerdict:
-    """What becomes of a packet.
+    """The verdict of a rule set on a packet.
 
     ``verdict`` is accept, drop, reject or depends. ``reply`` is what a reject sends: ``rst``,
-    ``icmpv6 1/4``, ``icmp 3/3``. ``conditions`` tells on what it depends, a phrase each; or, of
+    ``icmpv6 1/4``, ``icmp 3/3``. ``conditions`` says on what it depends, a phrase each; or, of
     what is certain up to a generous rate, that rate. ``otherwise`` is the verdict where none of
-    them holds, empty where that is not known. ``on``: the way in or out that alone it depends on.
+    them holds, empty where that is not known. ``on``: IIF or OIF, where it depends on that alone.
     """
 
     packet: Packet
@@ -160,28 +160,28 @@ class PacketVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """A packet on its way.
+class _Path:
+    """One path of a packet: what is known of it there.
 
-    ``changed`` are the fields that rules have set: ways with equal ones behave alike.
+    ``changed`` are the fields that rules have set: paths with equal ones behave alike.
     """
 
     values: Values
     interfaces: dict[Field, str]
     assumed: dict[Condition, bool]
-    stories: tuple[Story, ...]
+    traces: tuple[Trace, ...]
     changed: tuple[tuple[Field, Ranges], ...] = ()
 
-    def decided(self, decision: Decision) -> _Way:
-        """The same, with this as what was decided last."""
-        stories = tuple(
-            story if _stands(story.decision, decision) else Story(story.conditions, decision)
-            for story in self.stories
+    def decided(self, decision: Decision) -> _Path:
+        """The same path, with this as the last decision."""
+        traces = tuple(
+            trace if _stands(trace.decision, decision) else Trace(trace.conditions, decision)
+            for trace in self.traces
         )
-        return replace(self, stories=stories)
+        return replace(self, traces=traces)
 
-    def changing(self, new: Changes) -> _Way:
-        """The same, with these fields set."""
+    def changing(self, new: Changes) -> _Path:
+        """The same path, with these fields set."""
         changed = tuple(sorted((dict(self.changed) | new).items()))
         return replace(self, values=self.values | new, changed=changed)
 
@@ -194,10 +194,10 @@ def _stands(before: Decision | None, new: Decision) -> bool:
 
 @dataclass(slots=True)
 class Budget:
-    """How many steps the answers on one rule set may take: a deadline that no clock decides.
+    """How many steps the verdicts of one rule set may take: a deadline without a clock.
 
-    So the same rules get the same answers on every machine. Each packet has its ``share``, what
-    needs more draws on the ``pool``, and what finds that empty depends.
+    So the same rules give the same verdicts on every machine. Each packet has its ``share``; one
+    that needs more draws on the ``pool``, and one that finds it empty depends.
     """
 
     share: int
@@ -206,7 +206,7 @@ class Budget:
 
     @classmethod
     def of(cls, rules: RuleSet) -> Budget:
-        """A share lets a packet pass all these rules several times."""
+        """A budget whose share lets a packet pass all these rules several times."""
         size = sum(
             _weight(rule)
             for table in rules.tables
@@ -221,7 +221,7 @@ def _weight(rule: Rule) -> int:
 
 
 def _size(step: Step) -> int:
-    """How many conditions have to be looked at, about: those of one set are alike."""
+    """About how many conditions have to be tested: those of one set are alike."""
     match step:
         case AllOf(parts) | AnyOf(parts) if parts:
             return 1 + len(parts) * _size(parts[0])
@@ -233,7 +233,7 @@ def _size(step: Step) -> int:
 
 
 def judge(rules: RuleSet, packet: Packet, budget: Budget | None = None) -> PacketVerdict:
-    """What these rules make of this packet. Certain answers are the kernel's own."""
+    """The verdict of these rules on this packet. A certain one is the kernel's own."""
     budget = budget or Budget(POOL)
     tables = [t for t in rules.tables if packet.family in t.families and not t.dormant]
     chains = [
@@ -247,14 +247,14 @@ def judge(rules: RuleSet, packet: Packet, budget: Budget | None = None) -> Packe
     cost = budget.used - before
     missing = _missing(rules, packet.family)
     if missing:
-        found = answer.conditions or (f"{answer.verdict} by what was given",)
+        found = answer.conditions or (f"{answer.verdict} by the given rules",)
         return _depending(answer, (*missing, *found))
     if answer.on is None:
         return answer
     names = _interfaces(tables, answer.on)
     if cost * len(names) > budget.share:
         return answer
-    return _by_interface(answer, names, lambda each: _of_both_orders(chains, each, budget))
+    return _by_interface(answer, names, lambda variant: _of_both_orders(chains, variant, budget))
 
 
 def _by_interface(
@@ -264,20 +264,20 @@ def _by_interface(
     packet, field = answer.packet, answer.on
     if field is None or not 0 < len(names) <= MAX_INTERFACES:
         return answer
-    found: dict[str, list[str]] = {}
+    by_verdict: dict[str, list[str]] = {}
     for name in (*names, OTHERS):
-        # A name that is told, or one that only this pattern has.
+        # The name itself, or one that only this pattern matches.
         known = f"{name[:-1]}~" if name.endswith("*") else name
-        one = judged(replace(packet, interfaces={**packet.interfaces, field: known}))
-        if one.verdict == "depends":
+        alone = judged(replace(packet, interfaces={**packet.interfaces, field: known}))
+        if alone.verdict == "depends":
             return answer
-        found.setdefault(one.verdict, []).append(name)
-    otherwise = next(verdict for verdict, where in found.items() if where[-1] == OTHERS)
+        by_verdict.setdefault(alone.verdict, []).append(name)
+    otherwise = next(verdict for verdict, where in by_verdict.items() if where[-1] == OTHERS)
     on = "out of" if field is Field.OIF else "on"
-    rest = [verdict for verdict in found if verdict != otherwise]
-    said = "; ".join(f"{verdict} {on} {', '.join(found[verdict])}" for verdict in sorted(rest))
-    whole = f"{said}; {otherwise} {on} others" if said else f"{otherwise} {on} all"
-    return replace(answer, conditions=(whole,), otherwise=otherwise)
+    rest = sorted(verdict for verdict in by_verdict if verdict != otherwise)
+    exceptions = "; ".join(f"{verdict} {on} {', '.join(by_verdict[verdict])}" for verdict in rest)
+    sentence = f"{exceptions}; {otherwise} {on} others" if rest else f"{otherwise} {on} all"
+    return replace(answer, conditions=(sentence,), otherwise=otherwise)
 
 
 def _interfaces(tables: Iterable[Table], field: Field) -> list[str]:
@@ -308,30 +308,30 @@ def _named_in(step: Step, field: Field) -> Iterator[str]:
 
 
 def _of_both_orders(chains: Sequence[BaseChain], packet: Packet, budget: Budget) -> PacketVerdict:
-    """The answer, where chains of equal priority may run either way round."""
+    """The answer, where chains of equal priority may run in either order."""
     answer = _judge(sorted(chains, key=_place), packet, BEFORE, budget)
     if _tied(chains):
         turned = chains[::-1]
-        # Which of two at one priority runs first the rules do not tell; the kernel turns it round.
+        # Rules do not say which of two chains of one priority is first; the kernel may reverse it.
         other = _judge(sorted(turned, key=_place), packet, AFTER, budget)
         if (other.verdict, other.reply) != (answer.verdict, answer.reply):
-            why = f"{other.verdict} if what has equal priority runs the other way round"
+            why = f"{other.verdict} if chains of equal priority run in the other order"
             answer = _depending(answer, (*answer.conditions, *other.conditions, why))
     return answer
 
 
 def _depending(answer: PacketVerdict, conditions: Iterable[str]) -> PacketVerdict:
-    told = tuple(dict.fromkeys(conditions))
-    return replace(answer, verdict="depends", reply=None, conditions=told, otherwise="", on=None)
+    unique = tuple(dict.fromkeys(conditions))
+    return replace(answer, verdict="depends", reply=None, conditions=unique, otherwise="", on=None)
 
 
 def _missing(rules: RuleSet, family: int) -> list[str]:
     """Why nothing is certain for this family."""
     missing = [
-        f"{each.place.file}{f':{each.place.line}' * bool(each.place.line)} would not load:"
-        f" {each.reason}"
-        for each in rules.refusals
-        if family in each.families
+        f"{refusal.place.file}{f':{refusal.place.line}' * bool(refusal.place.line)} would not load:"
+        f" {refusal.reason}"
+        for refusal in rules.refusals
+        if family in refusal.families
     ][:1]
     missing += [gap.reason for gap in rules.gaps if family in gap.families]
     if family not in rules.covers:
@@ -342,8 +342,8 @@ def _missing(rules: RuleSet, family: int) -> list[str]:
 BaseChain = tuple[Base, Chain, Table]
 
 
-def _place(each: BaseChain) -> tuple[int, int]:
-    return _order(each[0])
+def _place(chain: BaseChain) -> tuple[int, int]:
+    return _order(chain[0])
 
 
 def _order(base: Base) -> tuple[int, int]:
@@ -392,11 +392,11 @@ def _judge(
 ) -> PacketVerdict:
     answer, limits = _walked(chains, packet, conntrack, budget, generous=False)
     if answer.verdict == "depends" and limits:
-        # Of what depends on a limit, and the limit is there against floods.
+        # It depends on a limit that is there against floods.
         within, limits = _walked(chains, packet, conntrack, budget, generous=True)
         if within.verdict != "depends":
-            said = (f"up to {min(limits):g}/s",) if limits else ()
-            return replace(within, conditions=said)
+            rate = (f"up to {min(limits):g}/s",) if limits else ()
+            return replace(within, conditions=rate)
         answer = within if within.on else answer
     return answer
 
@@ -416,51 +416,61 @@ def _walked(
     tracking = nat and _tracks(chains, packet.family)
     walk = _Walk(packet, steps, tracking=tracking, generous=generous)
     try:
-        ways = walk.through(chains, conntrack)
-    except _TooManyWaysError:
-        reason = "if more conditions hold than can be told apart here"
-        walk.outcomes.append(PathOutcome("unclear", None, (Story(),), reason))
-        ways = []
+        paths = walk.through(chains, conntrack)
+    except _TooManyPathsError:
+        reason = "if conditions hold that are too many to tell apart here"
+        walk.outcomes.append(PathOutcome("unclear", None, (Trace(),), reason))
+        paths = []
     except _TooManyStepsError:
         return PacketVerdict(packet, "depends", conditions=(TOO_COMPLEX,)), set()
     finally:
         left = max(steps.left, 0)
         budget.used += budget.share + budget.pool - left
         budget.pool = min(budget.pool, left)
-    walk.outcomes += [PathOutcome("accept", None, way.stories) for way in ways]
+    walk.outcomes += [PathOutcome("accept", None, path.traces) for path in paths]
     return _answer(packet, walk.outcomes), walk.limits
 
 
 def _answer(packet: Packet, outcomes: Sequence[PathOutcome]) -> PacketVerdict:
-    ends = {(outcome.verdict, outcome.reply) for outcome in outcomes}
-    verdicts = {verdict for verdict, _ in ends}
-    # Of several ways to the same end, the one that nothing had to be assumed for.
-    stories = [story for outcome in outcomes for story in outcome.stories]
-    plain = [story for story in stories if not story.conditions] or stories
-    decision = next((story.decision for story in plain if story.decision), None)
-    if len(verdicts) == 1 and "unclear" not in verdicts:
-        reply = outcomes[0].reply if len(ends) == 1 else None
-        return PacketVerdict(packet, outcomes[0].verdict, reply, rule=decision)
-    open_end = [
-        outcome
-        for outcome in outcomes
-        if outcome.verdict != "unclear" and any(not story.conditions for story in outcome.stories)
-    ]
-    otherwise = open_end[-1].verdict if len({end.verdict for end in open_end}) == 1 else ""
-    told = [
-        (outcome.verdict, story.conditions, outcome.reason)
-        for outcome in outcomes
-        for story in outcome.stories
-    ]
-    said = sentences(told, otherwise, BITS[packet.family])
-    on = None if "unclear" in verdicts else _on(stories)
-    return PacketVerdict(packet, "depends", None, said, decision, otherwise, on)
+    """The verdict that the ends of all paths add up to."""
+    traces = [trace for outcome in outcomes for trace in outcome.traces]
+    # Of several paths to the same end, the one that nothing had to be assumed for.
+    plain = [trace for trace in traces if not trace.conditions] or traces
+    decision = next((trace.decision for trace in plain if trace.decision), None)
+    verdicts = {outcome.verdict for outcome in outcomes}
+    if len(verdicts) > 1 or "unclear" in verdicts:
+        return _dependent_answer(packet, outcomes, decision)
+    replies = {outcome.reply for outcome in outcomes}
+    reply = outcomes[0].reply if len(replies) == 1 else None
+    return PacketVerdict(packet, outcomes[0].verdict, reply, rule=decision)
 
 
-def _on(stories: Iterable[Story]) -> Field | None:
-    """Whether only the interface decides, and which."""
-    found = {_interface_of(each) for story in stories for each in story.conditions}
-    return found.pop() if len(found) == 1 else None
+def _dependent_answer(
+    packet: Packet, outcomes: Sequence[PathOutcome], decision: Decision | None
+) -> PacketVerdict:
+    """The verdict where paths end differently: on what it depends, and what it is otherwise."""
+    unconditional = [
+        outcome.verdict
+        for outcome in outcomes
+        if outcome.verdict != "unclear" and any(not trace.conditions for trace in outcome.traces)
+    ]
+    otherwise = unconditional[0] if len(set(unconditional)) == 1 else ""
+    ends = [
+        (outcome.verdict, trace.conditions, outcome.reason)
+        for outcome in outcomes
+        for trace in outcome.traces
+    ]
+    conditions = sentences(ends, otherwise, BITS[packet.family])
+    unclear = any(outcome.verdict == "unclear" for outcome in outcomes)
+    traces = [trace for outcome in outcomes for trace in outcome.traces]
+    on = None if unclear else _interface_alone(traces)
+    return PacketVerdict(packet, "depends", None, conditions, decision, otherwise, on)
+
+
+def _interface_alone(traces: Iterable[Trace]) -> Field | None:
+    """IIF or OIF, where nothing else decides."""
+    fields = {_interface_of(condition) for trace in traces for condition in trace.conditions}
+    return fields.pop() if len(fields) == 1 else None
 
 
 def _interface_of(condition: Condition) -> Field | None:
@@ -468,8 +478,8 @@ def _interface_of(condition: Condition) -> Field | None:
     return atom.field if isinstance(atom, InterfaceMatch) else None
 
 
-class _TooManyWaysError(Exception):
-    """More ways than can be told apart."""
+class _TooManyPathsError(Exception):
+    """More paths than are kept apart."""
 
 
 class _TooManyStepsError(Exception):
@@ -478,12 +488,12 @@ class _TooManyStepsError(Exception):
 
 @dataclass(slots=True)
 class _Steps:
-    """Those that are ``left``."""
+    """The steps that are ``left`` of a budget."""
 
     left: int
 
     def take(self, number: int) -> None:
-        """Take so many of them. Raises _TooManyStepsError."""
+        """Take so many steps. Raises _TooManyStepsError."""
         self.left -= number
         if self.left < 0:
             raise _TooManyStepsError
@@ -491,41 +501,41 @@ class _Steps:
 
 @dataclass(slots=True)
 class _Frame:
-    """A chain that is being run. ``accepted``: the ways that have ended its base chain."""
+    """A chain that is being run. ``accepted``: the paths that have ended its base chain."""
 
     chain: Chain
     table: Table
     hook: Hook
-    accepted: list[_Way]
+    accepted: list[_Path]
     depth: int = 0
-    returned: list[_Way] = field(default_factory=list)
+    returned: list[_Path] = field(default_factory=list)
 
-    def call(self, chain: Chain, accepted: list[_Way]) -> _Frame:
+    def call(self, chain: Chain, accepted: list[_Path]) -> _Frame:
         """The frame of a chain that this one jumps to."""
         return _Frame(chain, self.table, self.hook, accepted, self.depth + 1)
 
     def decision(self, text: str, place: RulePlace, *, policy: bool = False) -> Decision:
-        """What is decided here."""
+        """A decision of this chain."""
         table = f"{self.table.kind} {self.table.name}"
         return Decision(text, table, self.chain.name, place, self.hook, policy)
 
 
 @dataclass(frozen=True, slots=True)
 class _Called:
-    """What a chain that was jumped to makes of a class of ways: where they end and go on."""
+    """What a chain makes of one class of paths that jump to it: where they end and go on."""
 
-    going: Sequence[_Way]
-    accepted: Sequence[_Way]
+    going: Sequence[_Path]
+    accepted: Sequence[_Path]
     outcomes: Sequence[PathOutcome]
 
     @property
     def weight(self) -> int:
-        """How much there is to tell on."""
+        """How long the traces are."""
         return _length((*self.going, *self.accepted), self.outcomes)
 
 
 class _Walk:
-    """One packet's ways through the rules; ``outcomes`` are the ends they have come to."""
+    """One packet's paths through the rules; ``outcomes`` are their ends so far."""
 
     def __init__(
         self, packet: Packet, steps: _Steps, *, tracking: bool, generous: bool = False
@@ -540,25 +550,25 @@ class _Walk:
         self._called: dict[Hashable, _Called] = {}
         self._classes: Counter[Hashable] = Counter()
 
-    def through(self, chains: Sequence[BaseChain], conntrack: tuple[int, int]) -> list[_Way]:
-        """The ways that come out at the end, having passed every hook."""
+    def through(self, chains: Sequence[BaseChain], conntrack: tuple[int, int]) -> list[_Path]:
+        """The paths that have passed every hook."""
         packet = self.packet
         values = {**packet.values, Field.STATE: _one(ConntrackState.INVALID)}
-        ways = [_Way(values, dict(packet.interfaces), {}, (Story(),))]
+        paths = [_Path(values, dict(packet.interfaces), {}, (Trace(),))]
 
-        def pass_through(stage: Hook, ways: list[_Way]) -> list[_Way]:
-            own = [each for each in chains if each[0].hook is stage]
-            return self._hook(stage, own, conntrack, [self._at(stage, way) for way in ways])
+        def pass_through(stage: Hook, paths: list[_Path]) -> list[_Path]:
+            own = [chain for chain in chains if chain[0].hook is stage]
+            return self._hook(stage, own, conntrack, [self._at(stage, path) for path in paths])
 
-        def leaving(ways: list[_Way]) -> list[_Way]:
-            return pass_through(Hook.EGRESS, pass_through(Hook.POSTROUTING, ways))
+        def leaving(paths: list[_Path]) -> list[_Path]:
+            return pass_through(Hook.EGRESS, pass_through(Hook.POSTROUTING, paths))
 
         if packet.hook is Hook.OUTPUT:
-            return leaving(pass_through(Hook.OUTPUT, ways))
-        ways = pass_through(Hook.PREROUTING, pass_through(Hook.INGRESS, ways))
+            return leaving(pass_through(Hook.OUTPUT, paths))
+        paths = pass_through(Hook.PREROUTING, pass_through(Hook.INGRESS, paths))
         # What was to be forwarded may have been redirected to this host.
-        here = [way for way in ways if packet.hook is Hook.INPUT or _is_local(way)]
-        there = [way for way in ways if way not in here]
+        here = [path for path in paths if packet.hook is Hook.INPUT or _is_local(path)]
+        there = [path for path in paths if path not in here]
         forwarded = leaving(pass_through(Hook.FORWARD, there))
         return pass_through(Hook.INPUT, here) + forwarded
 
@@ -567,38 +577,38 @@ class _Walk:
         stage: Hook,
         chains: Sequence[BaseChain],
         conntrack: tuple[int, int],
-        ways: list[_Way],
-    ) -> list[_Way]:
-        """The ways that leave a hook, where conntrack stands in its place among the chains."""
+        paths: list[_Path],
+    ) -> list[_Path]:
+        """The paths that leave a hook, with conntrack in its place among the chains."""
         untracked = stage in {Hook.PREROUTING, Hook.OUTPUT}
         for base, chain, table in chains:
             if untracked and _order(base) > conntrack:
-                ways, untracked = [self._tracked(way) for way in ways], False
-            ways = _met([out for way in ways for out in self._base(base, chain, table, way)])
-        return [self._tracked(way) for way in ways] if untracked else ways
+                paths, untracked = [self._tracked(path) for path in paths], False
+            paths = _met([out for path in paths for out in self._base(base, chain, table, path)])
+        return [self._tracked(path) for path in paths] if untracked else paths
 
-    def _at(self, stage: Hook, way: _Way) -> _Way:
+    def _at(self, stage: Hook, path: _Path) -> _Path:
         """The packet in this hook: before routing it has no OIF, and behind it the IIF is lost.
 
         Each hook has its own mapping: once one of its nat chains has set it up, the others are
         skipped (nf_nat_inet_fn).
         """
-        interfaces = dict(way.interfaces)
-        way = way.changing({Field.MAPPED: _one(0)})
+        interfaces = dict(path.interfaces)
+        path = path.changing({Field.MAPPED: _one(0)})
         if stage in {Hook.INGRESS, Hook.PREROUTING}:
             interfaces[Field.OIF] = ""
         elif stage is Hook.FORWARD:
             del interfaces[Field.OIF]
             interfaces |= self.packet.interfaces
-            way = way.changing({Field.HOP_LIMIT: _decreased(way.values[Field.HOP_LIMIT])})
+            path = path.changing({Field.HOP_LIMIT: _decreased(path.values[Field.HOP_LIMIT])})
         elif stage in {Hook.POSTROUTING, Hook.EGRESS}:
             interfaces.pop(Field.IIF, None)
-        return replace(way, interfaces=interfaces)
+        return replace(path, interfaces=interfaces)
 
-    def _tracked(self, way: _Way) -> _Way:
+    def _tracked(self, path: _Path) -> _Path:
         """The packet behind conntrack, which leaves alone what notrack marked."""
-        if way.values[Field.STATE] == _one(ConntrackState.UNTRACKED):
-            return way
+        if path.values[Field.STATE] == _one(ConntrackState.UNTRACKED):
+            return path
         state = self.packet.state
         seen: Changes = {Field.STATE: merged((bit, bit) for bit in state)}
         if state & (ConntrackState.NEW | ConntrackState.ESTABLISHED | ConntrackState.RELATED):
@@ -608,16 +618,16 @@ class _Walk:
                 Field.CT_MARK: _one(0) if fresh else MARKS,
                 Field.DIRECTION: _one(0) if fresh else ((0, 1),),
                 # Of a flow that is known, this packet may be the answer.
-                Field.ORIGINAL_DADDR: way.values[Field.DADDR] if fresh else ADDRESSES,
+                Field.ORIGINAL_DADDR: path.values[Field.DADDR] if fresh else ADDRESSES,
             }
-            if Field.DPORT in way.values:
-                seen[Field.ORIGINAL_DPORT] = way.values[Field.DPORT] if fresh else PORTS
+            if Field.DPORT in path.values:
+                seen[Field.ORIGINAL_DPORT] = path.values[Field.DPORT] if fresh else PORTS
             elif not fresh:
                 seen[Field.ORIGINAL_DPORT] = PORTS
-        return way.changing(seen)
+        return path.changing(seen)
 
-    def _base(self, base: Base, chain: Chain, table: Table, way: _Way) -> list[_Way]:
-        """The ways that leave a base chain by accept, its policy among them."""
+    def _base(self, base: Base, chain: Chain, table: Table, path: _Path) -> list[_Path]:
+        """The paths that leave a base chain by accept, its policy included."""
         conditions: list[Condition] = []
         if base.nat:
             related = () if self.packet.icmp_error else (RELATED,)
@@ -627,7 +637,7 @@ class _Walk:
         if base.devices:
             side = Field.OIF if base.hook is Hook.EGRESS else Field.IIF
             conditions.append(InterfaceMatch(side, base.devices))
-        inside, outside = _split(AllOf(tuple(conditions)), way)
+        inside, outside = _split(AllOf(tuple(conditions)), path)
         frame = _Frame(chain, table, base.hook, [] if outside is None else [outside])
         if inside is not None:
             policy = {Accept: "accept", Drop: "drop"}.get(type(base.policy), "unknown")
@@ -637,29 +647,35 @@ class _Walk:
         return frame.accepted
 
     def _end(
-        self, action: Accept | Drop | Reject | Unclear, way: _Way, decision: Decision, frame: _Frame
+        self,
+        action: Accept | Drop | Reject | Unclear,
+        path: _Path,
+        decision: Decision,
+        frame: _Frame,
     ) -> None:
-        way = way.decided(decision)
+        path = path.decided(decision)
         match action:
             case Accept():
-                frame.accepted.append(way)
+                frame.accepted.append(path)
             case Drop():
-                self.outcomes.append(PathOutcome("drop", None, way.stories))
+                self.outcomes.append(PathOutcome("drop", None, path.traces))
             case Reject():
-                reply = self._reply(action, way)
-                self.outcomes.append(PathOutcome("reject" if reply else "drop", reply, way.stories))
+                reply = self._reply(action, path)
+                self.outcomes.append(PathOutcome("reject" if reply else "drop", reply, path.traces))
             case Unclear(reason):
-                self.outcomes.append(PathOutcome("unclear", None, way.stories, reason))
+                self.outcomes.append(PathOutcome("unclear", None, path.traces, reason))
 
-    def _chain(self, frame: _Frame, way: _Way) -> list[_Way]:
-        """The ways that reach the chain's end, or return from it."""
-        ways = [way]
+    def _chain(self, frame: _Frame, path: _Path) -> list[_Path]:
+        """The paths that reach the chain's end, or return from it."""
+        paths = [path]
         for rule, weight in self._possible(frame.chain):
-            self._steps.take(weight * len(ways))
-            ways = _rejoined([out for each in ways for out in self._rule(rule, frame, each)], way)
-            if not ways:
+            self._steps.take(weight * len(paths))
+            paths = _rejoined(
+                [out for reaching in paths for out in self._rule(rule, frame, reaching)], path
+            )
+            if not paths:
                 break
-        return _rejoined(ways + frame.returned, way)
+        return _rejoined(paths + frame.returned, path)
 
     def _possible(self, chain: Chain) -> list[tuple[Rule, int]]:
         """The rules that are not for another family or protocol, which no rule ever changes.
@@ -674,173 +690,174 @@ class _Walk:
             ]
         return chain.possible[kind]
 
-    def _rule(self, rule: Rule, frame: _Frame, way: _Way, start: int = 0) -> list[_Way]:
-        """The ways that go on to the next rule."""
+    def _rule(self, rule: Rule, frame: _Frame, path: _Path, start: int = 0) -> list[_Path]:
+        """The paths that go on to the next rule."""
         unsure: list[Condition] = []
         for at in range(start, len(rule.steps)):
             step = rule.steps[at]
             if isinstance(step, CONDITIONS):
-                held = truth(step, way)
+                held = truth(step, path)
                 if held is Truth.MAYBE and isinstance(step, Unmodelled):
-                    held = self._limited(step, rule.steps[at + 1 :], way)
+                    held = self._limited(step, rule.steps[at + 1 :], path)
                 if held is Truth.NO:
-                    return [way]
+                    return [path]
                 if held is Truth.MAYBE:
                     unsure.append(step)
             elif unsure:
-                inside, outside = _split(AllOf(tuple(unsure)), way)
+                inside, outside = _split(AllOf(tuple(unsure)), path)
                 going = [] if inside is None else self._rule(rule, frame, inside, at)
-                return _rejoined(going if outside is None else [*going, outside], way)
+                return _rejoined(going if outside is None else [*going, outside], path)
             else:
-                after = self._act(step, rule, frame, way)
-                if not isinstance(after, _Way):
+                after = self._act(step, rule, frame, path)
+                if not isinstance(after, _Path):
                     return after
-                way = after
-        return [way]
+                path = after
+        return [path]
 
-    def _limited(self, limit: Unmodelled, rest: Sequence[Step], way: _Way) -> Truth:
-        """Whether a limit of rate holds: of a generous one it may be asked what is within it."""
+    def _limited(self, limit: Unmodelled, rest: Sequence[Step], path: _Path) -> Truth:
+        """Whether a rate limit holds; a generous one may be taken as never reached."""
         if not limit.rate or limit.rate < self._least:
             return Truth.MAYBE
-        if any(isinstance(s, CONDITIONS) and truth(s, way) is Truth.NO for s in rest):
+        if any(isinstance(step, CONDITIONS) and truth(step, path) is Truth.NO for step in rest):
             return Truth.NO
         self.limits.add(limit.rate)
         if not self._generous:
             return Truth.MAYBE
         return Truth.NO if limit.over else Truth.YES
 
-    def _act(self, action: Action, rule: Rule, frame: _Frame, way: _Way) -> _Way | list[_Way]:
-        """The way that this rule goes on with; where it ends, those that go on to the next rule."""
+    def _act(self, action: Action, rule: Rule, frame: _Frame, path: _Path) -> _Path | list[_Path]:
+        """The path on which this rule goes on; where it ends, those that go on to the next rule."""
         decision = frame.decision(rule.text, rule.place)
         match action:
             case Accept() | Drop() | Reject() | Unclear():
-                self._end(action, way, decision, frame)
+                self._end(action, path, decision, frame)
             case Return():
-                frame.returned.append(way)
+                frame.returned.append(path)
             case Jump(name, goto):
-                ends = self._jump(name, decision, frame, way)
+                ends = self._jump(name, decision, frame, path)
                 if not goto:
                     return ends
                 frame.returned += ends
             case Branch(cases):
-                return self._branch(cases, rule, frame, way)
+                return self._branch(cases, rule, frame, path)
             case Assign():
-                return self._assign(action, way)
+                return self._assign(action, path)
             case NoTrack():
                 # What conntrack has a flow for it keeps.
-                known = without(way.values[Field.STATE], UNSEEN)
-                if known == way.values[Field.STATE]:
-                    return way
-                return way.changing({Field.STATE: merged([*known, *UNTRACKED])})
+                known = without(path.values[Field.STATE], UNSEEN)
+                if known == path.values[Field.STATE]:
+                    return path
+                return path.changing({Field.STATE: merged([*known, *UNTRACKED])})
             case Redirect() | SourceNat():
-                self._map(action, way.changing({Field.MAPPED: _one(1)}), decision, frame)
+                self._map(action, path.changing({Field.MAPPED: _one(1)}), decision, frame)
         return []
 
-    def _jump(self, name: str, decision: Decision, frame: _Frame, way: _Way) -> list[_Way]:
+    def _jump(self, name: str, decision: Decision, frame: _Frame, path: _Path) -> list[_Path]:
         called = frame.table.chains.get(name)
         if called is None or frame.depth == MAX_DEPTH:
-            self._end(Unclear(f"if there is a chain {name} to jump to"), way, decision, frame)
+            self._end(Unclear(f"if there is a chain {name} to jump to"), path, decision, frame)
             return []
         if not _is_shared(name, frame.table):
-            return self._chain(frame.call(called, frame.accepted), way)
-        done = self._call(frame.call(called, []), way)
-        self._steps.take(done.weight * len(way.stories))
-        frame.accepted += [_follow(way, each) for each in done.accepted]
+            return self._chain(frame.call(called, frame.accepted), path)
+        done = self._call(frame.call(called, []), path)
+        self._steps.take(done.weight * len(path.traces))
+        frame.accepted += [_follow(path, end) for end in done.accepted]
         self.outcomes += [
-            replace(each, stories=_told_after(way.stories, each.stories)) for each in done.outcomes
+            replace(outcome, traces=_concatenated(path.traces, outcome.traces))
+            for outcome in done.outcomes
         ]
-        return [_follow(way, each) for each in done.going]
+        return [_follow(path, end) for end in done.going]
 
-    def _call(self, frame: _Frame, way: _Way) -> _Called:
-        """What a chain makes of this way; it is run once for each class of ways.
+    def _call(self, frame: _Frame, path: _Path) -> _Called:
+        """What a chain makes of this path; it is run once for each class of paths.
 
-        Else two jumps a level would double the work at each.
+        Otherwise two jumps to each level would double the work at each.
         """
-        place = id(frame.chain), frame.hook, frame.depth, way.changed
-        key = place, _class(way, self.packet.values)
+        place = id(frame.chain), frame.hook, frame.depth, path.changed
+        key = place, _class(path, self.packet.values)
         if key not in self._called:
             self._classes[place] += 1
             if self._classes[place] > MAX_CLASSES:
-                way = self._forgetful(way, frame.hook)
-                key = place, _class(way, self.packet.values)
+                path = self._forgetful(path, frame.hook)
+                key = place, _class(path, self.packet.values)
         if key not in self._called:
-            self._called[key] = self._run(frame, replace(way, stories=(Story(),)))
+            self._called[key] = self._run(frame, replace(path, traces=(Trace(),)))
         return self._called[key]
 
-    def _run(self, frame: _Frame, way: _Way) -> _Called:
+    def _run(self, frame: _Frame, path: _Path) -> _Called:
         before, self.outcomes = self.outcomes, []
         try:
-            going = self._chain(frame, way)
+            going = self._chain(frame, path)
             self._steps.take(_length((*going, *frame.accepted), self.outcomes))
             return _Called(going, _met(frame.accepted), _gathered(self.outcomes))
         finally:
             self.outcomes = before
 
-    def _forgetful(self, way: _Way, hook: Hook) -> _Way:
-        """The way with what rules have set, and nothing that it has learned from them."""
-        values = {**way.values, **self.packet.values, **dict(way.changed)}
+    def _forgetful(self, path: _Path, hook: Hook) -> _Path:
+        """The path with what rules have set, and nothing that it has learned from them."""
+        values = {**path.values, **self.packet.values, **dict(path.changed)}
         interfaces = dict(self.packet.interfaces)
         if hook in {Hook.INGRESS, Hook.PREROUTING, Hook.INPUT}:
             interfaces[Field.OIF] = ""
         elif hook is Hook.POSTROUTING:
             interfaces.pop(Field.IIF, None)
-        return _Way(values, interfaces, {}, way.stories, way.changed)
+        return _Path(values, interfaces, {}, path.traces, path.changed)
 
     def _branch(
         self,
         cases: Sequence[tuple[Condition, Action]],
         rule: Rule,
         frame: _Frame,
-        way: _Way,
-    ) -> list[_Way]:
-        going: list[_Way] = []
+        path: _Path,
+    ) -> list[_Path]:
+        going: list[_Path] = []
         for condition, action in cases:
             self._steps.take(1)
-            inside, outside = _split(condition, way)
+            inside, outside = _split(condition, path)
             if inside is not None:
                 after = self._act(action, rule, frame, inside)
-                going += [after] if isinstance(after, _Way) else after
+                going += [after] if isinstance(after, _Path) else after
             if outside is None:
                 return going
-            way = outside
-        return [*going, way]
+            path = outside
+        return [*going, path]
 
-    def _assign(self, action: Assign, way: _Way) -> _Way | list[_Way]:
-        source = way.values.get(action.source) if action.source else _one(0)
+    def _assign(self, action: Assign, path: _Path) -> _Path | list[_Path]:
+        source = path.values.get(action.source) if action.source else _one(0)
         if source is None:
             # nftables ends the rule where what it reads is not there.
-            return [way]
-        if action.field not in way.values:
-            return way
+            return [path]
+        if action.field not in path.values:
+            return path
         new = MARKS
         if action.known and _single(source):
             new = _one((source[0][0] & action.keep) ^ action.flip)
-        return way.changing({action.field: new})
+        return path.changing({action.field: new})
 
-    def _map(self, action: Nat, way: _Way, decision: Decision, frame: _Frame) -> None:
+    def _map(self, action: Nat, path: _Path, decision: Decision, frame: _Frame) -> None:
         """Go on behind NAT, as far as the packet still comes to this host."""
         if isinstance(action, SourceNat):
-            frame.accepted.append(way.decided(decision))
+            frame.accepted.append(path.decided(decision))
             return
         new: Changes = {}
-        if (status := way.values.get(Field.STATUS)) is not None:
+        if (status := path.values.get(Field.STATUS)) is not None:
             mapped = _one(status[0][0] | ConntrackStatus.DNAT) if _single(status) else STATUSES
             # A mapping to what the packet has already is none to conntrack.
-            new[Field.STATUS] = mapped if _changes(action, way) else merged([*status, *mapped])
-        if action.port is not None and Field.DPORT in way.values:
+            new[Field.STATUS] = mapped if _changes(action, path) else merged([*status, *mapped])
+        if action.port is not None and Field.DPORT in path.values:
             new[Field.DPORT] = (action.port,)
         if action.local:
             new[Field.DADDR] = UNICAST[self.packet.family]
             new[Field.DADDR_TYPE] = _one(AddressType.LOCAL)
-        elif action.address is not None and (action.address,) != way.values[Field.DADDR]:
+        elif action.address is not None and (action.address,) != path.values[Field.DADDR]:
             reason = "if the host that it is sent on to lets it in"
-            self._end(Unclear(reason), way, decision, frame)
+            self._end(Unclear(reason), path, decision, frame)
             return
-        frame.accepted.append(way.changing(new).decided(decision))
+        frame.accepted.append(path.changing(new).decided(decision))
 
-    def _reply(self, action: Reject, way: _Way) -> str | None:
+    def _reply(self, action: Reject, path: _Path) -> str | None:
         """What a reject sends, None where nothing may be sent (RFC 4443 section 2.4)."""
-        packet, values = self.packet, way.values
+        packet, values = self.packet, path.values
         if values[Field.PACKET_TYPE] != _one(0) or values[Field.SADDR] == _one(0):
             return None
         message = action.icmpv6 if packet.family == IPV6 else action.icmp
@@ -855,8 +872,10 @@ class _Walk:
 def _is_shared(name: str, table: Table) -> bool:
     """Whether several rules jump to this chain."""
     if table.jumps is None:
-        steps = (s for chain in table.chains.values() for rule in chain.rules for s in rule.steps)
-        table.jumps = Counter(name for step in steps for name in _targets(step))
+        rules = (rule for chain in table.chains.values() for rule in chain.rules)
+        table.jumps = Counter(
+            target for rule in rules for step in rule.steps for target in _targets(step)
+        )
     return table.jumps[name] > 1
 
 
@@ -869,49 +888,51 @@ def _targets(step: Step) -> Iterator[str]:
                 yield from _targets(action)
 
 
-def _class(way: _Way, known: Mapping[Field, Ranges]) -> Hashable:
-    """What two ways have alike that the rules cannot tell apart, beside what was ``known``."""
-    learned = [each for each in way.values.items() if each[1] is not known.get(each[0])]
+def _class(path: _Path, known: Mapping[Field, Ranges]) -> Hashable:
+    """What two paths have in common if rules cannot tell them apart, beside what was ``known``."""
+    learned = [
+        (field, value) for field, value in path.values.items() if value is not known.get(field)
+    ]
     return (
         frozenset(learned),
-        frozenset(way.interfaces.items()),
-        frozenset(way.assumed.items()),
+        frozenset(path.interfaces.items()),
+        frozenset(path.assumed.items()),
     )
 
 
-def _length(ways: Iterable[_Way], outcomes: Iterable[PathOutcome]) -> int:
-    """How much these stories tell."""
-    told = (*(way.stories for way in ways), *(outcome.stories for outcome in outcomes))
-    return sum(1 + len(story.conditions) for stories in told for story in stories)
+def _length(paths: Iterable[_Path], outcomes: Iterable[PathOutcome]) -> int:
+    """How long the traces are."""
+    ends = (*(path.traces for path in paths), *(outcome.traces for outcome in outcomes))
+    return sum(1 + len(trace.conditions) for traces in ends for trace in traces)
 
 
-def _follow(way: _Way, end: _Way) -> _Way:
-    """The end of a chain, of a way that came to the chain like this."""
-    return replace(end, stories=_told_after(way.stories, end.stories))
+def _follow(path: _Path, end: _Path) -> _Path:
+    """The path through a chain, after the path that led to it."""
+    return replace(end, traces=_concatenated(path.traces, end.traces))
 
 
-def _told_after(first: Sequence[Story], then: Sequence[Story]) -> tuple[Story, ...]:
+def _concatenated(first: Sequence[Trace], then: Sequence[Trace]) -> tuple[Trace, ...]:
     return tuple(
-        Story((*before.conditions, *after.conditions), after.decision or before.decision)
+        Trace((*before.conditions, *after.conditions), after.decision or before.decision)
         for before in first
         for after in then
-    )[:MAX_STORIES]
+    )[:MAX_TRACES]
 
 
 def _gathered(outcomes: Sequence[PathOutcome]) -> list[PathOutcome]:
-    """The same ends, each once: with the stories that lead there, the unconditional ones first."""
-    found: dict[tuple[str, str | None, str], dict[Story, None]] = {}
-    for each in outcomes:
-        stories = found.setdefault((each.verdict, each.reply, each.reason), {})
-        stories |= dict.fromkeys(each.stories)
+    """The same ends, each once, with the traces that lead there, unconditional ones first."""
+    ends: dict[tuple[str, str | None, str], dict[Trace, None]] = {}
+    for outcome in outcomes:
+        traces = ends.setdefault((outcome.verdict, outcome.reply, outcome.reason), {})
+        traces |= dict.fromkeys(outcome.traces)
     return [
-        PathOutcome(verdict, reply, _plain_first(stories)[:MAX_STORIES_OF_A_CHAIN], reason)
-        for (verdict, reply, reason), stories in found.items()
+        PathOutcome(verdict, reply, _plain_first(traces)[:MAX_TRACES_OF_A_CHAIN], reason)
+        for (verdict, reply, reason), traces in ends.items()
     ]
 
 
-def _plain_first(stories: Iterable[Story]) -> tuple[Story, ...]:
-    return tuple(sorted(stories, key=lambda story: bool(story.conditions)))
+def _plain_first(traces: Iterable[Trace]) -> tuple[Trace, ...]:
+    return tuple(sorted(traces, key=lambda trace: bool(trace.conditions)))
 
 
 def _is_possible(rule: Rule, values: Values) -> bool:
@@ -927,22 +948,22 @@ _OPPOSITES = (Truth.YES, Truth.MAYBE, Truth.NO)
 CONDITIONS = (FieldMatch, InterfaceMatch, Unmodelled, AllOf, AnyOf, Not)
 
 
-def truth(condition: Condition, way: _Way) -> Truth:
+def truth(condition: Condition, path: _Path) -> Truth:
     """Whether a condition holds, by what is known and what has been assumed."""
     kind = type(condition)
     if kind is FieldMatch:
-        found = _among(condition, way.values)  # type: ignore[arg-type]
+        found = _among(condition, path.values)  # type: ignore[arg-type]
     elif kind is AllOf or kind is AnyOf:
-        found = _combined(condition, way)  # type: ignore[arg-type]
+        found = _combined(condition, path)  # type: ignore[arg-type]
     elif kind is InterfaceMatch:
-        found = _named(condition, way.interfaces)  # type: ignore[arg-type]
+        found = _named(condition, path.interfaces)  # type: ignore[arg-type]
     elif kind is Not:
-        found = _opposite(truth(condition.part, way))  # type: ignore[union-attr]
+        found = _opposite(truth(condition.part, path))  # type: ignore[union-attr]
     else:
         found = Truth.MAYBE
-    if found is Truth.MAYBE and way.assumed:
+    if found is Truth.MAYBE and path.assumed:
         known, straight = _atom(condition)
-        if (holds := way.assumed.get(known)) is not None:
+        if (holds := path.assumed.get(known)) is not None:
             return Truth.YES if holds is straight else Truth.NO
     return found
 
@@ -957,12 +978,12 @@ def _among(condition: FieldMatch, values: Values) -> Truth:
         masked = value[0][0] & condition.mask
         found = lies(((masked, masked),), condition.ranges)
     elif all(high - low < MAX_TRIED for low, high in value):
-        each = {
+        held = {
             lies(_one(number & condition.mask), condition.ranges)
             for low, high in value
             for number in range(low, high + 1)
         }
-        found = each.pop() if len(each) == 1 else Truth.MAYBE
+        found = held.pop() if len(held) == 1 else Truth.MAYBE
     else:
         found = Truth.MAYBE
     return _opposite(found) if condition.negated else found
@@ -971,12 +992,14 @@ def _among(condition: FieldMatch, values: Values) -> Truth:
 def _named(condition: InterfaceMatch, interfaces: dict[Field, str]) -> Truth:
     name = interfaces.get(condition.field)
     if name is None:
-        # Nobody is served over loopback from outside.
+        # Packets from outside do not come in on loopback.
         found = Truth.NO if condition.names == ("lo",) else Truth.MAYBE
         if "*" in condition.names:
             found = Truth.YES
     else:
-        found = Truth.YES if any(_is_called(name, each) for each in condition.names) else Truth.NO
+        found = (
+            Truth.YES if any(_is_called(name, pattern) for pattern in condition.names) else Truth.NO
+        )
     return _opposite(found) if condition.negated else found
 
 
@@ -984,11 +1007,11 @@ def _is_called(name: str, pattern: str) -> bool:
     return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
 
 
-def _combined(condition: AllOf | AnyOf, way: _Way) -> Truth:
+def _combined(condition: AllOf | AnyOf, path: _Path) -> Truth:
     final = Truth.NO if isinstance(condition, AllOf) else Truth.YES
     found = _opposite(final)
     for part in condition.parts:
-        held = truth(part, way)
+        held = truth(part, path)
         if held is final:
             return final
         if held is Truth.MAYBE:
@@ -1010,37 +1033,39 @@ def _atom(condition: Condition) -> tuple[Condition, bool]:
     return condition, True
 
 
-def _split(condition: Condition, way: _Way) -> tuple[_Way | None, _Way | None]:
-    """The way on which the condition holds, and the one on which it does not."""
-    held = truth(condition, way)
+def _split(condition: Condition, path: _Path) -> tuple[_Path | None, _Path | None]:
+    """The path on which the condition holds, and the one on which it does not."""
+    held = truth(condition, path)
     if held is Truth.MAYBE:
-        return _assuming(way, condition, holds=True), _assuming(way, condition, holds=False)
-    return (way, None) if held is Truth.YES else (None, way)
+        return _assuming(path, condition, holds=True), _assuming(path, condition, holds=False)
+    return (path, None) if held is Truth.YES else (None, path)
 
 
-def _assuming(way: _Way, condition: Condition, *, holds: bool) -> _Way:
-    """The way on which a condition that may hold does, or does not."""
-    values, interfaces, assumed = dict(way.values), dict(way.interfaces), dict(way.assumed)
-    told: list[Condition] = []
-    for atom, true in _atoms(condition, holds, way):
+def _assuming(path: _Path, condition: Condition, *, holds: bool) -> _Path:
+    """The path on which a condition that may hold does, or does not."""
+    values, interfaces, assumed = dict(path.values), dict(path.interfaces), dict(path.assumed)
+    learned: list[Condition] = []
+    for atom, true in _atoms(condition, holds, path):
         _learn(atom, true, values, interfaces, assumed)
-        told.append(atom if true else Not(atom))
-    stories = way.stories
+        learned.append(atom if true else Not(atom))
+    traces = path.traces
     if holds:
-        stories = tuple(Story((*story.conditions, *told), story.decision) for story in way.stories)
-    return _Way(values, interfaces, assumed, stories, way.changed)
+        traces = tuple(
+            Trace((*trace.conditions, *learned), trace.decision) for trace in path.traces
+        )
+    return _Path(values, interfaces, assumed, traces, path.changed)
 
 
-def _atoms(condition: Condition, holds: bool, way: _Way) -> Iterator[tuple[Condition, bool]]:  # noqa: FBT001
+def _atoms(condition: Condition, holds: bool, path: _Path) -> Iterator[tuple[Condition, bool]]:  # noqa: FBT001
     """What follows from a condition's being true, or false: atoms and their truth."""
     atom, straight = _atom(condition)
     holds = holds is straight
     parts = atom.parts if isinstance(atom, AllOf | AnyOf) else ()
-    unsure = [part for part in parts if truth(part, way) is Truth.MAYBE]
+    unsure = [part for part in parts if truth(part, path) is Truth.MAYBE]
     # All of them true, or none of any of them; one open part alone decides the whole.
     if parts and (holds is isinstance(atom, AllOf) or len(unsure) == 1):
         for part in unsure:
-            yield from _atoms(part, holds, way)
+            yield from _atoms(part, holds, path)
     else:
         yield atom, holds
 
@@ -1080,20 +1105,20 @@ def _steady(condition: Condition) -> bool:
     return True
 
 
-def _changes(action: Redirect, way: _Way) -> bool:
+def _changes(action: Redirect, path: _Path) -> bool:
     """Whether destination NAT changes the port or the address for certain."""
     pairs = ((Field.DPORT, action.port), (Field.DADDR, action.address))
     return any(
-        new is not None and field in way.values and lies(way.values[field], (new,)) is Truth.NO
+        new is not None and field in path.values and lies(path.values[field], (new,)) is Truth.NO
         for field, new in pairs
     )
 
 
-def _rejoined(ways: list[_Way], since: _Way) -> list[_Way]:
-    """Ways of one chain that rules have changed alike are one again, with what was known before."""
-    if len(ways) < 2:
-        return ways
-    groups = _alike(ways)
+def _rejoined(paths: list[_Path], since: _Path) -> list[_Path]:
+    """Paths of one chain that rules have changed alike are joined, with what was known before."""
+    if len(paths) < 2:
+        return paths
+    groups = _alike(paths)
     return [
         group[0]
         if len(group) == 1
@@ -1102,42 +1127,42 @@ def _rejoined(ways: list[_Way], since: _Way) -> list[_Way]:
     ]
 
 
-def _met(ways: list[_Way]) -> list[_Way]:
-    """Ways out of a base chain likewise, but with how each of them came here."""
-    return [group[0] if len(group) == 1 else _join(group) for group in _alike(ways).values()]
+def _met(paths: list[_Path]) -> list[_Path]:
+    """Paths out of a base chain likewise, but with the traces of all of them."""
+    return [group[0] if len(group) == 1 else _join(group) for group in _alike(paths).values()]
 
 
-def _alike(ways: Sequence[_Way]) -> dict[tuple[tuple[Field, Ranges], ...], list[_Way]]:
-    groups: dict[tuple[tuple[Field, Ranges], ...], list[_Way]] = {}
-    for way in ways:
-        groups.setdefault(way.changed, []).append(way)
-    if len(groups) > MAX_WAYS:
-        raise _TooManyWaysError
+def _alike(paths: Sequence[_Path]) -> dict[tuple[tuple[Field, Ranges], ...], list[_Path]]:
+    groups: dict[tuple[tuple[Field, Ranges], ...], list[_Path]] = {}
+    for path in paths:
+        groups.setdefault(path.changed, []).append(path)
+    if len(groups) > MAX_PATHS:
+        raise _TooManyPathsError
     return groups
 
 
-def _join(group: Sequence[_Way]) -> _Way:
-    """One way for several, which knows only what all of them know."""
+def _join(group: Sequence[_Path]) -> _Path:
+    """One path for several, which knows only what all of them know."""
     first, *others = group
     values = {
-        key: merged(part for way in group for part in way.values[key]) for key in first.values
+        key: merged(part for path in group for part in path.values[key]) for key in first.values
     }
     interfaces = {
         key: name
         for key, name in first.interfaces.items()
-        if all(way.interfaces.get(key) == name for way in others)
+        if all(path.interfaces.get(key) == name for path in others)
     }
     assumed = {
         atom: holds
         for atom, holds in first.assumed.items()
-        if all(way.assumed.get(atom) is holds for way in others)
+        if all(path.assumed.get(atom) is holds for path in others)
     }
-    stories = dict.fromkeys(story for way in group for story in way.stories)
-    return _Way(values, interfaces, assumed, tuple(stories)[:MAX_STORIES], first.changed)
+    traces = dict.fromkeys(trace for path in group for trace in path.traces)
+    return _Path(values, interfaces, assumed, tuple(traces)[:MAX_TRACES], first.changed)
 
 
-def _is_local(way: _Way) -> bool:
-    return way.values[Field.DADDR_TYPE] == _one(AddressType.LOCAL)
+def _is_local(path: _Path) -> bool:
+    return path.values[Field.DADDR_TYPE] == _one(AddressType.LOCAL)
 
 
 def _decreased(hop_limit: Ranges) -> Ranges:

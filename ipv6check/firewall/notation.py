@@ -1,7 +1,7 @@
 """Texts to one rule set: the notation is recognised by content, several files are one host.
 
-Of several files the kernel runs everything. What one file only hints at, another may show: nft's
-listing of the tables that iptables-nft made is worth nothing beside ip6tables-save of them.
+The kernel runs the rules of all files together. One file may show what another only hints at:
+ip6tables-save shows in full the tables of which nft lists a part.
 """
 
 from __future__ import annotations
@@ -58,18 +58,18 @@ Include = Callable[[str], list[tuple[str, str]] | None]
 def read(
     files: Sequence[tuple[str, str]], include: Include | None = None, load: Load | None = None
 ) -> RuleSet:
-    """The rule set of a host of which these files, (name, text) each, are all there is.
+    """The rule set of a host whose rules are in these files, (name, text) each, and nowhere else.
 
     ``include`` reads what an nftables file includes: the pattern as written to (name, text) of
-    each file, or None where that cannot be told. ``load`` asks nft itself about a text.
+    each file, or None where they are not known. ``load`` has nft itself load a text.
 
-    Raises RuleError, with file, line and token, where a text is in no notation that is known.
+    Raises RuleError, with file, line and token, where a text is in no known notation.
     """
     found = RuleSet()
     texts_of_nft = 0
     for name, text in files:
         if len(text) > MAX_SIZE:
-            raise RuleError(f"{name}: longer than {MAX_SIZE} characters")
+            raise RuleError(f"{name}: is longer than {MAX_SIZE} characters")
         rules, notation = _one(name, text, include, load)
         texts_of_nft += notation == "nft"
         if texts_of_nft > 1 and _FLUSHES.search(text):
@@ -82,7 +82,7 @@ def read(
 
 
 def _disputed(before: RuleSet, rules: RuleSet, name: str, text: str) -> Iterator[Gap]:
-    """What a file of nft makes of the tables of those before it depends on the order of loading."""
+    """Tables of nft that two files change, so that the order of loading decides."""
     known = {(table.kind, table.name): table for table in before.tables if table.notation == "nft"}
     for kind, deleted in dict.fromkeys(_DELETES.findall(text)):
         if (kind or "ip", deleted) in known:
@@ -105,9 +105,9 @@ def _disputed(before: RuleSet, rules: RuleSet, name: str, text: str) -> Iterator
 
 
 def live(texts: Sequence[tuple[str, str]], missing: Sequence[str]) -> RuleSet:
-    """The rule set of a host whose own commands have printed these texts, but for what is missing.
+    """The rules in force, by the texts that the host's own commands print.
 
-    Raises RuleError.
+    ``missing``: what could not be listed, a clause each. Raises RuleError.
     """
     found = _live(dict(texts))
     found.covers = frozenset({IPV4, IPV6})
@@ -116,7 +116,7 @@ def live(texts: Sequence[tuple[str, str]], missing: Sequence[str]) -> RuleSet:
 
 
 def _live(texts: dict[str, str]) -> RuleSet:
-    """Of nft's two listings one, where there are both."""
+    """The rule set of these texts; nft's two listings are combined into one."""
     listing = texts.pop(LISTING, "") if DOCUMENT in texts else ""
     document = texts.pop(DOCUMENT, "") if listing else ""
     found = read([*texts.items()])
@@ -129,7 +129,7 @@ def _live(texts: dict[str, str]) -> RuleSet:
 
 def _one(name: str, text: str, include: Include | None, load: Load | None) -> tuple[RuleSet, str]:
     if not text.strip():
-        raise RuleError(f"{name}: empty")
+        raise RuleError(f"{name}: is empty")
     if from_json.recognised(text):
         return from_json.parse(text, name), "json"
     if save.recognised(text):
@@ -137,20 +137,20 @@ def _one(name: str, text: str, include: Include | None, load: Load | None) -> tu
         family = named or save.family(text) or IPV6
         rules = save.parse(text, name, family, headers=named is None)
         if not rules.tables:
-            raise RuleError(f"{name}: no table in it, the file is torn")
+            raise RuleError(f"{name}: has no table, so it is incomplete")
         for table in rules.tables:
             table.notation = "iptables"
         return rules, "iptables"
     if not from_text.recognised(text):
         first = next(line for line in text.splitlines() if line.strip()).strip()
         raise RuleError(
-            f"{name}: neither ip6tables-save, ip6tables -S, nft nor nft -j: {first[:60]!a}"
+            f"{name}: is not output of ip6tables-save, ip6tables -S, nft or nft -j: {first[:60]!a}"
         )
     return _nft(name, text, include, load), "nft"
 
 
 def _nft(name: str, text: str, include: Include | None, load: Load | None) -> RuleSet:
-    """What our own parser reads; what nft itself does, where it can be asked about all of it."""
+    """The rules as nft has loaded them, where it can load all of the file; else as we read them."""
     wrong, objects = None, []
     try:
         objects = from_text.parse(text, name, include)
@@ -161,7 +161,9 @@ def _nft(name: str, text: str, include: Include | None, load: Load | None) -> Ru
     lines = text.splitlines()
     for table in rules.tables:
         table.opaque = table.opaque or _hides_matches(table, name, lines)
-    whole = not any("gap" in each for each in objects) and not any(t.opaque for t in rules.tables)
+    whole = not any("gap" in item for item in objects) and not any(
+        table.opaque for table in rules.tables
+    )
     given = loaded.given(text, name, include) if load and whole else None
     found = load(name, given.text, loaded.interfaces(given.text)) if load and given else None
     if given and isinstance(found, Loading) and found.refusal and not wrong:
@@ -192,11 +194,11 @@ def _refused_at(given: loaded.Given, found: Loading) -> RulePlace:
 
 
 def _hides_matches(table: Table, name: str, lines: Sequence[str]) -> bool:
-    """Whether nft lists a table here that ip6tables has made, and not all of it.
+    """Whether this is nft's listing of a table that ip6tables made, and parts are missing.
 
     It prints the matches of iptables in its own words; where it has none a second blank is left
-    (-m frag), and the negation of a status is lost. iptables counts in every rule of its tables,
-    which nobody does who writes by hand.
+    (-m frag), and the negation of a status is lost. iptables counts packets in every rule, which
+    rules written by hand do not.
     """
     bases = {chain.name for chain in table.chains.values() if chain.base is not None}
     rules = [rule for chain in table.chains.values() for rule in chain.rules]
@@ -212,7 +214,7 @@ def _hides_matches(table: Table, name: str, lines: Sequence[str]) -> bool:
 
 
 def _named(name: str) -> int | None:
-    """The family of the tool that a file of this name is for, None where it does not tell.
+    """The family of the tool that loads a file of this name, None where the name does not say.
 
     A rules.v6 that iptables-save wrote is loaded by ip6tables-restore all the same.
     """
@@ -221,9 +223,9 @@ def _named(name: str) -> int | None:
 
 
 def _add(found: RuleSet, rules: RuleSet) -> None:
-    """One file more. Tables that two of them have are one, as they are to the kernel."""
+    """Add the rules of one more file; a table that two files have is one, as to the kernel."""
     for table in rules.tables:
-        same = next((each for each in found.tables if _identity(each) == _identity(table)), None)
+        same = next((other for other in found.tables if _identity(other) == _identity(table)), None)
         if same is None:
             found.tables.append(table)
         else:
@@ -247,33 +249,45 @@ def _identity(table: Table) -> tuple[str, str, str, str]:
     return table.kind, table.name, table.backend, table.notation
 
 
-def _drop_what_is_shown_twice(found: RuleSet) -> None:
-    shown = {
+def _drop_what_is_shown_twice(rules: RuleSet) -> None:
+    """Of a table that two notations show, keep the listing that shows all of it."""
+    rules.tables = _without_copies(rules.tables)
+    rules.gaps += _incomplete_listings(rules.tables)
+    rules.gaps = _still_open(rules.gaps, rules.tables)
+
+
+def _without_copies(tables: Sequence[Table]) -> list[Table]:
+    """The tables without nft's listings of what ip6tables-save shows in full."""
+    saved = {
         (table.kind, table.name): table
-        for table in found.tables
+        for table in tables
         if table.notation == "iptables" and table.backend != "legacy"
     }
-    found.tables = [
+    return [
         table
-        for table in found.tables
+        for table in tables
         if table.notation == "iptables"
-        or (table.kind, table.name) not in shown
-        or not (table.opaque or shown[table.kind, table.name].backend == "nft")
+        or (table.kind, table.name) not in saved
+        or not (table.opaque or saved[table.kind, table.name].backend == "nft")
     ]
-    found.gaps += [
+
+
+def _incomplete_listings(tables: Sequence[Table]) -> list[Gap]:
+    """What nft lists of iptables' rules without all of their matches, and nothing else shows."""
+    return [
         Gap(f"nft shows only part of the rules that {tool} made: give {tool}-save", families)
         for kind, tool, families in (
             ("ip6", "ip6tables", frozenset({IPV6})),
             ("ip", "iptables", frozenset({IPV4})),
         )
-        if any(table.opaque and table.kind == kind for table in found.tables)
+        if any(table.opaque and table.kind == kind for table in tables)
     ]
-    legacy = {table.kind for table in found.tables if table.backend == "legacy"}
-    families = frozenset().union(
-        *(table.families for table in found.tables if table.kind in legacy)
-    )
-    found.gaps = [
-        gap
-        for gap in found.gaps
-        if gap.reason != save.LEGACY_MISSING or not gap.families <= families
+
+
+def _still_open(gaps: Sequence[Gap], tables: Sequence[Table]) -> list[Gap]:
+    """The gaps that no other file fills: legacy tables that one file misses may be in another."""
+    legacy = {table.kind for table in tables if table.backend == "legacy"}
+    families = frozenset().union(*(table.families for table in tables if table.kind in legacy))
+    return [
+        gap for gap in gaps if gap.reason != save.LEGACY_MISSING or not gap.families <= families
     ]

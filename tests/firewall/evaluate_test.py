@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from ipv6check.firewall.evaluate import MAX_WAYS, TOO_COMPLEX, Budget, PacketVerdict, judge
+from ipv6check.firewall.evaluate import MAX_PATHS, TOO_COMPLEX, Budget, PacketVerdict, judge
 from ipv6check.firewall.model import (
     ALWAYS,
     Accept,
@@ -339,7 +339,7 @@ def test_a_missing_or_endless_chain_is_never_certain() -> None:
 
 def test_more_ways_than_can_be_told_apart_depend() -> None:
     """Marks that multiply without end are given up, not guessed."""
-    many = [rule(SOMETIMES, Assign(Field.MARK, 1 << bit, 0xFFFFFFFF)) for bit in range(MAX_WAYS)]
+    many = [rule(SOMETIMES, Assign(Field.MARK, 1 << bit, 0xFFFFFFFF)) for bit in range(MAX_PATHS)]
     answer = asked(host(base(*many, policy=Accept())))
     assert answer.verdict == "depends"
 
