@@ -33,6 +33,14 @@ def test_the_image_has_a_version_that_is_tested() -> None:
     assert version in VERSIONS
 
 
+def test_the_image_is_built_from_all_that_the_wheel_needs() -> None:
+    """What the build reads is not ignored: the page of the package, the licence, the sources."""
+    context = {
+        line.removeprefix("!") for line in text(".dockerignore").splitlines() if line[:1] == "!"
+    }
+    assert {PROJECT["readme"], *PROJECT["license-files"], "ipv6check", "checks.d"} <= context
+
+
 def test_ci_runs_the_readme_s_test_command() -> None:
     """What .ci/run takes out of the README is the one line that a newcomer types."""
     script = text(".ci/run")
