@@ -1,4 +1,4 @@
-"""Clients that have both families end up on IPv6, without waiting.
+"""Clients with both families connect over IPv6 without waiting.
 
 Why, and what each finding means, is in fallback.md.
 """
@@ -38,14 +38,14 @@ from ipv6check import (
     warn,
 )
 
-FROM_ELSEWHERE = "run it from a host with IPv6; a pipeline may accept this with --on-unknown pass"
+FROM_ELSEWHERE = "run from a host with IPv6, or use --on-unknown pass in CI"
 # Less than this nobody feels, and much of it is how a network is on another day.
 FELT_MS = 100.0
 # RFC 8305 section 3: how long a client that has A waits for AAAA.
 RESOLUTION_DELAY_MS = 50.0
 # Whom most readers know; a sentence names these first.
 KNOWN = ("wget", "requests", "curl", "chrome", "firefox", "safari", "go", "node", "java-http")
-ONE_FAMILY = "no race: the target has addresses of one family only"
+ONE_FAMILY = "not applicable: only one address family"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def fallback(
     path: Path,
     settings: Settings,
 ) -> Finding | list[Finding]:
-    """Clients that have both families end up on IPv6, without waiting."""
+    """Clients with both families connect over IPv6 without waiting."""
     ports = [
         _Port(
             number,
@@ -205,7 +205,7 @@ def fallback(
 
 def _nothing_open(connections: Connections) -> Finding:
     if connections.untried:
-        message = "no race: nothing accepted a connection in the time of the target, see tcp"
+        message = "no race: nothing accepted a connection before the target's deadline, see tcp"
         return unknown(message, cause=Cause.NETWORK, id="no-time")
     return skip("no race: nothing accepts a connection, see tcp", id="nothing-open")
 
@@ -242,8 +242,8 @@ def _without_ipv6(addresses: Addresses, ports: list[_Port]) -> Finding:
     port = ports[0]
     mapped = [each.address for each in addresses.unusable if _is_mapped(each.address)]
     if mapped:
-        message = f"{mapped[0]} connects over IPv4: clients that call it IPv6 use none"
-        hint = "publish a global unicast address (2000::/3), or withdraw the record"
+        message = f"{mapped[0]} connects over IPv4: clients that treat it as IPv6 use none"
+        hint = "publish a global unicast address (2000::/3), or remove the record"
         subject, evidence = mapped[0], _evidence(port)
         return warn(
             message, hint=hint, cause=Cause.DNS, subject=subject, evidence=evidence, id="mapped"
@@ -253,8 +253,10 @@ def _without_ipv6(addresses: Addresses, ports: list[_Port]) -> Finding:
     what = "no-race"
     if isinstance(addresses.aaaa, Failure):
         message = f"no race: AAAA cannot be resolved, see aaaa{costs}"
+    elif addresses.aaaa is not None and addresses.aaaa.rcode == "NXDOMAIN":
+        message = f"no race: AAAA is answered NXDOMAIN, see aaaa{costs}"
     elif addresses.unusable:
-        message = f"no race: no AAAA can be reached, see aaaa{costs}"
+        message = f"no race: no AAAA record can be reached, see aaaa{costs}"
     else:
         message, what = ONE_FAMILY, "one-family"
     return skip(message, evidence=_evidence(port), id=what)
@@ -281,7 +283,7 @@ def _untried(attempt: Attempt) -> Finding:
     """This host, its router or its provider is why; tcp says more."""
     assert attempt.failure is not None
     _, cause, _ = out_of_reach(attempt.failure, "", attempt.address)
-    message = "no race: IPv6 cannot be tried from here, see tcp"
+    message = "no race: IPv6 could not be tried from here, see tcp"
     return unknown(message, cause=cause, id="untried")
 
 
@@ -292,8 +294,9 @@ def _masked(port: _Port) -> Finding | None:
     cause = port.blame(port.ipv6[0])
     if cause is Cause.VANTAGE or port.path.opens(port.number, 6) is False:
         return _untried(port.ipv6[0])
-    message = f"IPv4 masks a broken IPv6: {_hurt(port) or 'clients go on with IPv4 at once'}"
-    hint = "fix IPv6 (see tcp), or withdraw the AAAA until it works"
+    costs = _hurt(port) or "clients use IPv4 at once"
+    message = f"IPv6 is broken and IPv4 fallback hides it: {costs}"
+    hint = "fix IPv6 (see tcp), or remove the AAAA record until it works"
     # One cause, one failure: that of tcp, unless nobody asked for it.
     status = Status.WARN if _judges("tcp", port.settings) else Status.FAIL
     return Finding(status, message, hint, "", cause, _evidence(port), "masked")
@@ -309,7 +312,7 @@ def _no_tls(port: _Port) -> Finding | None:
     tried = [seen.tls for seen in port.survey.seen.values() if seen.tls]
     if not tried or "ok" in tried:
         return None
-    message = "no race: nobody completes TLS, see tls"
+    message = "no race: TLS never completes, see tls"
     return skip(message, evidence=_evidence(port), id="no-tls")
 
 
@@ -333,11 +336,11 @@ def _stuck(port: _Port) -> Finding | None:
     ends = {dead[end.address] for _, end in stuck if end.family == family and end.address}
     message = (
         f"TCP connects over {'IPv6' if family == 'ipv6' else 'IPv4'}, "
-        f"TLS {'hangs' if 'silent' in ends else 'fails'}, and nobody goes back: "
+        f"TLS {'hangs' if 'silent' in ends else 'fails'}, and clients do not fall back: "
         f"{_names(failing)} of {len(port.clients)} clients are stuck, all but Happy Eyeballs v3"
         f"{_stuck_at_times(stuck)}"
     )
-    hint = "fix TLS there (see tls), or withdraw the address until it works"
+    hint = "fix TLS there (see tls), or remove the record until it works"
     # One cause, one failure: that of tls, unless nobody asked for it.
     mild = family == "ipv4" or _judges("tls", port.settings)
     status = Status.WARN if mild else Status.FAIL
@@ -363,14 +366,14 @@ def _unsteady(port: _Port) -> Finding | None:
     if port.race is None or (port.race.winner is not None and not port.ipv4_wins):
         return None
     if port.race.winner is None:
-        message = "no attempt of the race connects, though some did just before: ask again"
+        message = "all connections failed just now although some worked before: run it again"
         return unknown(message, cause=Cause.NETWORK, evidence=_evidence(port), id="unsteady")
     for entrant in port.race.entrants:
         before = _survey_of(port, entrant)
         if ":" in entrant.address and before is not None and before.connected:
             second = _second_time(port.race, entrant, before)
             if second:
-                message = f"{entrant.address} connects the first time, {second}"
+                message = f"{entrant.address} connects the first time {second}"
                 return unknown(
                     message,
                     hint="run it again in a minute; if it stays so, look for a limit of new "
@@ -389,14 +392,14 @@ def _second_time(race: Outcome, entrant: Entrant, before: Attempt) -> str | None
     if entrant.outcome in VANTAGE_KINDS:
         return None
     if entrant.outcome == "refused":
-        return "and is refused the second time, a rate limit?"
+        return "and is refused the second time: a rate limit?"
     if entrant.outcome not in {"cancelled", "running"}:
-        return f"and not the second time ({entrant.outcome}): a rate limit, or loss?"
+        return f"but not the second time ({entrant.outcome}): a rate limit, or loss?"
     waited_ms = race.elapsed_ms - entrant.started_ms
     if before.elapsed_ms + FELT_MS > waited_ms:
         return None
     return (
-        f"in {ms(before.elapsed_ms)}, and not within {ms(waited_ms)} the second time: "
+        f"in {ms(before.elapsed_ms)}, but not within {ms(waited_ms)} the second time: "
         "a rate limit, or loss?"
     )
 
@@ -409,18 +412,20 @@ def _late(port: _Port) -> Finding | None:
     """An answer of the DNS costs more than the path."""
     aaaa_ms, a_ms = port.answered_ms("AAAA"), port.answered_ms("A")
     if aaaa_ms - a_ms > RESOLUTION_DELAY_MS and port.survey.dns["A"].addresses:
-        late = f"AAAA comes {ms(aaaa_ms - a_ms)} after A"
-        moved = f", {_on_ipv4(port)} end on IPv4"
+        late = f"AAAA is answered {ms(aaaa_ms - a_ms)} after A"
+        moved = f", {_on_ipv4(port)} end up on IPv4"
         costs = _hurt(port, RESOLUTION_DELAY_MS)
     elif a_ms - aaaa_ms > FELT_MS:
-        late = "A is not answered" if isinf(a_ms) else f"A comes {ms(a_ms - aaaa_ms)} after AAAA"
+        late = (
+            "A is not answered" if isinf(a_ms) else f"A is answered {ms(a_ms - aaaa_ms)} after AAAA"
+        )
         spared = [each for each in port.clients if port.worst_ms(each) < FELT_MS]
         moved = f", {len(spared)} of {len(port.clients)} clients go on" if spared else ""
         costs = _hurt(port)
     else:
         return None
-    hint = "look at the name's servers: A and AAAA should be answered alike"
-    message = f"{late}: {costs or 'nobody waits'}{moved}"
+    hint = "check the name servers: A and AAAA should be equally fast"
+    message = f"{late}: {costs or 'no client waits'}{moved}"
     return warn(message, hint=hint, cause=Cause.DNS, evidence=_evidence(port), id="late")
 
 
@@ -448,12 +453,12 @@ def _slow(port: _Port) -> Finding | None:
     if lost_ms <= 0 or max(lost_ms, best6.elapsed_ms - won_ms) < FELT_MS:
         return None  # nobody feels that, and the next time it may be another way round
     message = (
-        f"IPv6 works but loses the race by {ms(lost_ms)}: "
+        f"IPv6 works but loses to IPv4 by {ms(lost_ms)}: "
         f"{ms(best6.elapsed_ms)}, IPv4 {ms(won_ms)}; {_on_ipv4(port)} use IPv4"
     )
-    hint = "shorten the IPv6 path: peering, tunnel, far replica"
+    hint = "shorten the IPv6 path: better peering, no tunnel, a nearer replica"
     if best6.retransmissions:
-        hint = "its first SYN was lost: look for loss on the IPv6 path"
+        hint = "its first SYN was lost: check for loss on the IPv6 path"
     return warn(message, hint=hint, evidence=_evidence(port), id="slow")
 
 
@@ -465,10 +470,10 @@ def _slow_at_times(port: _Port) -> Finding | None:
         return None
     times = sorted(each.elapsed_ms for each in port.ipv6)
     message = (
-        f"IPv6 works but loses the race {_in_orders([(sum(losing), of)])}: "
+        f"IPv6 works but loses to IPv4 {_in_orders([(sum(losing), of)])}: "
         f"its addresses take {ms(times[0])} to {ms(times[-1])}"
     )
-    hint = "shorten the path to the slower IPv6 addresses: peering, tunnel, far replica"
+    hint = "shorten the path to the slower IPv6 addresses: peering, tunnels, distant replicas"
     return warn(message, hint=hint, evidence=_evidence(port), id="slow")
 
 
@@ -480,7 +485,7 @@ def _ipv4_dead(port: _Port) -> Finding | None:
     hurt = _hurt(port)
     if hurt is None:
         return None
-    hint = "let IPv4 accept the port too, or withdraw the A record"
+    hint = "accept the port over IPv4 too, or remove the A record"
     cause = port.blame(port.ipv4[0])
     message = f"IPv4 is dead: {hurt}"
     return warn(message, hint=hint, cause=cause, evidence=_evidence(port), id="ipv4-dead")
@@ -499,7 +504,7 @@ def _untold(port: _Port) -> Finding | None:
     hurt = None if port.blind else _hurt(port)
     message = f"{_dead(port)}: {hurt}" if hurt else _dead(port)
     named = ", ".join(each.address for each in theirs[:3])
-    hint = f"fix each dead address, or withdraw its record: {named}"
+    hint = f"fix each dead address, or remove its record: {named}"
     return Finding(Status.FAIL, message, hint, "", cause, _evidence(port), "stalled")
 
 
@@ -511,7 +516,7 @@ def _stalled(port: _Port) -> Finding | None:
     hurt = _hurt(port) or ("IPv4 wins the race" if loses else None)
     if hurt is None:
         return None
-    hint = "fix each dead address, or withdraw its record: see tcp"
+    hint = "fix each dead address, or remove its record: see tcp"
     cause = port.blame(port.dead[0])
     message = f"{_dead(port)}: {hurt}"
     return warn(message, hint=hint, cause=cause, evidence=_evidence(port), id="stalled")
@@ -522,7 +527,7 @@ def _impatient(port: _Port) -> Finding | None:
     at_once = port.race is not None and port.race.elapsed_ms < FELT_MS and not port.raced
     if at_once or port.blind or all(port.worst_ms(each) < inf for each in port.clients):
         return None
-    hint = "they give up too early for this path: shorten it, or give them more time"
+    hint = "these clients time out before this path connects: shorten it, or raise their timeout"
     message = f"IPv6 works: {_hurt(port)}"
     return warn(message, hint=hint, evidence=_evidence(port), id="impatient")
 

@@ -1,4 +1,4 @@
-"""The firewall lets in over IPv6 what it lets in over IPv4, and the ICMPv6 that IPv6 needs.
+"""The firewall allows over IPv6 what it allows over IPv4, and the ICMPv6 that IPv6 needs.
 
 Why, and what each finding means, is in firewall.md.
 """
@@ -18,14 +18,14 @@ from ipv6check import (
     unknown,
 )
 
-READ_THEM = "run it as root, or give them with --firewall"
+READ_THEM = "run as root, or pass the rules with --firewall"
 
 
 @check(reference="RFC 4890", cause="firewall", looks_at="firewall rules")
 def firewall(
     target: Target, settings: Settings, addresses: Addresses | Failure, rules: Rules | Failure
 ) -> Finding | list[Finding]:
-    """The firewall lets in over IPv6 what it lets in over IPv4, and the ICMPv6 that IPv6 needs."""
+    """The firewall allows over IPv6 what it allows over IPv4, and the ICMPv6 that IPv6 needs."""
     if isinstance(rules, Failure):
         if rules.kind is Kind.INTERRUPTED:
             return unknown(rules.detail, cause="vantage", id="unreadable")
@@ -34,7 +34,7 @@ def firewall(
         message = f"the rules of this host {'were not' if late else 'cannot be'} read"
         return unknown(f"{message}: {rules.detail}", hint=hint, id="unreadable")
     if rules.ruleset is None:
-        message = f"{target.host} is not this host, which alone can be seen from inside"
+        message = f"only applies to this host, and {target.host} is another one"
         return skip(message, id="not-here")
     return rules.review(target.ports or settings.ports, _destinations(addresses))
 

@@ -38,7 +38,7 @@ Held = tuple[Interface, InterfaceAddress]
 def host(host: Host | None, target: Target, settings: Settings) -> Finding | list[Finding]:
     """This host has addresses, routes and resolvers for IPv6, and prefers it."""
     if host is None:
-        message = f"{target.host} is another host: only this one can be looked into"
+        message = f"{target.host} is another host: this check inspects the local machine only"
         hint = f"run it there, or check {target.host} from here without --profile host"
         return unknown(message, hint=hint, id="not-here")
     state = host.state
@@ -80,9 +80,9 @@ def _held(state: HostState, version: int) -> list[Held]:
 
 
 def _offline(state: HostState) -> Finding:
-    """Both families lack the same: not an IPv6 fault (law 4)."""
+    """Both families lack the same: not an IPv6 problem (law 4)."""
     message = "this host has no network: no address beyond its own links, neither IPv6 nor IPv4"
-    hint, what = "not an IPv6 fault: bring an interface up", "offline"
+    hint, what = "not an IPv6 problem: bring an interface up", "offline"
     evidence = asdict(state)
     return fail(
         message, hint=hint, subject="addresses", cause="network", evidence=evidence, id=what
@@ -94,34 +94,36 @@ def _no_ipv6(state: HostState, ipv4: list[Held]) -> Finding:
     where = ", ".join(names)
     evidence = asdict(state)
     if not state.ipv6:
-        message = "this kernel runs without IPv6: no program of this host can use it"
+        message = "IPv6 is disabled in this kernel: no program on this host can use it"
         hint = "remove ipv6.disable=1 from the kernel's command line (/proc/cmdline) and reboot"
         return fail(message, hint=hint, subject="addresses", evidence=evidence, id="switched-off")
-    if names and not any(each.ipv6 for each in state.interfaces if each.name in names):
-        message = f"IPv6 is switched off on {where}, which has IPv4"
+    if names and not any(
+        interface.ipv6 for interface in state.interfaces if interface.name in names
+    ):
+        message = f"IPv6 is disabled on {where}, which has IPv4"
         hint = f"sysctl -w net.ipv6.conf.{names[0]}.disable_ipv6=0"
         return fail(message, hint=hint, subject="addresses", evidence=evidence, id="switched-off")
     beside = f", IPv4 has {_named(ipv4)}" if ipv4 else ""
     message = f"no IPv6 address but link-local{beside}"
-    hint = "does the router advertise a prefix, and is it taken (accept_ra, or DHCPv6)?"
+    hint = "check that the router advertises a prefix and this host accepts it (accept_ra, DHCPv6)"
     where, what = "addresses", "no-address"
     return fail(message, hint=hint, subject=where, cause="network", evidence=evidence, id=what)
 
 
 def _addresses(ipv6: list[Held], ipv4: list[Held], *, internal: bool) -> list[Finding]:
-    usable = [each for each in ipv6 if each[1].state in {"preferred", "deprecated"}]
-    amiss = [each for each in ipv6 if each not in usable]
+    usable = [pair for pair in ipv6 if pair[1].state in {"preferred", "deprecated"}]
+    amiss = [pair for pair in ipv6 if pair not in usable]
     # A bridge without a port waits for one, and its IPv4 address is as idle.
-    found = [_amiss(*each) for each in amiss if not (usable and _idle(*each))]
-    outside = [each for each in usable if IPv6Address(each[1].address) not in ULA]
+    found = [_amiss(*pair) for pair in amiss if not (usable and _idle(*pair))]
+    outside = [pair for pair in usable if IPv6Address(pair[1].address) not in ULA]
     evidence: dict[str, object] = {"ipv6": _evidence(ipv6), "ipv4": _evidence(ipv4)}
     if usable and all(held.state == "deprecated" for _, held in usable):
         message = f"every IPv6 address is deprecated: {_named(usable)}"
-        hint = "the router renews no lifetime: new connections are to avoid these (RFC 4862)"
+        hint = "the router does not renew the lifetime: new connections avoid these (RFC 4862)"
         found.append(_warn(message, hint, evidence, "deprecated"))
     elif usable and not outside and not internal:
         message = f"unique local addresses only, which the Internet cannot reach: {_named(usable)}"
-        hint = "get a global prefix (2000::/3), or say --internal if none is wanted (RFC 4193)"
+        hint = "get a global prefix (2000::/3), or use --internal if none is wanted (RFC 4193)"
         found.append(_warn(message, hint, evidence, "unique-local"))
     if found:
         return found
@@ -144,43 +146,43 @@ def _amiss(interface: Interface, held: InterfaceAddress) -> Finding:
     """Duplicate address detection said no, or has not said yes (RFC 4862 section 5.4)."""
     evidence, where = _evidence([(interface, held)])[0], held.address
     if held.state == "duplicate":
-        message = f"{held.address} on {interface.name} is in use by another host of the link"
-        hint = "give one of the two another address; the kernel uses this one for nothing"
+        message = f"{held.address} on {interface.name} is in use by another host on the link"
+        hint = "change the address of one of the two: the kernel does not use a duplicate"
         what = "duplicate"
         return fail(message, hint=hint, subject=where, cause="network", evidence=evidence, id=what)
-    message = f"{held.address} on {interface.name} is tentative: nobody can reach it yet"
-    hint = "run this again in a second; if it stays, look whether the link is up"
+    message = f"{held.address} on {interface.name} is tentative: it cannot be reached yet"
+    hint = "run this again in a second; if it stays tentative, check that the link is up"
     if not interface.carrier:
-        hint = f"{interface.name} has no carrier: connect its cable, or whatever it leads to"
+        hint = f"{interface.name} has no carrier: connect its cable or its peer"
     what = "tentative"
     return warn(message, hint=hint, subject=where, cause="network", evidence=evidence, id=what)
 
 
 def _switched_off(state: HostState) -> list[Finding]:
     """Interfaces that have IPv4 and no IPv6 because somebody said so, beside others with both."""
-    hint = "if nobody meant it: sysctl -w net.ipv6.conf.{}.disable_ipv6=0"
+    hint = "if that is not intended: sysctl -w net.ipv6.conf.{}.disable_ipv6=0"
     return [
         warn(
-            f"IPv6 is switched off on {each.name}, which has IPv4",
-            hint=hint.format(each.name),
-            subject=each.name,
+            f"IPv6 is disabled on {interface.name}, which has IPv4",
+            hint=hint.format(interface.name),
+            subject=interface.name,
             id="switched-off",
         )
-        for each in _without_ipv6(state)
-        if not _inner(each, state)
+        for interface in _without_ipv6(state)
+        if not _inner(interface, state)
     ]
 
 
 def _without_ipv6(state: HostState) -> list[Interface]:
     """Interfaces without IPv6; a small MTU is another matter."""
-    links = [each for each in _links(state) if each.mtu >= MIN_MTU]
-    return [each for each in links if each.addresses and not each.ipv6]
+    links = [interface for interface in _links(state) if interface.mtu >= MIN_MTU]
+    return [interface for interface in links if interface.addresses and not interface.ipv6]
 
 
 def _inner(interface: Interface, state: HostState) -> bool:
     """Whether it is a bridge for what runs on this host, as container engines make them."""
     route = state.route_ipv4
-    private = all(ip_address(each.address).is_private for each in interface.addresses)
+    private = all(ip_address(held.address).is_private for held in interface.addresses)
     out = route is not None and route.interface == interface.name
     return interface.kind == "bridge" and private and not out
 
@@ -209,13 +211,15 @@ def _route(state: HostState) -> Finding:
         return ok(f"{_via(route6)} ({beside})", subject="route", evidence=evidence, id="route")
     if route4 is None:
         message = "no route to the Internet, neither over IPv6 nor over IPv4"
-        hint = "not an IPv6 fault: fine on an isolated network, else give it a default route"
+        hint = "not an IPv6 problem: fine on an isolated network, otherwise add a default route"
         what = "no-route-at-all"
         return warn(
             message, hint=hint, subject="route", cause="network", evidence=evidence, id=what
         )
-    message = f"no route to the Internet over IPv6, IPv4 goes {_via(route4)}"
-    hint = "does the router advertise itself (ip -6 route), and is it heard (accept_ra)?"
+    message = f"no route to the Internet over IPv6, while IPv4 goes {_via(route4)}"
+    hint = (
+        "check that the router advertises itself and this host accepts it (ip -6 route, accept_ra)"
+    )
     what = "no-route"
     return fail(message, hint=hint, subject="route", cause="network", evidence=evidence, id=what)
 
@@ -223,12 +227,12 @@ def _route(state: HostState) -> Finding:
 def _dead_gateway(route6: Route, route4: Route | None, evidence: Mapping[str, object]) -> Finding:
     """The kernel knows a way, and the first router on it is not there."""
     message = f"the IPv6 router does not answer: {_via(route6)}"
-    hint = f"look at the router and the link: ip neigh show dev {route6.interface}"
+    hint = f"check the router and the link: ip neigh show dev {route6.interface}"
     if route4 is not None and route4.dead:
-        message += f"; nor does that of IPv4: {_via(route4)}"
-        hint = f"not an IPv6 problem: look at the link of {route6.interface} and at the router"
+        message += f"; nor does the IPv4 router: {_via(route4)}"
+        hint = f"not an IPv6 problem: check the link of {route6.interface} and the router"
     elif route4 is not None:
-        message += f"; that of IPv4 does: {_via(route4)}"
+        message += f"; the IPv4 router does: {_via(route4)}"
     what = "dead-gateway"
     return fail(message, hint=hint, subject="route", cause="network", evidence=evidence, id=what)
 
@@ -252,28 +256,28 @@ def _resolvers(host: Host) -> list[Finding]:
     """Whether names can be had over IPv6; every name server that has an IPv6 address is asked."""
     servers = host.name_servers
     if not servers:
-        message, hint = "no name server is configured", "name one in /etc/resolv.conf"
+        message, hint = "no name server is configured", "add one to /etc/resolv.conf"
         return [warn(message, hint=hint, subject="resolvers", id="no-resolver")]
-    well = [each.address for each in servers if each.failure is None]
+    well = [server.address for server in servers if server.failure is None]
     if not well:
         return [_all_dead(servers, host.state)]
-    dead = [each for each in servers if ":" in each.address and each.failure is not None]
+    dead = [server for server in servers if ":" in server.address and server.failure is not None]
     if dead and not _leads_out(host.state.route_ipv6):
-        message = f"{dead[0].address} is out of reach over IPv6, see route"
+        message = f"{dead[0].address} cannot be reached over IPv6, see route"
         evidence, what = _answers(servers), "resolvers-unrouted"
         return [skip(message, subject="resolvers", evidence=evidence, id=what)]
     if dead:
-        return [_dead(each, well[0], servers) for each in dead]
+        return [_dead(server, well[0], servers) for server in dead]
     names = ", ".join(well)
     # Over which family a resolver on this host asks others, it does not tell.
     inside = all(ip_address(address).is_loopback for address in well)
     if inside or any(":" in address for address in well):
         message = f"{names} on this host" if inside else names
         unasked = ", ".join(host.stub.unasked)
-        message += f"; nobody asks {unasked}: three at most are asked" if unasked else ""
+        message += f"; never asked: {unasked} (three is the most)" if unasked else ""
         return [ok(message, subject="resolvers", evidence=_answers(servers), id="resolvers")]
-    message = f"every name server is asked over IPv4: {names}"
-    hint = "add one by its IPv6 address: without IPv4 this host could resolve no name"
+    message = f"name servers are asked over IPv4 only: {names}"
+    hint = "add one by its IPv6 address: without IPv4 this host cannot resolve names"
     evidence, what = _answers(servers), "resolvers-ipv4-only"
     return [
         warn(message, hint=hint, subject="resolvers", cause="network", evidence=evidence, id=what)
@@ -282,15 +286,15 @@ def _resolvers(host: Host) -> list[Finding]:
 
 def _all_dead(servers: Sequence[NameServer], state: HostState) -> Finding:
     if not _leads_out(state.route_ipv6) and not _leads_out(state.route_ipv4):
-        message = "no name server is in reach, see route"
+        message = "no name server can be reached, see route"
         evidence, what = _answers(servers), "resolvers-unrouted"
         return skip(message, subject="resolvers", evidence=evidence, id=what)
     first = servers[0].failure
     assert first is not None
     message = f"no name server answers: {first.detail}"
-    families = {":" in each.address for each in servers}
-    hint = "over IPv6 and IPv4 alike: not an IPv6 fault" if len(families) > 1 else ""
-    hint = hint or f"is {servers[0].address} the right one, up, and routed?"
+    families = {":" in server.address for server in servers}
+    hint = "over IPv6 and IPv4 alike: not an IPv6 problem" if len(families) > 1 else ""
+    hint = hint or f"check that {servers[0].address} is the right address, up, and routed"
     evidence, what = _answers(servers), "resolvers-dead"
     return fail(
         message, hint=hint, subject="resolvers", cause="network", evidence=evidence, id=what
@@ -299,8 +303,8 @@ def _all_dead(servers: Sequence[NameServer], state: HostState) -> Finding:
 
 def _dead(server: NameServer, other: str, servers: Sequence[NameServer]) -> Finding:
     assert server.failure is not None
-    message = f"name server {server.address} does not serve: {server.failure.detail}; {other} does"
-    hint = "lookups wait for it: fix it, or take it out of resolv.conf"
+    message = f"name server {server.address} fails: {server.failure.detail}; {other} works"
+    hint = "lookups wait for it: fix it, or remove it from resolv.conf"
     where, evidence, what = server.address, _answers(servers), "resolver-dead"
     return fail(message, hint=hint, subject=where, cause="network", evidence=evidence, id=what)
 
@@ -308,8 +312,11 @@ def _dead(server: NameServer, other: str, servers: Sequence[NameServer]) -> Find
 def _answers(servers: Sequence[NameServer]) -> dict[str, object]:
     return {
         "resolvers": [
-            {"address": each.address, "outcome": each.failure.kind if each.failure else "answered"}
-            for each in servers
+            {
+                "address": server.address,
+                "outcome": server.failure.kind if server.failure else "answered",
+            }
+            for server in servers
         ]
     }
 
@@ -317,15 +324,15 @@ def _answers(servers: Sequence[NameServer]) -> dict[str, object]:
 def _losses(host: Host) -> list[Finding]:
     return [
         warn(
-            f"{each.address} loses the second of two questions at once: every lookup waits 5 s",
-            hint="options single-request-reopen in resolv.conf; a NAT on the way is to blame",
-            subject=each.address,
+            f"{server.address} drops the second of two queries at once: every lookup waits 5 s",
+            hint="set options single-request-reopen in resolv.conf; usually a NAT drops the second",
+            subject=server.address,
             cause="network",
             evidence=_answers(host.name_servers),
             id="loses-second",
         )
-        for each in host.name_servers
-        if each.loses_second
+        for server in host.name_servers
+        if server.loses_second
     ]
 
 
@@ -333,11 +340,11 @@ def _orders(host: Host) -> list[Finding]:
     """What getaddrinfo does with a name that has both families."""
     evidence = {"addresses": host.preference}
     if host.stub.no_aaaa:
-        message = "options no-aaaa in resolv.conf: programs get no IPv6 address of any name"
-        hint = "take it out of resolv.conf, or of RES_OPTIONS"
+        message = "options no-aaaa in resolv.conf: programs get no IPv6 address for any name"
+        hint = "remove it from resolv.conf, or from RES_OPTIONS"
         return [fail(message, hint=hint, subject="order", evidence=evidence, id="no-aaaa")]
     if host.missing:
-        hint = "does the resolver answer AAAA as it answers A? dig AAAA a.root-servers.net"
+        hint = "check that the resolver answers AAAA as it answers A: dig AAAA a.root-servers.net"
         what = "one-family"
         return [
             warn(
@@ -356,7 +363,9 @@ def _order(host: Host) -> Finding:
     """What getaddrinfo puts first is what most programs try first (RFC 6724)."""
     addresses, route = host.preference, host.state.route_ipv6
     if not addresses:
-        return skip("getaddrinfo gave no name both families", subject="order", id="order-untold")
+        return skip(
+            "getaddrinfo returned no name with both families", subject="order", id="order-untold"
+        )
     inside = all(ip_address(address).is_loopback for address in addresses)
     of = "localhost" if inside else "a name with both families"
     evidence = {"addresses": addresses, "source_ipv6": route.source if route else None}
@@ -364,17 +373,17 @@ def _order(host: Host) -> Finding:
         message = f"getaddrinfo puts IPv6 first, for {of}"
         return ok(message, subject="order", evidence=evidence, id="ipv6-first")
     if not inside and route is None:
-        message = "getaddrinfo puts IPv4 first, as there is no IPv6 route"
+        message = "getaddrinfo puts IPv4 first, because there is no IPv6 route"
         return skip(message, subject="order", evidence=evidence, id="order-unrouted")
     message = f"getaddrinfo puts IPv4 first, for {of}"
     if not inside and route is not None and route.source and IPv6Address(route.source) in ULA:
         message += f": the source would be {route.source}, unique local"
-        hint = "give it a global address: RFC 6724 takes no unique local one for the Internet"
+        hint = "give this host a global address: RFC 6724 prefers IPv4 to a unique local source"
         what = "ipv4-first-unique-local"
         return warn(
             message, hint=hint, subject="order", cause="network", evidence=evidence, id=what
         )
-    hint = "look for `precedence ::ffff:0:0/96 100` in /etc/gai.conf, and at deprecated addresses"
+    hint = "check for `precedence ::ffff:0:0/96 100` in /etc/gai.conf, and for deprecated addresses"
     return warn(message, hint=hint, subject="order", evidence=evidence, id="ipv4-first")
 
 
@@ -390,36 +399,36 @@ def _mtu(state: HostState, ipv6: list[Held]) -> list[Finding]:
         return []
     return [
         fail(
-            f"MTU {each.mtu} on {each.name}: IPv6 needs {MIN_MTU}, so the kernel runs none there",
-            hint=f"ip link set {each.name} mtu 1500, or as much as the link can carry",
-            subject=each.name,
-            evidence={"interface": each.name, "mtu_bytes": each.mtu},
+            f"MTU {interface.mtu} on {interface.name}: IPv6 needs {MIN_MTU} and is off there",
+            hint=f"ip link set {interface.name} mtu 1500, or as much as the link can carry",
+            subject=interface.name,
+            evidence={"interface": interface.name, "mtu_bytes": interface.mtu},
             id="small-mtu",
         )
-        for each in _links(state)
-        if each.mtu < MIN_MTU
+        for interface in _links(state)
+        if interface.mtu < MIN_MTU
     ]
 
 
 def _links(state: HostState) -> list[Interface]:
     """What leads out of this host and has an address; where nothing has, whatever leads out."""
-    links = [each for each in state.interfaces if each.up and not each.loopback]
-    return [each for each in links if each.addresses] or links
+    links = [interface for interface in state.interfaces if interface.up and not interface.loopback]
+    return [interface for interface in links if interface.addresses] or links
 
 
 def _settings(state: HostState) -> Finding:
     """Whether a socket on [::] serves both families unless its program says otherwise."""
     evidence = {
         "bindv6only": state.bindv6only,
-        "mtu_bytes": {each.name: each.mtu for each in _links(state)},
+        "mtu_bytes": {interface.name: interface.mtu for interface in _links(state)},
     }
     if state.bindv6only:
-        message = "net.ipv6.bindv6only = 1: what listens on [::] serves IPv6 alone"
-        hint = "programs that count on the default lose IPv4: set it to 0, or see listeners"
+        message = "net.ipv6.bindv6only = 1: a socket on [::] serves IPv6 only"
+        hint = "programs that rely on the default do not serve IPv4: set it to 0, or see listeners"
         return warn(message, hint=hint, subject="bindv6only", evidence=evidence, id="bindv6only")
     message = "bindv6only = 0: a socket on [::] serves both families"
-    mtus = ", ".join(f"{each.mtu} on {each.name}" for each in _links(state))
+    mtus = ", ".join(f"{interface.mtu} on {interface.name}" for interface in _links(state))
     message += f"; MTU {mtus}" if mtus else ""
-    calm = [each.name for each in _without_ipv6(state) if _inner(each, state)]
+    calm = [interface.name for interface in _without_ipv6(state) if _inner(interface, state)]
     message += f"; no IPv6 on {', '.join(calm)}, for containers" if calm else ""
     return ok(message, evidence=evidence, id="settings")

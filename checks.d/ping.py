@@ -1,4 +1,4 @@
-"""ICMPv6 echo is answered, as it should be.
+"""Every IPv6 address answers ICMPv6 echo requests.
 
 Why, and what each finding means, is in ping.md.
 """
@@ -23,7 +23,7 @@ from ipv6check import (
     warn,
 )
 
-FROM_ELSEWHERE = "run it from a host with IPv6; a pipeline may accept this with --on-unknown pass"
+FROM_ELSEWHERE = "run from a host with IPv6, or use --on-unknown pass in CI"
 HALF_PERCENT = 50
 
 
@@ -34,7 +34,7 @@ HALF_PERCENT = 50
     measures=False,
 )
 def ping(pings: Pings | Failure, connections: Connections, path: Path) -> Finding | list[Finding]:
-    """ICMPv6 echo is answered, as it should be."""
+    """Every IPv6 address answers ICMPv6 echo requests."""
     if isinstance(pings, Pings) and not pings.ipv6 and not pings.untried:
         return skip("no IPv6 address to ping: see aaaa", id="no-address")
     if path.ipv6 != "yes":
@@ -51,7 +51,7 @@ def _no_time(unheard: list[str]) -> Finding:
     """The target's time was over before the ping was."""
     first, *more = unheard
     others = f" and {count(len(more), 'other', 'others')}" if more else ""
-    message = f"no ping of {first}{others} ended in the time of the target"
+    message = f"no ping of {first}{others} ended before the target's deadline"
     hint = "give the target more time: --deadline"
     return unknown(message, hint=hint, cause="network", id="no-time")
 
@@ -61,16 +61,16 @@ def _well(echo: Echo) -> bool:
 
 
 def _judge(echo: Echo, pings: Pings, connections: Connections) -> Finding:
-    evidence = {"ipv6": _evidence(echo), "ipv4": [_evidence(each) for each in pings.ipv4]}
+    evidence = {"ipv6": _evidence(echo), "ipv4": [_evidence(twin) for twin in pings.ipv4]}
     if echo.failure is not None and ended_here(echo.failure, echo.address):
         message, cause, what = out_of_reach(echo.failure, echo.address, echo.address)
-        hint = "ask from another network"
+        hint = "run it from another network"
         return unknown(
             message, hint=hint, subject=echo.address, cause=cause, evidence=evidence, id=what
         )
     if echo.received:
         lost = f"{echo.sent - echo.received} of {echo.sent} pings to {echo.address} are lost"
-        hint = "look for a rate limit, a full link or a flapping route"
+        hint = "check for a rate limit, a full link or a flapping route"
         return warn(
             lost + _beside(pings),
             hint=hint,
@@ -79,13 +79,13 @@ def _judge(echo: Echo, pings: Pings, connections: Connections) -> Finding:
             evidence=evidence,
             id="lossy",
         )
-    alive = any(each.answered for each in connections.ipv6 if each.address == echo.address)
+    alive = any(attempt.answered for attempt in connections.ipv6 if attempt.address == echo.address)
     if not alive:
-        message = f"{echo.address} answers nothing at all: see tcp"
+        message = f"{echo.address} does not answer at all: see tcp"
         return skip(message, subject=echo.address, id="no-answer")
-    said = echo.failure.detail if echo.failure and echo.failure.source else "is lost"
-    message = f"ping to {echo.address} {said}, though TCP works"
-    hint = "RFC 4890 section 4.3.1: ICMPv6 echo must not be dropped; permit types 128 and 129"
+    refused = f" ({echo.failure.detail})" if echo.failure and echo.failure.source else ""
+    message = f"no echo reply from {echo.address}{refused}, although TCP works"
+    hint = "allow ICMPv6 types 128 and 129: echo must not be dropped (RFC 4890 section 4.3.1)"
     return warn(message, hint=hint, subject=echo.address, evidence=evidence, id="filtered")
 
 

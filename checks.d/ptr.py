@@ -28,7 +28,7 @@ from ipv6check import (
 def ptr(pointers: Pointers) -> Finding | list[Finding]:
     """Every IPv6 address has a PTR record whose name leads back to it (FCrDNS)."""
     if pointers.loopback and not pointers.ipv6:
-        return skip("nobody publishes a name for a loopback address (RFC 6303)", id="loopback")
+        return skip("loopback addresses have no public PTR record (RFC 6303)", id="loopback")
     if not pointers.ipv6:
         return skip("no IPv6 address to look up: see aaaa", id="no-address")
     found = [_judge(pointer, pointers.ipv4) for pointer in pointers.ipv6 if not pointer.confirmed]
@@ -40,7 +40,7 @@ def _judge(pointer: Pointer, twins: tuple[Pointer, ...]) -> Finding:
     subject = pointer.address
     if pointer.failure is not None and pointer.failure.kind in VANTAGE_KINDS:
         message = f"PTR of {subject}: {pointer.failure.detail}"
-        hint = "ask another resolver (--nameserver ADDRESS), or from another network"
+        hint = "use another resolver (--nameserver ADDRESS), or run from another network"
         return unknown(message, hint=hint, subject=subject, evidence=evidence, id="not-asked")
     if pointer.failure is not None:
         message = f"PTR of {subject} cannot be resolved: {pointer.failure.detail}"
@@ -48,9 +48,11 @@ def _judge(pointer: Pointer, twins: tuple[Pointer, ...]) -> Finding:
         return warn(message, hint=hint, subject=subject, evidence=evidence, id="unresolvable")
     if pointer.unseen:
         looked = len(pointer.names)
-        message = f"{subject} has {looked + pointer.unseen} PTR names; none of {looked} looked at "
+        message = (
+            f"{subject} has {looked + pointer.unseen} PTR names; none of the {looked} checked "
+        )
         message += "leads back to it"
-        hint = "leave one PTR record, for the name that the host calls itself"
+        hint = "keep one PTR record, for the host's own name"
         return unknown(
             message, hint=hint, subject=subject, cause="dns", evidence=evidence, id="too-many"
         )
@@ -65,7 +67,7 @@ def _judge(pointer: Pointer, twins: tuple[Pointer, ...]) -> Finding:
     named = next((twin for twin in twins if twin.names), None)
     beside = f", IPv4 {named.address} has {named.names[0]}" if named else ""
     message = f"{subject} has no PTR record{beside}"
-    hint = "publish one in the reverse zone under ip6.arpa; its holder is your network's provider"
+    hint = "publish one in the reverse zone under ip6.arpa, which your provider holds"
     return warn(message, hint=hint, subject=subject, evidence=evidence, id="no-ptr")
 
 
@@ -75,7 +77,7 @@ def _fine(pointers: tuple[Pointer, ...]) -> Finding:
     number = count(len(pointers), "address", "addresses")
     return ok(
         f"{number}, confirmed as {names[0]}{more}",
-        evidence={"ipv6": [_evidence(each) for each in pointers]},
+        evidence={"ipv6": [_evidence(pointer) for pointer in pointers]},
         id="confirmed",
     )
 

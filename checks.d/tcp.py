@@ -29,9 +29,9 @@ from ipv6check import (
     warn,
 )
 
-FROM_ELSEWHERE = "run it from a host with IPv6; a pipeline may accept this with --on-unknown pass"
+FROM_ELSEWHERE = "run from a host with IPv6, or use --on-unknown pass in CI"
 MORE_TIME = "give the target more time: --deadline"
-FROM_ANOTHER_NETWORK = "ask from another network"
+FROM_ANOTHER_NETWORK = "run it from another network"
 # What providers of mail senders, offices and homes keep from leaving: mail, DNS, Windows shares.
 OFTEN_BLOCKED = frozenset({25, 53, 135, 137, 138, 139, 445, 465, 587})
 
@@ -61,7 +61,7 @@ def _no_time(connections: Connections) -> Finding:
     """The target's time was over, and the rest had no turn."""
     number, tried = connections.untried, len(connections.attempts)
     pairs = count(number + tried, "pair", "pairs")
-    message = f"{number} of {pairs} of address and port not tried in the time of the target"
+    message = f"{number} of {pairs} of address and port not tried before the target's deadline"
     return unknown(message, hint=MORE_TIME, cause=Cause.NETWORK, id="no-time")
 
 
@@ -76,12 +76,14 @@ def _ended_here(attempt: Attempt) -> bool:
 
 def _silent(attempts: list[Attempt]) -> bool:
     """Whether nobody says anything, and this host is not known to be why."""
-    return all(each.outcome == Kind.TIMEOUT and not _ended_here(each) for each in attempts)
+    return all(attempt.outcome == Kind.TIMEOUT and not _ended_here(attempt) for attempt in attempts)
 
 
 def _port(connections: Connections, port: int, pings: Pings | Failure, path: Path) -> list[Finding]:
     """What is wrong with one port that something accepts."""
-    twins = [each for each in connections.ipv4 if each.port == port and not _ended_here(each)]
+    twins = [
+        attempt for attempt in connections.ipv4 if attempt.port == port and not _ended_here(attempt)
+    ]
     ipv6 = [attempt for attempt in connections.ipv6 if attempt.port == port]
     if path.opens(port, 4) is False and _silent(twins):
         twins = []
@@ -99,7 +101,7 @@ def _dead(
     failure = attempt.failure
     assert failure is not None
     subject = endpoint(attempt.address, attempt.port)
-    twin = min(twins, key=lambda each: (not each.connected, each.elapsed_ms), default=None)
+    twin = min(twins, key=lambda twin: (not twin.connected, twin.elapsed_ms), default=None)
     evidence: dict[str, object] = {"ipv6": _evidence(attempt), "ipv4": _evidence(twin)}
     cause = _blame(attempt, connections, pings)
     if cause is Cause.VANTAGE:
@@ -107,7 +109,7 @@ def _dead(
     message = f"{subject} {describe(failure)}"
     if twin is not None and twin.connected:
         message += f", IPv4 connects in {ms(twin.elapsed_ms)}"
-    what, hint = _mend(attempt, cause, str(attempt.port), pings)
+    what, hint = _fix(attempt, cause, str(attempt.port), pings)
     return fail(message, hint=hint, subject=subject, cause=cause, evidence=evidence, id=what)
 
 
@@ -125,7 +127,7 @@ def _untried(attempt: Attempt, subject: str, evidence: dict[str, object]) -> Fin
 def _blocked(port: int, how: str, evidence: dict[str, object]) -> Finding:
     """The port may be shut on this host's way out, whoever listens at its end."""
     message = f"port {port} is silent {how}"
-    hint = f"run it from a host that may send to port {port}, "
+    hint = f"run from a host that may send to port {port}, "
     hint += f"or name a server that accepts it: --control '[ADDR]:{port}'"
     return unknown(
         message,
@@ -139,16 +141,18 @@ def _blocked(port: int, how: str, evidence: dict[str, object]) -> Finding:
 
 def _may_be_blocked(connections: Connections, port: int, path: Path) -> Finding | None:
     """Where a port is silent over each family there is, and the way out is not known to be open."""
-    ipv6 = [each for each in connections.ipv6 if each.port == port]
-    ipv4 = [each for each in connections.ipv4 if each.port == port and not _ended_here(each)]
+    ipv6 = [attempt for attempt in connections.ipv6 if attempt.port == port]
+    ipv4 = [
+        attempt for attempt in connections.ipv4 if attempt.port == port and not _ended_here(attempt)
+    ]
     controls = {path.opens(port, 6), path.opens(port, 4) if ipv4 else None}
     if not _silent([*ipv6, *ipv4]) or True in controls:
         return None
     alike = "over IPv6 and IPv4 alike" if ipv4 else "over IPv6"
     if False in controls:
-        how = f"{alike}, and so is each control of it: it is blocked on the way out"
+        how = f"{alike}, and so are its controls: outbound traffic to it is blocked"
     elif port in OFTEN_BLOCKED:
-        how = f"{alike}: it is often blocked on the way out"
+        how = f"{alike}: outbound traffic to it is often blocked"
     else:
         return None
     return _blocked(port, how, _pair(ipv6, ipv4))
@@ -164,7 +168,9 @@ def _ipv6_only(
     assert twin.failure is not None
     where = endpoint(twin.address, port)
     message = f"port {port} is open over IPv6 only: {where} {describe(twin.failure)}"
-    hint = "if nobody meant to expose it over IPv6, filter it there as over IPv4; else open IPv4"
+    hint = (
+        "if it must not be exposed, filter it over IPv6 as over IPv4; otherwise open it over IPv4"
+    )
     cause = _blame(twin, connections, pings)
     evidence = {"ipv4": _evidence(twin)}
     return warn(
@@ -175,9 +181,9 @@ def _ipv6_only(
 def _down(
     connections: Connections, ports: list[int], pings: Pings | Failure, path: Path
 ) -> Finding:
-    """Nothing accepts these ports over either family: not an IPv6 fault (law 4)."""
-    first6 = next(each for each in connections.ipv6 if each.port == ports[0])
-    first4 = next((each for each in connections.ipv4 if each.port == ports[0]), None)
+    """Nothing accepts these ports over either family: not an IPv6 problem (law 4)."""
+    first6 = next(attempt for attempt in connections.ipv6 if attempt.port == ports[0])
+    first4 = next((attempt for attempt in connections.ipv4 if attempt.port == ports[0]), None)
     assert first6.failure is not None
     evidence: dict[str, object] = {"ipv6": _evidence(first6), "ipv4": _evidence(first4)}
     where = " or ".join(map(str, ports))
@@ -189,22 +195,26 @@ def _down(
     if blocked is not None:
         return blocked
     if first4 is None or first4.failure is None or _ended_here(first4):
-        message = f"nothing accepts port {where}: {first6.address} {describe(first6.failure)}"
-        what, hint = _mend(first6, cause, where, pings)
+        message = f"nothing accepts connections on port {where}: "
+        message += f"{first6.address} {describe(first6.failure)}"
+        what, hint = _fix(first6, cause, where, pings)
     elif first6.failure.kind is first4.failure.kind is Kind.NO_LOCAL_ROUTE:
-        message = f"nobody gets to port {where}: this host has no loopback, over IPv6 or IPv4"
-        hint, cause, what = "not an IPv6 fault: ip link set lo up", Cause.HOST, "no-loopback"
+        message = f"port {where} is unreachable: the loopback interface is down"
+        hint, cause, what = "not an IPv6 problem: ip link set lo up", Cause.HOST, "no-loopback"
     elif cause is _blame(first4, connections, pings) is Cause.FIREWALL and _silent(
-        [each for each in connections.attempts if each.port in ports]
+        [attempt for attempt in connections.attempts if attempt.port in ports]
     ):
         silent = f"ports {' and '.join(map(str, ports))} are" if len(ports) > 1 else f"{subject} is"
-        message = f"{silent} silent over IPv6 and IPv4 alike, the host answers otherwise"
-        hint = f"not an IPv6 fault: open TCP {' and '.join(map(str, ports))} where it is filtered, "
-        hint += "or name the port that the service has"
+        message = f"{silent} silent over IPv6 and IPv4 alike, but the host answers otherwise"
+        hint = (
+            f"not an IPv6 problem: allow TCP {' and '.join(map(str, ports))} where it is filtered, "
+        )
+        hint += "or give the service's actual port"
         what = "silent"
     else:
-        message = f"nothing accepts port {where}, over IPv6 and IPv4 alike: the service is down"
-        hint = "not an IPv6 fault: start the service, or name the port that it has "
+        message = f"nothing accepts connections on port {where}, over IPv6 and IPv4 alike: "
+        message += "the service is down"
+        hint = "not an IPv6 problem: start the service, or give its actual port "
         hint += f"({first6.address} {describe(first6.failure)}, "
         hint += f"{first4.address} {describe(first4.failure)})"
         cause, what = Cause.HOST, "down"
@@ -212,7 +222,7 @@ def _down(
 
 
 def _blame(attempt: Attempt, connections: Connections, pings: Pings | Failure) -> Cause:
-    others = tuple(each for each in connections.attempts if each.address == attempt.address)
+    others = tuple(other for other in connections.attempts if other.address == attempt.address)
     return blame(attempt, others, _echo(attempt.address, pings))
 
 
@@ -220,27 +230,30 @@ def _echo(address: str, pings: Pings | Failure) -> Echo | None:
     return pings.to(address) if isinstance(pings, Pings) else None
 
 
-def _mend(attempt: Attempt, cause: Cause, port: str, pings: Pings | Failure) -> tuple[str, str]:
+def _fix(attempt: Attempt, cause: Cause, port: str, pings: Pings | Failure) -> tuple[str, str]:
     """Which finding it is, and the hint."""
     assert attempt.failure is not None
     if cause is Cause.FIREWALL and attempt.failure.kind is Kind.TIMEOUT:
         echo = _echo(attempt.address, pings)
         alive = "answers ping" if echo is not None and echo.received else "answers on other ports"
-        return "filtered", f"the host {alive}: open TCP {port} for IPv6 where it is filtered"
+        return "filtered", f"the host {alive}, so a firewall drops TCP {port}: allow it for IPv6"
     if cause is Cause.FIREWALL:
-        return "prohibited", f"a packet filter says so: open TCP {port} for IPv6 there"
+        return "prohibited", f"a firewall rejects it: allow TCP {port} for IPv6 there"
     if attempt.failure.kind is Kind.NO_LOCAL_ROUTE:
-        hint = f"give this host {attempt.address} back: ip link set lo up, disable_ipv6 = 0 for lo"
+        hint = f"restore {attempt.address} on this host: ip link set lo up, disable_ipv6 = 0 for lo"
         return "no-own-route", hint
     if cause is Cause.HOST:
         where = f"[{attempt.address}]:{attempt.port}"
-        return "refused", f"the machine is there: let the service listen on {where}"
-    return "unreachable", "nothing answers there: is the address right, up and routed?"
+        return "refused", f"the host is up: bind the service to {where} as well"
+    silence = "no reply at all: " if attempt.failure.kind is Kind.TIMEOUT else ""
+    return "unreachable", f"{silence}check the address, the host and its IPv6 route"
 
 
 def _fine(connections: Connections, offered: list[int]) -> Finding:
     best6 = min(attempt.elapsed_ms for attempt in connections.ipv6 if attempt.connected)
-    best4 = min((each.elapsed_ms for each in connections.ipv4 if each.connected), default=None)
+    best4 = min(
+        (attempt.elapsed_ms for attempt in connections.ipv4 if attempt.connected), default=None
+    )
     number = len({attempt.address for attempt in connections.ipv6})
     twin = "no IPv4 here" if connections.ipv4 else "no IPv4"
     if best4 is not None:
@@ -248,7 +261,9 @@ def _fine(connections: Connections, offered: list[int]) -> Finding:
     ports = " and ".join(map(str, offered))
     addresses = count(number, "address", "addresses")
     message = f"{ports} open on {addresses}, {ms(best6)} ({twin})"
-    attempts = [{"port": each.port, **(_evidence(each) or {})} for each in connections.attempts]
+    attempts = [
+        {"port": attempt.port, **(_evidence(attempt) or {})} for attempt in connections.attempts
+    ]
     return ok(message, evidence={"attempts": attempts}, id="open")
 
 

@@ -26,21 +26,21 @@ from ipv6check import (
     unknown,
 )
 
-FROM_ELSEWHERE = "run it from a host with IPv6; a pipeline may accept this with --on-unknown pass"
-SILENT = "TCP alone proves little: look at what accepts there, its backend, and the path MTU"
+FROM_ELSEWHERE = "run from a host with IPv6, or use --on-unknown pass in CI"
+SILENT = "TCP connects but TLS hangs: check the load balancer's backend and the path MTU"
 ANSWERS = "give this address the TLS configuration that IPv4 has: certificate, names, protocols"
-ALONE = "look at the TLS configuration of this address: certificate, names, protocols"
-NAME_IT = "name the site that it serves: ipv6check NAME --resolve NAME:{}"
+ALONE = "check the TLS configuration of this address: certificate, names, protocols"
+NAME_IT = "name the site it serves: ipv6check NAME --resolve NAME:{}"
 # What an alert says of the server (RFC 8446 section 6.2), and what to do.
 ALERTS = {
     "unrecognized_name": (
-        "knows no site of this name",
-        "give it the name and its certificate, or correct the records",
+        "does not serve this name",
+        "configure the name and its certificate there, or correct the DNS records",
     ),
-    "protocol_version": ("has no TLS 1.2 or later", "let it speak TLS 1.2 and 1.3"),
+    "protocol_version": ("does not support TLS 1.2 or later", "enable TLS 1.2 and 1.3"),
     "no_application_protocol": (
-        "speaks TLS for another protocol than HTTP (ALPN)",
-        "name the scheme of what it serves, or another port",
+        "speaks TLS for a protocol other than HTTP (ALPN)",
+        "give the scheme of what it serves, or another port",
     ),
 }
 # What an alert says whether a name was asked for or not.
@@ -62,7 +62,7 @@ def tls(
     if not connections.ipv6:
         return _unconnected(connections)
     if not handshakes.ports:
-        return skip("no port here begins with TLS", id="no-tls-port")
+        return skip("no port here starts with TLS", id="no-tls-port")
     if path.ipv6 != "yes":
         return unknown(path.detail, hint=FROM_ELSEWHERE, id="no-ipv6-here")
     found = []
@@ -72,20 +72,22 @@ def tls(
         found.append(_no_time(untried))
     if found:
         return found
-    shaken = [each for each in handshakes.attempts if ":" in each.address]
+    shaken = [handshake for handshake in handshakes.attempts if ":" in handshake.address]
     if not shaken:
         ports = " or ".join(map(str, handshakes.ports))
         message = f"no IPv6 address accepts a connection on port {ports}: see tcp"
         return skip(message, id="nothing-open")
     unreached = [
-        each for each in connections.ipv6 if not each.connected and each.port in handshakes.ports
+        attempt
+        for attempt in connections.ipv6
+        if not attempt.connected and attempt.port in handshakes.ports
     ]
     return [_fine(handshakes, shaken), *([_unreached(unreached)] if unreached else [])]
 
 
 def _unreached(dead: list[Attempt]) -> Finding:
     """Some addresses accept, and others had no chance to speak TLS."""
-    where = " and ".join(endpoint(each.address, each.port) for each in dead[:MOST_NAMED])
+    where = " and ".join(endpoint(attempt.address, attempt.port) for attempt in dead[:MOST_NAMED])
     more = f" and {len(dead) - MOST_NAMED} more" if len(dead) > MOST_NAMED else ""
     verb = "accepts" if len(dead) == 1 else "accept"
     return skip(f"{where}{more} {verb} no connection: see tcp", id="nothing-open")
@@ -101,24 +103,28 @@ def _unconnected(connections: Connections) -> Finding:
 def _no_time(untried: int) -> Finding:
     """The target's time was over, and the rest had no turn."""
     pairs = count(untried, "pair", "pairs")
-    message = f"{pairs} of address and port not asked for TLS in the time of the target"
+    message = f"{pairs} of address and port not tried with TLS before the target's deadline"
     hint = "give the target more time: --deadline"
     return unknown(message, hint=hint, cause=Cause.NETWORK, id="no-time")
 
 
 def _port(made: tuple[Handshake, ...], target: Target) -> list[Finding]:
     """What is wrong with one port."""
-    ipv6 = [each for each in made if ":" in each.address]
+    ipv6 = [handshake for handshake in made if ":" in handshake.address]
     # One that accepts no more says nothing of TLS over IPv4, nor does one that was not to be tried.
-    ipv4 = [each for each in made if ":" not in each.address and _was_tried(each)]
-    twin = min(ipv4, key=lambda each: (not each.connected, each.elapsed_ms), default=None)
-    dead = [each for each in ipv6 if not each.connected]
-    ended = [each for each in dead if _was_tried(each)]
-    if ended and twin and not any(each.connected for each in (*ipv6, twin)):
+    ipv4 = [
+        handshake for handshake in made if ":" not in handshake.address and _was_tried(handshake)
+    ]
+    twin = min(
+        ipv4, key=lambda handshake: (not handshake.connected, handshake.elapsed_ms), default=None
+    )
+    dead = [handshake for handshake in ipv6 if not handshake.connected]
+    ended = [handshake for handshake in dead if _was_tried(handshake)]
+    if ended and twin and not any(handshake.connected for handshake in (*ipv6, twin)):
         return [_down(ended[0], twin, target)]
-    found = [_dead(each, twin, target) for each in dead]
+    found = [_dead(handshake, twin, target) for handshake in dead]
     if twin is not None and twin.connected and not twin.asks_certificate:
-        found += [_asks(each, twin) for each in ipv6 if each.asks_certificate]
+        found += [_asks(handshake, twin) for handshake in ipv6 if handshake.asks_certificate]
     return found
 
 
@@ -143,7 +149,7 @@ def _dead(made: Handshake, twin: Handshake | None, target: Target) -> Finding:
         return _other_protocol(subject, evidence)
     message = f"{subject} {_how(made)}"
     if not target.server_name and _may_want_a_name(made):
-        message += ": not known without a name"
+        message += ": cannot be determined without a name"
         hint = NAME_IT.format(made.address)
         return unknown(
             message,
@@ -165,11 +171,11 @@ def _not_tried(made: Handshake, subject: str, evidence: dict[str, object]) -> Fi
     assert failure is not None
     if _ended_here(made):
         message = f"{subject} cannot be tried from here: {failure.detail}"
-        hint = "ask again: this host's IPv6 went away meanwhile"
+        hint = "run it again: this host lost its IPv6 meanwhile"
         cause, what = Cause.VANTAGE, "untried"
     else:
-        message = f"{subject} accepted a moment ago, and does no more: {failure.detail}"
-        hint = "ask again: a rate limit, or a server that restarts?"
+        message = f"{subject} accepted a connection a moment ago and now does not: {failure.detail}"
+        hint = "run it again: a rate limit, or a server that restarts?"
         cause, what = Cause.NETWORK, "unsteady"
     return unknown(message, hint=hint, subject=subject, cause=cause, evidence=evidence, id=what)
 
@@ -195,20 +201,20 @@ def _other_protocol(subject: str, evidence: dict[str, object]) -> Finding:
 def _asks(made: Handshake, twin: Handshake) -> Finding:
     """IPv6 is closed to whom IPv4 serves."""
     subject = endpoint(made.address, made.port)
-    message = f"{subject} serves nobody without a client certificate, "
+    message = f"{subject} requires a client certificate, while "
     message += f"IPv4 completes TLS without one in {ms(twin.elapsed_ms)}"
     evidence: dict[str, object] = {"ipv6": _evidence(made), "ipv4": _evidence(twin)}
     return fail(message, hint=ANSWERS, subject=subject, evidence=evidence, id="error")
 
 
 def _down(first6: Handshake, first4: Handshake, target: Target) -> Finding:
-    """TLS is completed over neither family: not an IPv6 fault (law 4)."""
+    """TLS is completed over neither family: not an IPv6 problem (law 4)."""
     subject = f"port {first6.port}"
     evidence: dict[str, object] = {"ipv6": _evidence(first6), "ipv4": _evidence(first4)}
     alike = {first6.alert} & {first4.alert} & ALERTS.keys()
     if alike == {"no_application_protocol"}:
         return _other_protocol(subject, evidence)
-    what = f"no TLS on port {first6.port}, over IPv6 and IPv4 alike"
+    what = f"TLS fails on port {first6.port} over both IPv6 and IPv4"
     answers = {first6.outcome, first4.outcome} == {Kind.TLS_ERROR}
     if alike:
         says, todo = ALERTS[first6.alert]
@@ -216,16 +222,16 @@ def _down(first6: Handshake, first4: Handshake, target: Target) -> Finding:
     elif not answers:
         what, todo = (
             f"{what}: the service is down",
-            "start the service, or name the port that it has",
+            "start the service, or give its actual port",
         )
     elif target.scheme:
-        what += ": the server answers, and completes none"
-        todo = "give the server TLS, or name a scheme without it"
+        what += ": the server answers but completes no handshake"
+        todo = "enable TLS on the server, or give a scheme without it"
     else:
-        todo = "give the server TLS, or name its scheme, such as http://"
+        todo = "enable TLS on the server, or give its scheme, such as http://"
     # Who answers, and was only taken for TLS by the number, may be something else altogether.
     guessed = answers and not target.scheme
-    hint = f"not an IPv6 fault: {todo}"
+    hint = f"not an IPv6 problem: {todo}"
     if not alike:
         hint += f" ({first6.address} {_how(first6)}, {first4.address} {_how(first4)})"
     status = Status.WARN if guessed else Status.FAIL
@@ -241,28 +247,28 @@ def _id(made: Handshake) -> str:
 def _how(made: Handshake) -> str:
     """The end of a sentence whose subject is the address."""
     if made.silent:
-        return "accepts, and is then silent"
+        return "accepts the connection, then is silent"
     if made.outcome == Kind.RESET:
-        return "accepts, and then resets the connection or closes it"
+        return "accepts the connection, then resets or closes it"
     failure = made.tcp.failure or made.failure
     assert failure is not None
-    return f"accepts, but TLS fails: {failure.detail}"
+    return f"accepts the connection, but TLS fails: {failure.detail}"
 
 
 def _fine(handshakes: Handshakes, shaken: list[Handshake]) -> Finding:
-    best6 = min(each.elapsed_ms for each in shaken)
-    ipv4 = [each for each in handshakes.attempts if ":" not in each.address]
-    best4 = min((each.elapsed_ms for each in ipv4 if each.connected), default=None)
+    best6 = min(handshake.elapsed_ms for handshake in shaken)
+    ipv4 = [handshake for handshake in handshakes.attempts if ":" not in handshake.address]
+    best4 = min((handshake.elapsed_ms for handshake in ipv4 if handshake.connected), default=None)
     twin = f"IPv4 {ms(best4)}" if best4 is not None else "IPv4 has none" if ipv4 else "no IPv4"
-    versions = " and ".join(sorted({each.version for each in shaken}))
+    versions = " and ".join(sorted({handshake.version for handshake in shaken}))
     ports = " and ".join(str(port) for port in handshakes.ports if handshakes.on(port))
-    addresses = count(len({each.address for each in shaken}), "address", "addresses")
+    addresses = count(len({handshake.address for handshake in shaken}), "address", "addresses")
     message = f"{versions} on port {ports} of {addresses}, {ms(best6)} ({twin})"
-    if any(each.asks_certificate for each in shaken):
-        message += "; asks for a client certificate, which this tool has not"
+    if any(handshake.asks_certificate for handshake in shaken):
+        message += "; asks for a client certificate, which this tool does not have"
     return ok(
         message,
-        evidence={"attempts": [_evidence(each) for each in handshakes.attempts]},
+        evidence={"attempts": [_evidence(handshake) for handshake in handshakes.attempts]},
         id="completed",
     )
 

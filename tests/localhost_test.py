@@ -55,7 +55,7 @@ def said(target: dict[str, Any], check: str) -> list[tuple[str, str | None, str]
     [
         ([("::", False)], "ready", "pass", "by one dual-stack socket"),
         ([("::", True), ("0.0.0.0", None)], "ready", "pass", "by two sockets"),
-        ([("::1", None), ("127.0.0.1", None)], "ready", "pass", "two sockets, on loopback alone"),
+        ([("::1", None), ("127.0.0.1", None)], "ready", "pass", "two sockets, on loopback only"),
         ([("0.0.0.0", None)], "not-ready", "fail", "port 8080 listens on IPv4 only: 0.0.0.0:8080"),
         ([("127.0.0.1", None)], "not-ready", "fail", "IPv4 only: 127.0.0.1:8080"),
         ([("::ffff:0.0.0.0", False)], "not-ready", "fail", "IPv4 only: 0.0.0.0:8080"),
@@ -92,7 +92,7 @@ def test_loopback_is_down(lab: Lab) -> None:
     assert (code, target["verdict"]) == (1, "not-ready")
     ((status, cause, message),) = said(target, "tcp")
     assert (status, cause) == ("fail", "host")
-    assert "this host has no loopback, over IPv6 or IPv4" in message
+    assert "is unreachable: the loopback interface is down" in message
     assert said(target, "listeners")[0][0] == "pass"
 
 

@@ -30,7 +30,7 @@ EDGE = "edge.cdn.example"
         (addresses(), "1 address, TTL 300, answered in 10 ms"),
         (addresses(ipv6=(V6, V6B)), "2 addresses, TTL 300, "),
         (addresses(ipv4=()), "1 address, "),
-        (addresses(origin="literal"), "1 address, given as such"),
+        (addresses(origin="literal"), "1 address, given as an address"),
         (addresses(origin="resolve"), "1 address, given by --resolve"),
         (addresses(origin="localhost"), "1 address, this host itself (RFC 6761)"),
     ],
@@ -68,13 +68,13 @@ def test_usable_addresses_pass(facts: object, says: str) -> None:
             answer(NAME, "AAAA", chain=[EDGE]),
             answer(NAME, "A", V4, chain=[EDGE]),
             f"{EDGE}, where the CNAME chain of {NAME} ends, has no AAAA record",
-            f"ask whoever runs {EDGE}",
+            f"ask the operator of {EDGE}",
         ),
         (
             answer(NAME, "AAAA", chain=[EDGE]),
             answer(NAME, "A", chain=[EDGE]),
             "has no address record, neither AAAA nor A",
-            f"ask whoever runs {EDGE}",
+            f"ask the operator of {EDGE}",
         ),
         (
             answer(NAME, "AAAA", rcode="NXDOMAIN"),
@@ -91,7 +91,7 @@ def test_usable_addresses_pass(facts: object, says: str) -> None:
         (
             answer(NAME, "AAAA", rcode="NXDOMAIN"),
             answer(NAME, "A", V4),
-            f"AAAA of {NAME}: the name does not exist (NXDOMAIN), yet A answers",
+            f"AAAA of {NAME}: the name does not exist (NXDOMAIN), but A is answered",
             "RFC 8020",
         ),
         (
@@ -103,20 +103,20 @@ def test_usable_addresses_pass(facts: object, says: str) -> None:
         (
             SERVFAIL,
             answer(NAME, "A", V4),
-            f"AAAA of {NAME} cannot be resolved, A can: SERVFAIL from 192.0.2.53",
+            f"AAAA of {NAME} cannot be resolved, although A can: SERVFAIL from 192.0.2.53",
             "RFC 4074",
         ),
         (
             SERVFAIL,
             SERVFAIL,
-            f"{NAME} cannot be resolved, neither AAAA nor A: SERVFAIL",
-            "fix the name's servers or its delegation",
+            f"{NAME} cannot be resolved (neither AAAA nor A): SERVFAIL",
+            "fix the name servers or the delegation",
         ),
         (
             SERVFAIL,
             answer(NAME, "A"),
-            f"{NAME} cannot be resolved, neither AAAA nor A",
-            "fix the name's servers",
+            f"{NAME} cannot be resolved (neither AAAA nor A)",
+            "fix the name servers",
         ),
     ],
 )
@@ -179,14 +179,14 @@ def test_an_address_of_the_network_s_dns64_is_no_address() -> None:
     made_up = Unusable("2001:db8::c000:201", SpecialPurpose("2001:db8::/96", DNS64, "RFC 7050"))
     found = found_in(replace(facts, unusable=(made_up,)))
     assert kept(found) == [("fail", None)]
-    assert (found[0].id, "DNS64 made it up" in found[0].hint) == ("dns64", True)
+    assert (found[0].id, "DNS64 synthesised it" in found[0].hint) == ("dns64", True)
 
 
 def test_a_zone_may_publish_the_prefix_of_nat64_itself() -> None:
-    """Without a DNS64 here nobody made it up: who published it is to withdraw it."""
+    """Without a DNS64 here nobody made it up: who published it must remove it."""
     found = found_in(addresses(ipv6=(), unusable=("64:ff9b::c000:201",)))
     assert (kept(found), found[0].id) == ([("fail", None)], "not-global")
-    assert found[0].hint.startswith("withdraw it")
+    assert found[0].hint.startswith("remove it")
 
 
 def test_a_literal_can_be_unusable() -> None:
@@ -209,7 +209,7 @@ def test_an_aaaa_later_than_clients_wait_is_a_warning(
     assert kept(found) == [(status, None)]
     assert whole(found)
     if status == "warn":
-        assert "AAAA comes 51 ms after A" in found[0].message
+        assert "AAAA is answered 51 ms after A" in found[0].message
 
 
 def test_a_late_aaaa_without_ipv4_is_no_matter() -> None:
@@ -263,8 +263,8 @@ def missing(name: str, **more: Any) -> object:
     [
         (missing("printer.local"), "unknown", "multicast-dns", "--resolve printer.local:"),
         (missing("x.y.local"), "fail", "no-such-name", "check the spelling"),
-        (missing("shop"), "fail", "no-such-name", "write the whole name"),
-        (missing(NAME, completed=f"{NAME}.test"), "fail", "no-such-name", f"write {NAME}.test"),
+        (missing("shop"), "fail", "no-such-name", "give the full name"),
+        (missing(NAME, completed=f"{NAME}.test"), "fail", "no-such-name", f"give {NAME}.test"),
         (addresses(origin="hosts"), "warn", "hosts-file", "publish it in the DNS"),
         (addresses(origin="hosts", ipv6=()), "fail", "no-aaaa", "publish it in the DNS"),
     ],

@@ -325,7 +325,7 @@ def test_a_port_that_is_shut_on_the_way_out_masks_nothing() -> None:
         assert found.status == ends
 
 
-# --- IPv4 masks a broken IPv6 ----------------------------------------------------------------
+# --- IPv6 is broken and IPv4 fallback hides it ------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -344,9 +344,9 @@ def test_a_masked_ipv6_names_who_loses_most(
     """A warning beside the failure of tcp: one cause, one failure."""
     found = fallback(attempt(V6, failure=failure), attempt(V4), race=ipv4_wins(), heard=heard)
     assert kept(found) == [("warn", cause)]
-    assert found[0].message.startswith("IPv4 masks a broken IPv6: node 18 ")
+    assert found[0].message.startswith("IPv6 is broken and IPv4 fallback hides it: node 18 ")
     assert costs in found[0].message
-    assert "withdraw the AAAA" in found[0].hint
+    assert "remove the AAAA" in found[0].hint
     assert [each["address"] for each in found[0].evidence["attempts"]] == [V6, V4]
     ends = client(found[0], "node 18")
     assert (ends["outcome"], ends["connect_ms"]) == ("failed", None)
@@ -392,7 +392,7 @@ def test_ipv6_that_works_but_loses_is_a_warning() -> None:
     found = fallback(*slow, race=ipv4_wins())
     assert kept(found) == [("warn", None)]
     assert found[0].message == (
-        "IPv6 works but loses the race by 130 ms: 400 ms, IPv4 20 ms; 22 of 32 clients use IPv4"
+        "IPv6 works but loses to IPv4 by 130 ms: 400 ms, IPv4 20 ms; 22 of 32 clients use IPv4"
     )
     assert "shorten the IPv6 path" in found[0].hint
 
@@ -422,8 +422,8 @@ def test_an_order_that_puts_ipv4_first_is_no_fault() -> None:
 @pytest.mark.parametrize(
     ("aaaa_ms", "a_ms", "words"),
     [
-        (260.0, 10.0, "AAAA comes 250 ms after A: "),
-        (10.0, 2010.0, "A comes 2.0 s after AAAA: wget, requests and 26 more wait 2.0 s"),
+        (260.0, 10.0, "AAAA is answered 250 ms after A: "),
+        (10.0, 2010.0, "A is answered 2.0 s after AAAA: wget, requests and 26 more wait 2.0 s"),
         (10.0, inf, "A is not answered: wget, requests and 24 more fail"),
     ],
 )
@@ -493,9 +493,9 @@ def test_a_race_that_nobody_wins_though_something_accepts() -> None:
 @pytest.mark.parametrize(
     ("outcome", "words"),
     [
-        ("refused", "and is refused the second time, a rate limit?"),
-        ("timeout", "and not the second time (timeout): a rate limit, or loss?"),
-        ("cancelled", "in 10 ms, and not within 270 ms the second time: a rate limit, or loss?"),
+        ("refused", "and is refused the second time: a rate limit?"),
+        ("timeout", "but not the second time (timeout): a rate limit, or loss?"),
+        ("cancelled", "in 10 ms, but not within 270 ms the second time: a rate limit, or loss?"),
     ],
 )
 def test_an_ipv6_that_connects_only_once_is_unsteady(outcome: str, words: str) -> None:
@@ -503,7 +503,7 @@ def test_an_ipv6_that_connects_only_once_is_unsteady(outcome: str, words: str) -
     race = Outcome(443, V4, 270.0, (entrant(V6, 0, outcome), entrant(V4, 250.0)))
     (found,) = fallback(attempt(V6), attempt(V4), race=race)
     assert (found.status, found.cause, found.id) == ("unknown", "network", "unsteady")
-    assert found.message == f"{V6} connects the first time, {words}"
+    assert found.message == f"{V6} connects the first time {words}"
     assert "limit" in found.hint
 
 
@@ -639,7 +639,7 @@ def test_a_slow_address_loses_at_times() -> None:
     (found,) = fallback(*attempts, race=half_dead(V6B), equal=EQUAL)
     assert (found.status, found.id) == ("warn", "slow")
     assert found.message == (
-        "IPv6 works but loses the race in 1 of 2 orders of the answer: "
+        "IPv6 works but loses to IPv4 in 1 of 2 orders of the answer: "
         "its addresses take 10 ms to 600 ms"
     )
 
@@ -680,7 +680,7 @@ def test_nobody_goes_back_from_tls(ended: Tls, word: str) -> None:
     (found,) = fallback(*PAIR, race=ipv6_wins(), tls={V6: ended, V4: "ok"})
     assert (found.status, found.cause) == ("warn", "application")
     assert found.message.startswith(
-        f"TCP connects over IPv6, TLS {word}, and nobody goes back: wget, requests and "
+        f"TCP connects over IPv6, TLS {word}, and clients do not fall back: wget, requests and "
     )
     assert found.message.endswith("clients are stuck, all but Happy Eyeballs v3")
     assert client(found, "wget")["outcome"] == "failed"
@@ -710,7 +710,9 @@ def test_a_dead_tls_over_ipv4() -> None:
     tls: dict[str, Tls] = {V6: "ok", V4: "silent"}
     (found,) = fallback(*PAIR, race=ipv6_wins(), tls=tls, settings=settings)
     assert (found.status, found.cause) == ("warn", "application")
-    assert found.message.startswith("TCP connects over IPv4, TLS hangs, and nobody goes back: java")
+    assert found.message.startswith(
+        "TCP connects over IPv4, TLS hangs, and clients do not fall back: java"
+    )
 
 
 def test_a_second_address_without_tls_hurts_nobody() -> None:

@@ -110,7 +110,7 @@ def test_another_host_is_skipped() -> None:
     """Without rules there is nothing to say."""
     found = run_check("firewall", target=parse("www.example"), addresses=OWN, rules=Rules(None))
     assert [each.status for each in found] == ["skip"]
-    assert found[0].message.startswith("www.example is not this host")
+    assert found[0].message.startswith("only applies to this host, and www.example")
 
 
 @pytest.mark.parametrize("kind", [Kind.PERMISSION, Kind.OTHER])
@@ -119,7 +119,7 @@ def test_rules_that_cannot_be_read_are_unknown(kind: Kind) -> None:
     failure = Failure(kind, "nft list ruleset: Operation not permitted")
     found = run_check("firewall", target=parse("localhost"), addresses=OWN, rules=failure)
     assert [(each.status, each.cause) for each in found] == [("unknown", "vantage")]
-    assert found[0].hint.startswith("run it as root")
+    assert found[0].hint.startswith("run as root")
 
 
 def test_rules_that_there_was_no_time_for() -> None:

@@ -103,7 +103,7 @@ def test_a_name_server_that_nobody_asks_is_told() -> None:
     """Three at most: the fourth is no fault, whether it answers or not."""
     found = host(stub=Stub(unasked=("192.0.2.9",)))
     assert statuses(found) == {}
-    assert "nobody asks 192.0.2.9" in found["resolvers"].message
+    assert "never asked: 192.0.2.9" in found["resolvers"].message
 
 
 def test_a_healthy_host() -> None:
@@ -158,7 +158,7 @@ def test_ipv6_that_is_switched_off() -> None:
     """Who switched it off can switch it on."""
     found = host(state(eth0(V4, ipv6=False), route_ipv6=None))
     assert statuses(found) == {"addresses": "fail"}
-    assert found["addresses"].message == "IPv6 is switched off on eth0, which has IPv4"
+    assert found["addresses"].message == "IPv6 is disabled on eth0, which has IPv4"
     assert "net.ipv6.conf.eth0.disable_ipv6=0" in found["addresses"].hint
 
 
@@ -187,7 +187,7 @@ def test_a_route_without_an_address_is_not_offline() -> None:
 
 
 def test_an_idle_bridge() -> None:
-    """Without a port a bridge has no carrier; its address waits, as that of IPv4 does."""
+    """Without a port a bridge has no carrier; its address waits, as the IPv4 router does."""
     held = InterfaceAddress("fd00:2::1", 64, "tentative")
     idle = replace(eth0("172.17.0.1", held, name="docker0"), carrier=False, kind="bridge")
     assert statuses(host(state(eth0(V4, GLOBAL), idle))) == {}
@@ -230,7 +230,7 @@ def test_a_gateway_that_does_not_answer() -> None:
     found = host(state(route_ipv6=dead6), silent)
     assert statuses(found) == {"route": "fail", "resolvers": "skip"}
     assert found["route"].id == "dead-gateway"
-    assert "that of IPv4 does" in found["route"].message
+    assert "the IPv4 router does" in found["route"].message
     both = host(state(route_ipv6=dead6, route_ipv4=dead4), silent)
     assert "not an IPv6 problem" in both["route"].hint
     assert statuses(host(state(route_ipv4=dead4))) == {}
@@ -278,12 +278,12 @@ def test_unique_local_addresses_only() -> None:
 
 
 def test_no_route() -> None:
-    """IPv4 has one: fail. IPv4 has none either: not an IPv6 fault. IPv6 alone: well."""
+    """IPv4 has one: fail. IPv4 has none either: not an IPv6 problem. IPv6 alone: well."""
     found = host(state(route_ipv6=None), (SERVER4,))
     assert (found["route"].status.value, found["route"].cause) == ("fail", "network")
     found = host(state(route_ipv6=None, route_ipv4=None), (SERVER4,))
     assert found["route"].status == "warn"
-    assert "not an IPv6 fault" in found["route"].hint
+    assert "not an IPv6 problem" in found["route"].hint
     found = host(state(eth0(GLOBAL), route_ipv4=None))
     assert found["route"].message == "via fe80::1 on eth0 (no IPv4)"
     assert host(state(route_ipv6=Route("wg0")))["route"].message.startswith("on wg0 (IPv4")
@@ -299,10 +299,10 @@ DEAD4 = NameServer("192.0.33.53", Failure(Kind.TIMEOUT, "no answer from 192.0.33
     ("servers", "subject", "status", "says"),
     [
         ((), "resolvers", "warn", "no name server is configured"),
-        ((SERVER4,), "resolvers", "warn", "every name server is asked over IPv4: 192.0.33.53"),
+        ((SERVER4,), "resolvers", "warn", "name servers are asked over IPv4 only: 192.0.33.53"),
         ((SERVER6, DEAD4), None, "pass", ""),
         ((NameServer("127.0.0.53"),), None, "pass", ""),
-        ((DEAD6, SERVER4), "2001:470::53", "fail", "2001:470::53 does not serve: no answer"),
+        ((DEAD6, SERVER4), "2001:470::53", "fail", "2001:470::53 fails: no answer"),
         ((DEAD4, DEAD6), "resolvers", "fail", "no name server answers: no answer from 192.0.33.53"),
         ((DEAD4,), "resolvers", "fail", "no name server answers"),
     ],
@@ -333,8 +333,8 @@ def test_a_resolver_out_of_reach_is_told_once() -> None:
         (state(), (V4, GLOBAL), "warn", "IPv4 first, for a name with both families"),
         (state(), ("127.0.0.1", "::1"), "warn", "IPv4 first, for localhost"),
         (state(), ("::1", "127.0.0.1"), "pass", "IPv6 first, for localhost"),
-        (state(), (), "skip", "no name both families"),
-        (state(route_ipv6=None), (V4, GLOBAL), "skip", "as there is no IPv6 route"),
+        (state(), (), "skip", "no name with both families"),
+        (state(route_ipv6=None), (V4, GLOBAL), "skip", "because there is no IPv6 route"),
         (state(route_ipv6=Route("eth0", "", ULA)), (V4, GLOBAL), "warn", f"would be {ULA}"),
     ],
 )

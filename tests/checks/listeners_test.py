@@ -46,7 +46,7 @@ def found(
         ([on("::", "nginx", dual=True)], "8080 (nginx) by one dual-stack socket"),
         ([on("::", dual=True)], "8080 by one dual-stack socket"),
         ([on("::", "nginx"), on(ANY4, "nginx")], "8080 (nginx) by two sockets"),
-        ([on("::1"), on("127.0.0.1")], "8080 by two sockets, on loopback alone"),
+        ([on("::1"), on("127.0.0.1")], "8080 by two sockets, on loopback only"),
         ([on("::", "systemd", "x"), on(ANY4, "x")], "8080 (systemd, x) by two sockets"),
         # SO_REUSEPORT, or one address of its own: the narrower socket gets the connection.
         ([on("::", dual=True), on("::1", "b"), on(ANY4, "b")], "8080 (b) by two sockets"),
@@ -66,32 +66,32 @@ def test_both_families_pass(sockets: list[Listener], says: str) -> None:
             [on(ANY4, "nginx")],
             LOOPBACK,
             "port 8080 listens on IPv4 only: 0.0.0.0:8080 (nginx)",
-            "let it listen on [::]:8080 too: listen [::]:8080;",
+            "bind it to [::]:8080 as well: listen [::]:8080;",
         ),
         (
             [on("127.0.0.1", "python3")],
             LOOPBACK,
             "IPv4 only: 127.0.0.1:8080 (python3)",
-            "let it listen on [::1]:8080 too",
+            "bind it to [::1]:8080 as well",
         ),
-        ([on(ANY4)], OURS, "IPv4 only: 0.0.0.0:8080", "let it listen on [::]:8080 too"),
-        ([on(OURS4)], OURS, f"IPv4 only: {OURS4}:8080", f"let it listen on [{OURS6}]:8080 too"),
+        ([on(ANY4)], OURS, "IPv4 only: 0.0.0.0:8080", "bind it to [::]:8080 as well"),
+        ([on(OURS4)], OURS, f"IPv4 only: {OURS4}:8080", f"bind it to [{OURS6}]:8080 as well"),
         (
             [on(ANY4), on("::1")],
             OURS,
-            "IPv4 only: 0.0.0.0:8080, over IPv6 on [::1]:8080 alone",
-            "let it listen on [::]:8080 too",
+            "IPv4 only: 0.0.0.0:8080, over IPv6 only on [::1]:8080",
+            "bind it to [::]:8080 as well",
         ),
         (
             [on(ANY4), on("fe80::1", interface="eth0")],
             OURS,
-            "IPv4 only: 0.0.0.0:8080, over IPv6 on [fe80::1%eth0]:8080 alone",
-            "let it listen on [::]:8080 too",
+            "IPv4 only: 0.0.0.0:8080, over IPv6 only on [fe80::1%eth0]:8080",
+            "bind it to [::]:8080 as well",
         ),
         # An IPv6 literal has no twin of its own: what listens tells it.
-        ([on(ANY4)], Here((OURS6,)), "IPv4 only: 0.0.0.0:8080", "[::]:8080 too"),
+        ([on(ANY4)], Here((OURS6,)), "IPv4 only: 0.0.0.0:8080", "[::]:8080 as well"),
         # A name without AAAA: IPv6 is not served, whoever publishes it later.
-        ([on(ANY4), on("::1")], Here((OURS4,)), "IPv4 only", "[::]:8080 too"),
+        ([on(ANY4), on("::1")], Here((OURS4,)), "IPv4 only", "[::]:8080 as well"),
     ],
 )
 def test_ipv4_only_fails(sockets: list[Listener], here: Here, says: str, hint: str) -> None:
@@ -117,14 +117,14 @@ def test_elsewhere_on_this_host_fails(sockets: list[Listener], says: str) -> Non
     found_ = found(*sockets, here=OURS, target="www.example")
     assert kept(found_) == [("fail", None)]
     assert says in found_[0].message
-    assert "let it listen on [::]:8080 too" in found_[0].hint
+    assert "bind it to [::]:8080 as well" in found_[0].hint
 
 
 def test_each_address_that_is_missed_fails() -> None:
     """Law 3: one IPv6 address of two without a listener is named."""
     (finding,) = found(on(OURS6, "x"), on(ANY4), here=Here((OURS6, OURS6B, OURS4)))
     assert (finding.status.value, finding.subject) == ("fail", f"[{OURS6B}]:8080")
-    assert finding.message == f"nothing listens on [{OURS6B}]:8080, but [{OURS6}]:8080 (x) does"
+    assert finding.message == f"nothing listens on [{OURS6B}]:8080, only on [{OURS6}]:8080 (x)"
 
 
 @pytest.mark.parametrize("socket", [on("::"), on("::1")])
@@ -140,7 +140,7 @@ def test_ipv6_only_passes_where_nobody_asks_for_ipv4() -> None:
     (finding,) = found(on(OURS6), here=Here((OURS6,)))
     assert (finding.status.value, finding.message) == (
         "pass",
-        "8080 on IPv6, and no IPv4 is asked for",
+        "8080 on IPv6 (no IPv4 is asked for)",
     )
 
 
@@ -149,7 +149,7 @@ def test_nothing_listens() -> None:
     (finding,) = found()
     assert finding.status == "fail"
     assert finding.message.endswith("over IPv6 or IPv4: the service is down")
-    assert "not an IPv6 fault" in finding.hint
+    assert "not an IPv6 problem" in finding.hint
     (finding,) = found(ports=(443, 80), named=False)
     assert finding.subject == "port 443 or 80"
 
@@ -174,7 +174,7 @@ def test_another_host_is_skipped() -> None:
     """Nobody sees the sockets of another host."""
     (finding,) = found(here=Here(()), target="www.example:8080")
     assert finding.status == "skip"
-    assert finding.message.startswith("www.example is not this host")
+    assert finding.message.startswith("only applies to this host, and www.example")
 
 
 def test_a_kernel_that_does_not_tell() -> None:
@@ -238,7 +238,7 @@ def test_a_host_is_judged_by_what_others_can_reach() -> None:
     ]
     assert findings[-1].message == (
         "22 (sshd) by one dual-stack socket; 25 (master) by two sockets; "
-        "on loopback alone: 5432 (postgres); UDP: 123 (ntpd)"
+        "on loopback only: 5432 (postgres); UDP: 123 (ntpd)"
     )
     assert len(findings[-1].evidence["listeners"]) == 9
 
@@ -248,7 +248,7 @@ def test_a_host_that_nobody_can_reach() -> None:
     (finding,) = found(ports=())
     assert (finding.status.value, finding.message) == (
         "pass",
-        "nothing listens that others can reach",
+        "no listening port is reachable from other hosts",
     )
 
 

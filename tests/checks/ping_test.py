@@ -84,12 +84,12 @@ def test_a_vantage_without_ipv6_is_unknown(state: str) -> None:
 @pytest.mark.parametrize(
     ("lost", "says"),
     [
-        (echo(V6, failure=Kind.TIMEOUT), f"ping to {V6} is lost, though TCP works"),
+        (echo(V6, failure=Kind.TIMEOUT), f"no echo reply from {V6}, although TCP works"),
         (
-            echo(V6, failure=said(Kind.PROHIBITED, "says administratively prohibited")),
-            f"ping to {V6} {ROUTER} says administratively prohibited, though TCP works",
+            echo(V6, failure=said(Kind.PROHIBITED, "says prohibited")),
+            f"no echo reply from {V6} ({ROUTER} says prohibited), although TCP works",
         ),
-        (Echo(V6, 3, 0), f"ping to {V6} is lost, though TCP works"),
+        (Echo(V6, 3, 0), f"no echo reply from {V6}, although TCP works"),
     ],
 )
 def test_lost_where_tcp_works_is_a_warning(lost: Echo, says: str) -> None:

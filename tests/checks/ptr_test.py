@@ -74,7 +74,7 @@ def test_what_was_not_looked_at_is_not_known() -> None:
     """Of more names than anybody asks for the rest may lead back."""
     (found,) = ptr(Pointer(V6, ("b.example", "c.example"), unseen=200))
     assert (found.status, found.id, found.cause) == ("unknown", "too-many", "dns")
-    assert "has 202 PTR names; none of 2 looked at" in found.message
+    assert "has 202 PTR names; none of the 2 checked" in found.message
 
 
 def test_a_resolver_that_fails_is_unknown() -> None:

@@ -90,19 +90,19 @@ def test_a_vantage_without_ipv6_is_unknown(state: str) -> None:
 @pytest.mark.parametrize(
     ("failure", "heard", "cause", "says", "hint"),
     [
-        (Kind.TIMEOUT, ANSWERS, "firewall", "is silent", "the host answers ping: "),
-        (Kind.TIMEOUT, SILENT, "network", "is silent", "nothing answers there"),
-        (Kind.TIMEOUT, MAY_NOT_PING, "network", "is silent", "nothing answers there"),
-        (Kind.REFUSED, ANSWERS, "host", "refuses", f"listen on [{V6}]:443"),
-        (Kind.RESET, ANSWERS, "host", "resets the connection", f"listen on [{V6}]:443"),
-        (said(Kind.REFUSED), ANSWERS, "firewall", "fails: ", "a packet filter says so"),
-        (said(Kind.RESET), ANSWERS, "firewall", "fails: ", "a packet filter says so"),
-        (said(Kind.PROHIBITED), ANSWERS, "firewall", "fails: ", "a packet filter says so"),
-        (said(Kind.PORT_UNREACHABLE), ANSWERS, "firewall", "fails: ", "a packet filter says so"),
-        (said(Kind.NO_ROUTE), ANSWERS, "network", "fails: ", "up and routed?"),
-        (said(Kind.ADDRESS_UNREACHABLE), ANSWERS, "network", "fails: ", "up and routed?"),
-        (said(Kind.HOP_LIMIT), ANSWERS, "network", "fails: ", "up and routed?"),
-        (Kind.OTHER, ANSWERS, "network", "fails: other", "up and routed?"),
+        (Kind.TIMEOUT, ANSWERS, "firewall", "is silent", "the host answers ping, so"),
+        (Kind.TIMEOUT, SILENT, "network", "is silent", "no reply at all: check"),
+        (Kind.TIMEOUT, MAY_NOT_PING, "network", "is silent", "no reply at all: check"),
+        (Kind.REFUSED, ANSWERS, "host", "refuses", f"bind the service to [{V6}]:443"),
+        (Kind.RESET, ANSWERS, "host", "resets the connection", f"bind the service to [{V6}]:443"),
+        (said(Kind.REFUSED), ANSWERS, "firewall", "fails: ", "a firewall rejects it"),
+        (said(Kind.RESET), ANSWERS, "firewall", "fails: ", "a firewall rejects it"),
+        (said(Kind.PROHIBITED), ANSWERS, "firewall", "fails: ", "a firewall rejects it"),
+        (said(Kind.PORT_UNREACHABLE), ANSWERS, "firewall", "fails: ", "a firewall rejects it"),
+        (said(Kind.NO_ROUTE), ANSWERS, "network", "fails: ", "check the address"),
+        (said(Kind.ADDRESS_UNREACHABLE), ANSWERS, "network", "fails: ", "check the address"),
+        (said(Kind.HOP_LIMIT), ANSWERS, "network", "fails: ", "check the address"),
+        (Kind.OTHER, ANSWERS, "network", "fails: other", "check the address"),
     ],
 )
 def test_a_dead_address_fails_with_its_twin(
@@ -123,7 +123,7 @@ def test_another_open_port_makes_silence_a_filter_s() -> None:
     """A host that accepts 80 is there: silence on 443 is filtered, even where pings are lost."""
     found = tcp(*pair(443, Kind.TIMEOUT), *pair(80), heard=SILENT)
     assert kept(found) == [("fail", "firewall")]
-    assert found[0].hint.startswith("the host answers on other ports: open TCP 443")
+    assert found[0].hint.startswith("the host answers on other ports, so a firewall drops TCP 443")
 
 
 def test_a_refusal_on_another_port_makes_silence_a_filter_s() -> None:
@@ -179,7 +179,7 @@ def test_an_address_that_is_out_of_our_reach_is_unknown(failure: Failure) -> Non
     found = tcp(attempt(V6), attempt(V6B, failure=failure), attempt(V4))
     assert [finding.status for finding in found] == ["unknown"]
     assert found[0].subject == f"[{V6B}]:443"
-    assert found[0].hint == "ask from another network"
+    assert found[0].hint == "run it from another network"
 
 
 SILENT_HERE = Failure(Kind.TIMEOUT, "this host's IPv6 reaches nobody", 1000.0, near=True)
@@ -242,7 +242,9 @@ def test_down_over_both_families_is_no_ipv6_fault() -> None:
     assert kept(found) == [("fail", "host")]
     assert found[0].subject == "port 443 or 80"
     assert found[0].message.endswith("over IPv6 and IPv4 alike: the service is down")
-    assert found[0].hint.startswith("not an IPv6 fault: start the service, or name the port")
+    assert found[0].hint.startswith(
+        "not an IPv6 problem: start the service, or give its actual port"
+    )
     assert found[0].hint.endswith(f"({V6} is silent, {V4} is silent)")
 
 
@@ -251,7 +253,7 @@ def test_silence_of_a_host_that_answers_is_no_word_of_its_service() -> None:
     (found,) = tcp(*pair(8443, Kind.TIMEOUT, Kind.TIMEOUT))
     assert (found.status, found.cause, found.id) == ("fail", "firewall", "silent")
     assert "service is down" not in found.message
-    assert "not an IPv6 fault" in found.hint
+    assert "not an IPv6 problem" in found.hint
     (found,) = tcp(*pair(8443, Kind.TIMEOUT, Kind.TIMEOUT), heard=SILENT)
     assert (found.cause, found.id) == ("host", "down")
 
@@ -299,11 +301,11 @@ def test_a_host_without_its_own_loopback() -> None:
     none = Failure(Kind.NO_LOCAL_ROUTE, "Cannot assign requested address")
     found = tcp(attempt("::1", failure=none), attempt("127.0.0.1"))
     assert kept(found) == [("fail", "host")]
-    assert "give this host ::1 back" in found[0].hint
+    assert "restore ::1 on this host" in found[0].hint
     found = tcp(attempt("::1", failure=none), attempt("127.0.0.1", failure=none))
     assert kept(found) == [("fail", "host")]
-    assert "this host has no loopback, over IPv6 or IPv4" in found[0].message
-    assert "not an IPv6 fault" in found[0].hint
+    assert "is unreachable: the loopback interface is down" in found[0].message
+    assert "not an IPv6 problem" in found[0].hint
     found = tcp(attempt("::1", failure=none), attempt("127.0.0.1", failure=Kind.REFUSED))
     assert (found[0].id, "no loopback" in found[0].message) == ("down", False)
 
@@ -358,7 +360,7 @@ def test_down_without_a_twin_has_a_cause_of_its_own(
     """Where there is no IPv4 to compare with, IPv6 is what there is to mend."""
     found = tcp(attempt(V6, failure=failure), *v4, heard=heard)
     assert kept(found) == [("fail", cause)]
-    assert found[0].message.startswith(f"nothing accepts port 443: {V6} ")
+    assert found[0].message.startswith(f"nothing accepts connections on port 443: {V6} ")
     assert found[0].hint
 
 

@@ -69,9 +69,12 @@ def test_completed_over_ipv6_passes(made: tuple[Handshake, ...], says: str) -> N
 @pytest.mark.parametrize(
     ("failure", "says"),
     [
-        (Kind.TIMEOUT, "accepts, and is then silent"),
-        (Kind.RESET, "accepts, and then resets the connection or closes it"),
-        (ALERT, "accepts, but TLS fails: the server says handshake failure (TLS alert)"),
+        (Kind.TIMEOUT, "accepts the connection, then is silent"),
+        (Kind.RESET, "accepts the connection, then resets or closes it"),
+        (
+            ALERT,
+            "accepts the connection, but TLS fails: the server says handshake failure (TLS alert)",
+        ),
     ],
 )
 def test_what_ipv4_completes_and_ipv6_does_not(failure: Kind | Failure, says: str) -> None:
@@ -101,8 +104,8 @@ def test_both_alike_is_no_ipv6_fault() -> None:
     """Law 4: the service is down, one finding for the port."""
     (found,) = tls(silent(V6), silent(V6B), silent(V4), silent(V4B))
     assert (found.status, found.subject) == ("fail", "port 443")
-    assert "over IPv6 and IPv4 alike: the service is down" in found.message
-    assert found.hint.startswith("not an IPv6 fault")
+    assert "over both IPv6 and IPv4: the service is down" in found.message
+    assert found.hint.startswith("not an IPv6 problem")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +116,7 @@ def test_who_answers_without_tls(text: str, status: str) -> None:
     made = [handshake(address, 8443, Kind.TLS_ERROR) for address in (V6, V4)]
     (found,) = tls(*made, ports=(8443,), text=text)
     assert found.status == status
-    assert found.message.startswith("no TLS on port 8443, over IPv6 and IPv4 alike")
+    assert found.message.startswith("TLS fails on port 8443 over both IPv6 and IPv4")
 
 
 def test_each_port_for_itself() -> None:
@@ -129,7 +132,7 @@ def test_who_does_not_accept_any_more() -> None:
     """What changed between two connections is neither well nor broken."""
     (found,) = tls(handshake(V6, tcp=attempt(V6, failure=Kind.TIMEOUT)), handshake(V4))
     assert (found.status, found.cause) == ("unknown", "network")
-    assert "accepted a moment ago" in found.message
+    assert "accepted a connection a moment ago" in found.message
 
 
 def alerted(address: str, alert: str, port: int = 443) -> Handshake:
@@ -158,7 +161,7 @@ def test_an_address_without_a_name(made: Handshake) -> None:
     """No site was named, and many servers serve nobody who names none: that proves nothing."""
     (found,) = tls(made, text=f"https://[{V6}]")
     assert (found.status, found.cause, found.id) == ("unknown", "vantage", "no-name")
-    assert found.hint == f"name the site that it serves: ipv6check NAME --resolve NAME:{V6}"
+    assert found.hint == f"name the site it serves: ipv6check NAME --resolve NAME:{V6}"
     (named,) = tls(made, text=f"https://{NAME}")
     assert (named.status, "IPv4" in named.hint) == ("fail", False)
 
@@ -185,8 +188,8 @@ def test_what_no_name_would_change(made: Handshake, id: str) -> None:
 @pytest.mark.parametrize(
     ("alert", "says"),
     [
-        ("unrecognized_name", "the server knows no site of this name"),
-        ("protocol_version", "the server has no TLS 1.2 or later"),
+        ("unrecognized_name", "the server does not serve this name"),
+        ("protocol_version", "the server does not support TLS 1.2 or later"),
     ],
 )
 def test_an_answer_is_not_down(alert: str, says: str) -> None:
@@ -194,8 +197,8 @@ def test_an_answer_is_not_down(alert: str, says: str) -> None:
     made = alerted(V6, alert), alerted(V4, alert)
     (found,) = tls(*made, text=f"https://{NAME}")
     assert (found.status, found.id, found.cause) == ("fail", "down", None)
-    assert found.message == f"no TLS on port 443, over IPv6 and IPv4 alike: {says}"
-    assert found.hint.startswith("not an IPv6 fault: ")
+    assert found.message == f"TLS fails on port 443 over both IPv6 and IPv4: {says}"
+    assert found.hint.startswith("not an IPv6 problem: ")
     (guessed,) = tls(*made)
     assert (guessed.status, guessed.id) == ("warn", "no-service")
     assert "down" not in guessed.message

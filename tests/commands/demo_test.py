@@ -85,7 +85,7 @@ def test_is_over_before_anybody_doubts_it(
         ),
         ("refused.demo.example", "NOT READY", [r"✗ tcp .*refuses, IPv4 connects.* host$"]),
         ("no-aaaa.demo.example", "NOT READY", [r"✗ aaaa .*has no AAAA record .* dns$"]),
-        ("late-aaaa.demo.example", "DEGRADED", [r"! aaaa +AAAA comes \d+ ms after A.* dns$"]),
+        ("late-aaaa.demo.example", "DEGRADED", [r"! aaaa +AAAA is answered \d+ ms after A.* dns$"]),
     ],
 )
 def test_tells_each_host_apart(

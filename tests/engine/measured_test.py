@@ -97,7 +97,7 @@ def test_no_results_at_all() -> None:
 
 def test_every_check_is_skipped() -> None:
     """What was asked for does not apply: however well a packet fared that helped to say so."""
-    asked = [Result("tls", Status.SKIP, "no port here begins with TLS")]
+    asked = [Result("tls", Status.SKIP, "no port here starts with TLS")]
     (told,) = unmeasured(asked, [{"fact": SEEN["TCP"]}], set(), set())
     assert told.message == "nothing was measured: no check of this run applies to the target"
     assert unmeasured([*asked, FINE], [{"fact": SEEN["TCP"]}], set(), set()) == ()

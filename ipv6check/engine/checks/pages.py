@@ -37,8 +37,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ipv6check.model.findings import FINDING_ID, Explained, Status
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 SUFFIX = ".md"
 
@@ -93,10 +97,10 @@ class Section:
                 continue
             elif label := _SOFTWARE.fullmatch(token.content):
                 software = label[1]
-            elif token.content.startswith("Fix: "):
-                fix = token.content.removeprefix("Fix: ")
+            elif (text := _plain(token)).startswith("Fix: "):
+                fix = text.removeprefix("Fix: ")
             else:
-                what.append(token.content)
+                what.append(text)
         return Explained(
             self.id, " ".join(self.statuses), "\n\n".join(what), fix, examples, self.see
         )
@@ -129,6 +133,12 @@ def read(path: Path) -> Page:
         known.add(finding.id)
     intro = source[: headings[0].start()] if headings else source
     return Page(source, _TITLE.sub("", intro, count=1).strip(), findings)
+
+
+def _plain(paragraph: Token) -> str:
+    """The words of a paragraph, without what makes them links or code."""
+    parts = paragraph.children or ()
+    return "".join(" " if part.type == "softbreak" else part.content for part in parts)
 
 
 def _sections(source: str, headings: list[re.Match[str]]) -> Iterator[Section]:

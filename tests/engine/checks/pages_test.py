@@ -70,7 +70,7 @@ def test_a_check_has_what_its_page_says(directory: Path) -> None:
     shut, fine = mine.findings
     assert (shut.id, shut.statuses) == ("shut", (Status.FAIL, Status.WARN))
     assert mine.roots == {"shut": ("tcp", "aaaa")}
-    assert (shut.what, shut.mend) == ("It is `shut`.\n\nNobody gets in.", "Open it.")
+    assert (shut.what, shut.mend) == ("It is shut.\n\nNobody gets in.", "Open it.")
     assert shut.examples == {"nginx": "one;\n  two;"}
     assert (fine.id, fine.what, fine.mend, fine.examples) == ("fine", "It is well.", "", {})
     assert mine.text.startswith("It is so.\n\nWhy it is.")

@@ -293,7 +293,9 @@ def test_the_command_is_a_plugin(needs: Callable[..., None]) -> None:
     ended = run("-f", "nagios", f"localhost:{port}", "--only", "tcp", "-v")
     first, *more = ended.stdout.splitlines()
     assert (ended.returncode, len(more)) == (2, 1)
-    assert first.startswith(f"IPV6CHECK CRITICAL - localhost:{port}: nothing accepts port {port}")
+    assert first.startswith(
+        f"IPV6CHECK CRITICAL - localhost:{port}: nothing accepts connections on port {port}"
+    )
 
 
 def test_negate_finds_the_state_in_the_line(needs: Callable[..., None]) -> None:
@@ -311,7 +313,9 @@ def test_negate_finds_the_state_in_the_line(needs: Callable[..., None]) -> None:
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout.startswith(f"IPV6CHECK OK - localhost:{port}: nothing accepts port {port}")
+    assert ended.stdout.startswith(
+        f"IPV6CHECK OK - localhost:{port}: nothing accepts connections on port {port}"
+    )
 
 
 @pytest.mark.parametrize(("served_well", "code"), [(True, 3), (False, 2)])
