@@ -280,7 +280,7 @@ def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
 def _here(run: RunInfo, jobs: Mapping[str, ServicePlan]) -> RunInfo:
     """The run with what no recording holds: the rules of its checks, and where it works."""
     checks = {check.id: check for job in jobs.values() for check in job.plan.checks}
-    rules = texts.RuleTexts(tuple(checks.values()))
+    rules = texts.RuleDocs(tuple(checks.values()))
     here = Path.cwd()
     root = repository_root(here, os.environ)
     return replace(run, rules=rules, directory=str(here), root=str(root))

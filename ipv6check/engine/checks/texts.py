@@ -37,7 +37,7 @@ def url(check: Check) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleTexts:
+class RuleDocs:
     """The checks as reports describe them, each followed by its findings.
 
     Made when it is iterated: most formats have no place for them, and pages take time to read.
