@@ -101,7 +101,7 @@ def _line(entrant: Entrant) -> str:
 
 def _end(outcome: Outcome) -> str:
     if outcome.winner is None:
-        return f"nobody connects to port {outcome.port}"
+        return f"no connection to port {outcome.port}"
     name = "IPv6" if ":" in outcome.winner else "IPv4"
     return f"{name} connects to port {outcome.port} after {ms(outcome.elapsed_ms)}"
 

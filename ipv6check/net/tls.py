@@ -222,7 +222,7 @@ async def _failure(sock: socket.socket, session: _Session, timeout_s: float) -> 
         since_ns = arrived_ns
         if not data:
             return _ended(session)
-    return Failure(Kind.TLS_ERROR, f"more than {MAX_BYTES} bytes without an end")
+    return Failure(Kind.TLS_ERROR, f"the handshake is not complete after {MAX_BYTES} bytes")
 
 
 def _read(sock: socket.socket) -> tuple[bytes, int]:
@@ -237,8 +237,8 @@ def _read(sock: socket.socket) -> tuple[bytes, int]:
 def _ended(session: _Session) -> Failure:
     """A reset and a regular end are the same: which of them comes is up to who was quicker."""
     if session.received:
-        return Failure(Kind.TLS_ERROR, "the connection ends in the middle of the handshake")
-    return Failure(Kind.RESET, "the connection ends without an answer")
+        return Failure(Kind.TLS_ERROR, "the connection closed during the handshake")
+    return Failure(Kind.RESET, "the connection closed without an answer")
 
 
 def _messages(data: bytes) -> set[int]:
@@ -273,10 +273,10 @@ def _alert(reason: str) -> str:
 def _words(reason: str) -> str:
     """OpenSSL's reason for a reader."""
     if reason in _NO_TLS:
-        return "what answers does not speak TLS"
+        return "the server does not speak TLS"
     if reason in _OLD:
         return "the server has no TLS 1.2 or later"
     words = (_alert(reason) or reason.lower()).replace("_", " ")
     if _ALERT.fullmatch(reason):
-        return f"the server says {words} (TLS alert)"
-    return words or "not told why"
+        return f"the server sent a TLS alert: {words}"
+    return words or "no reason given"

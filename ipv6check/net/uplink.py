@@ -58,7 +58,8 @@ _APART_S = 0.01
 _OF_THE_WAY = frozenset({Kind.NO_ROUTE, Kind.ADDRESS_UNREACHABLE, Kind.NO_LOCAL_ROUTE})
 # What a packet filter says in the target's place.
 _RESETS = frozenset({Kind.REFUSED, Kind.RESET})
-_FILTERED = "this host's {} connections are all reset, probably by its own packet filter"
+_UNANSWERED = "no reply to anything this host sends over {}"
+_FILTERED = "all {} connections of this host are reset, probably by its own firewall"
 
 
 @dataclass(slots=True)
@@ -133,7 +134,7 @@ class LocalUplink:
         """What this host can do, by its own routes and what has answered so far."""
         ipv6, ipv4 = self._families[6], self._families[4]
         details = [
-            f"none of {len(self._of(version))} controls answers over {family.name}"
+            f"none of {len(self._of(version))} control addresses answers over {family.name}"
             for version, family in self._families.items()
             if family.source is not None and family.silent
         ]
@@ -334,7 +335,7 @@ class LocalUplink:
             away |= not works or time.monotonic() - asked_s > CONFIRM_S / 2
             if not works:
                 if family.lost:
-                    return _from_here(first, f"this host's {family.name} reaches nobody")
+                    return _from_here(first, _UNANSWERED.format(family.name))
                 continue
             # Who was asked meanwhile was sent no data.
             patient = away or _is_data(first)
@@ -349,7 +350,7 @@ class LocalUplink:
                 return first if failure.kind is Kind.TIMEOUT else made
             away = True
             if time.monotonic() > until_s:
-                return _from_here(first, f"this host's {family.name} reaches nobody")
+                return _from_here(first, _UNANSWERED.format(family.name))
 
     # --- asking -------------------------------------------------------------------------
 

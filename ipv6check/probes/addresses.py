@@ -217,10 +217,10 @@ async def _lacking(a: Answer, net: Net) -> str:
     """
     if {*a.records} - UNSPECIFIED:
         withheld = await net.resolver.aaaa_withheld()
-        return f"gives no AAAA of any name: {withheld.detail}" if withheld else ""
+        return f"returns no AAAA for any name: {withheld.detail}" if withheld else ""
     if a.rcode == "NXDOMAIN" and not a.authoritative:
         denied = await net.resolver.root_denied()
-        return f"denies every name: {denied.detail}" if denied else ""
+        return f"returns NXDOMAIN for every name: {denied.detail}" if denied else ""
     return ""
 
 
@@ -230,7 +230,7 @@ async def _invented(aaaa: Answer | Failure, net: Net) -> str:
         return ""
     if not {*aaaa.records} <= {*await net.resolver.aaaa_of_all()}:
         return ""
-    return f"makes AAAA up: {aaaa.records[0]} for {WELL_KNOWN_NAME}, too, which has none"
+    return f"invents AAAA records: {aaaa.records[0]} even for {WELL_KNOWN_NAME}, which has none"
 
 
 def _lacks(aaaa: Answer | Failure) -> bool:

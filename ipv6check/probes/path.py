@@ -12,6 +12,8 @@ from ipv6check.probes.addresses import Addresses
 from ipv6check.probes.connections import Connections
 from ipv6check.probes.pings import Pings
 
+_BROKEN = "IPv6 on this host appears broken: neither the target nor the control addresses answer"
+
 
 @dataclass(frozen=True, slots=True)
 class PortControl:
@@ -61,7 +63,7 @@ async def path(
     everyone_internal = all(special_purpose(address) for address in addresses.ipv6)
     if everyone_internal or await net.uplink.controls_answer():
         return Path("yes", ports=await _controls(connections, net))
-    return Path("broken", "the IPv6 of this host is broken: neither target nor controls answer")
+    return Path("broken", _BROKEN)
 
 
 async def _controls(connections: Connections, net: Net) -> tuple[PortControl, ...]:

@@ -128,5 +128,5 @@ async def _clouded(address: str, failures: list[Failure], net: Net) -> Failure |
     withheld = await net.resolver.aaaa_withheld() if ":" in address else None
     if withheld is None:
         return None
-    detail = f"this network's resolver gives no AAAA of any name: {withheld.detail}"
+    detail = f"this network's resolver returns no AAAA for any name: {withheld.detail}"
     return Failure(Kind.RESOLVER_UNREACHABLE, detail)

@@ -12,7 +12,7 @@ from ipv6check.model import Failure, Verdict
 from ipv6check.testing import FakeNet, answer, attempt, examine, handshake
 from tests.checks.facts import HERE, NAME, V4, V4B, V6, V6B, connections, judged, kept, whole
 
-ALERT = Failure(Kind.TLS_ERROR, "the server says handshake failure (TLS alert)", 5.0)
+ALERT = Failure(Kind.TLS_ERROR, "the server sent a TLS alert: handshake failure", 5.0)
 
 
 def tls(
@@ -73,7 +73,7 @@ def test_completed_over_ipv6_passes(made: tuple[Handshake, ...], says: str) -> N
         (Kind.RESET, "accepts the connection, then resets or closes it"),
         (
             ALERT,
-            "accepts the connection, but TLS fails: the server says handshake failure (TLS alert)",
+            "accepts the connection, but TLS fails: the server sent a TLS alert: handshake failure",
         ),
     ],
 )
@@ -137,7 +137,7 @@ def test_who_does_not_accept_any_more() -> None:
 
 def alerted(address: str, alert: str, port: int = 443) -> Handshake:
     """One whose server ends the handshake by this alert."""
-    words = f"the server says {alert.replace('_', ' ')} (TLS alert)"
+    words = f"the server sent a TLS alert: {alert.replace('_', ' ')}"
     return replace(handshake(address, port, Failure(Kind.TLS_ERROR, words, 5.0)), alert=alert)
 
 
@@ -172,7 +172,7 @@ def test_an_address_without_a_name(made: Handshake) -> None:
         (silent(V6), "silent"),
         (alerted(V6, "protocol_version"), "error"),
         (
-            handshake(V6, failure=Failure(Kind.TLS_ERROR, "what answers does not speak TLS")),
+            handshake(V6, failure=Failure(Kind.TLS_ERROR, "the server does not speak TLS")),
             "error",
         ),
     ],
@@ -206,7 +206,7 @@ def test_an_answer_is_not_down(alert: str, says: str) -> None:
 
 def test_http_on_a_tls_port_is_not_down() -> None:
     """It answers over both families, though no TLS; the scheme says that it should."""
-    plain = Failure(Kind.TLS_ERROR, "what answers does not speak TLS")
+    plain = Failure(Kind.TLS_ERROR, "the server does not speak TLS")
     made = [handshake(address, failure=plain) for address in (V6, V4)]
     (found,) = tls(*made, text=f"https://{NAME}")
     assert (found.status, found.id) == ("fail", "down")

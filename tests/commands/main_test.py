@@ -398,7 +398,7 @@ def test_race() -> None:
     """The race on loopback shows attempts and clients; what it does not know is one line."""
     ended = run("race", "localhost:9", "--internal")
     assert (ended.returncode, ended.stderr) == (1, "")
-    assert "nobody connects to port 9" in ended.stdout
+    assert "no connection to port 9" in ended.stdout
     ended = run("race", "localhost", "--connection-attempt-delay", "5")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.endswith("is not a number of milliseconds from 10 to 2000\n")

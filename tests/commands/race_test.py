@@ -67,7 +67,7 @@ def test_nobody_connects() -> None:
     """A port that is closed everywhere is said, and is exit code 1."""
     code, lines = shown(attempt(V6, failure=Kind.REFUSED), attempt(V4, failure=Kind.REFUSED))
     assert code == NOBODY
-    assert "nobody connects to port 443" in lines
+    assert "no connection to port 443" in lines
     assert [line.split()[2] for line in lines[2:6]] == [">", "x", ">", "x"]
 
 

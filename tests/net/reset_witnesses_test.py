@@ -20,7 +20,7 @@ Value = TypeVar("Value")
 TARGET, OTHERS = "2001:470::1", ("2001:470:5::2", "2001:470:6::2", "2001:470:7::2")
 SOURCES = {socket.AF_INET6: "2001:470:ffff::2", socket.AF_INET: "10.0.0.5"}
 REFUSED = Failure(Kind.REFUSED, "Connection refused", 1.0)
-RESET = Failure(Kind.RESET, "the connection ends without an answer", 1.0)
+RESET = Failure(Kind.RESET, "the connection closed without an answer", 1.0)
 
 
 @pytest.fixture(autouse=True)
@@ -137,7 +137,7 @@ def test_a_filter_that_stays_is_this_hosts(monkeypatch: pytest.MonkeyPatch) -> N
     for made in world.run(targets):
         assert made.failure is not None
         assert made.failure.near
-        assert "its own packet filter" in made.failure.detail
+        assert "its own firewall" in made.failure.detail
         assert not made.answered
     assert len(world.asked) == 3 * len(OTHERS)
 

@@ -97,10 +97,10 @@ def test_a_family_that_never_worked_is_this_hosts(address: str, vantage: tuple[s
     assert len(world.asked) == 1
     assert all(each.failure is not None and each.failure.near for each in made)
     assert made[0].failure is not None
-    assert "reaches nobody" in made[0].failure.detail
+    assert "no reply to anything" in made[0].failure.detail
     known = world.uplink.vantage()
     assert (known.ipv6, known.ipv4) == vantage
-    assert "none of 1 controls answers" in known.detail
+    assert "none of 1 control addresses answers" in known.detail
 
 
 @pytest.mark.parametrize("failure", [SILENT, UNREACHABLE, NO_ROUTE])

@@ -55,7 +55,7 @@ def test_controls_decide(failed: Attempt, pings: Pings | None) -> None:
     assert (seen.ipv6, net.calls) == ("yes", [("controls_answer",)])
     seen, _ = judged(failed, attempt(V4), pings=pings, controls=False)
     assert seen.ipv6 == "broken"
-    assert "controls" in seen.detail
+    assert "control addresses" in seen.detail
 
 
 def test_no_route_of_ours() -> None:

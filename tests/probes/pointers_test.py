@@ -93,7 +93,7 @@ def test_a_resolver_that_fails_says_nothing_of_the_address() -> None:
     net = FakeNet(ptr(V6, "a.example"), answer("a.example", "AAAA"), aaaa_withheld=withheld)
     (seen,) = observed(pointers(published(V6), net)).ipv6
     assert seen.failure is not None
-    assert seen.failure.detail.startswith("this network's resolver gives no AAAA")
+    assert seen.failure.detail.startswith("this network's resolver returns no AAAA")
 
 
 def test_a_name_that_ends_in_an_escaped_dot() -> None:

@@ -83,7 +83,7 @@ class ControlNames:
         if not _has_address(await self._ask(BOTH_FAMILIES, "A")):
             return None  # a server that knows nothing of it, such as a zone's own
         reason = aaaa.detail if isinstance(aaaa, Failure) else _summary(aaaa)
-        return Failure(Kind.RESOLVER_UNREACHABLE, f"no AAAA of {BOTH_FAMILIES} either: {reason}")
+        return Failure(Kind.RESOLVER_UNREACHABLE, f"no AAAA for {BOTH_FAMILIES} either: {reason}")
 
     async def _ask_whether_denied(self) -> Failure | None:
         root = await self._ask("", "NS")

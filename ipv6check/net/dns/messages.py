@@ -157,20 +157,20 @@ def meaning(
         dnssec = any(reason.code in _DNSSEC for reason in reasons)
         return Failure(kind, detail, elapsed_ms, source, extended=reasons, dnssec=dnssec)
     if message.flags & dns.flags.TC:
-        detail = f"{server} says over TCP, too, that its answer for {text} is truncated"
+        detail = f"{server} truncates its answer for {text} over TCP, too"
         return Failure(Kind.BAD_ANSWER, detail, elapsed_ms, source)
     aliases, loops = _chain(message, rdtype)
     if loops:
-        detail = f"the CNAME chain of {text} does not end"
+        detail = f"the CNAME chain of {text} loops or is too long"
         return Failure(Kind.CNAME_LOOP, detail, elapsed_ms, source)
     end = _target(aliases[-1]) if aliases else message.question[0].name
     records = _find(message.answer, end, rdtype)
     if records is not None and rcode == _NXDOMAIN:
-        detail = f"{server} contradicts itself: NXDOMAIN with an answer for {text}"
+        detail = f"{server} answered NXDOMAIN together with records for {text}"
         return Failure(Kind.BAD_ANSWER, detail, elapsed_ms, source)
     own = bool(message.flags & dns.flags.AA) and not message.flags & dns.flags.RA
     if records is None and not aliases and _refers(message):
-        detail = f"{server} refers to other servers for {text}, and asks none itself"
+        detail = f"{server} does not recurse: it refers to other servers for {text}"
         return Failure(Kind.DNS_REFUSED, detail, elapsed_ms, source)
     way = [*aliases, *([records] if records is not None else [])]
     return Answer(

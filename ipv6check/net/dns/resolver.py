@@ -55,7 +55,7 @@ class Resolver:
             asked = dns.name.from_text(name)
             wire = messages.query(asked, rdtype)
         except (dns.exception.DNSException, UnicodeError) as error:
-            return Failure(Kind.DNS_ERROR, f"{name} cannot be asked for: {error}")
+            return Failure(Kind.DNS_ERROR, f"{name} is not a valid DNS name: {error}")
         question = Question(name, asked, dns.rdatatype.RdataType[rdtype], wire)
         over_tcp = self.servers.streams.issuperset(self.servers.addresses)
         async with self._streams if over_tcp else self._places:
@@ -329,7 +329,7 @@ class _Asking:
         except (OSError, EOFError) as error:
             elapsed = (time.perf_counter() - started) * 1000
             silent = isinstance(error, TimeoutError)
-            detail = f"{why}{place(server)} gave no answer over TCP"
+            detail = f"{why}{place(server)} did not answer over TCP"
             detail += " in time" if silent else f": {error}"
             kind = Kind.TIMEOUT if silent else Kind.BAD_ANSWER
             return Reply(server, elapsed, failure=Failure(kind, detail, elapsed), tcp=True)
@@ -337,7 +337,7 @@ class _Asking:
         self._servers.heard(server, tcp=True)
         message = messages.read(data, question.name, question.rdtype)
         if message is None:
-            detail = f"{why}{place(server)} sent no readable answer over TCP"
+            detail = f"{why}{place(server)} sent a malformed answer over TCP"
             failure = Failure(Kind.BAD_ANSWER, detail, elapsed)
             return Reply(server, elapsed, failure=failure, tcp=True)
         return Reply(server, elapsed, message, edns=edns, tcp=True)
@@ -355,7 +355,7 @@ class _Asking:
         if not servers:
             return Failure(Kind.RESOLVER_UNREACHABLE, "no name server is configured")
         if self._question.malformed:
-            return Failure(Kind.BAD_ANSWER, f"{servers} sent no readable answer", elapsed_ms)
+            return Failure(Kind.BAD_ANSWER, f"{servers} sent a malformed answer", elapsed_ms)
         detail = f"no answer from {servers} in {elapsed_ms / 1000:.3g} s"
         if self._others_heard():
             return Failure(Kind.TIMEOUT, detail, elapsed_ms)

@@ -71,7 +71,9 @@ def state(ipv6: str, ipv4: str) -> HostState | Failure:
             route6, route4 = _with_dead_gateways(kernel, routes)
     except (NetlinkError, OSError) as error:
         why = os.strerror(error.code) if isinstance(error, NetlinkError) else error.strerror
-        return Failure(Kind.PERMISSION, f"this host's kernel does not tell of its network: {why}")
+        return Failure(
+            Kind.PERMISSION, f"cannot read the interfaces and routes of this host: {why}"
+        )
     bindv6only = _sysctl("bindv6only")
     return HostState(tuple(interfaces), route6, route4, bindv6only == "1", ipv6=bool(bindv6only))
 

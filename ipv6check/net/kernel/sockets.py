@@ -44,7 +44,7 @@ def listening() -> tuple[Listener, ...] | Failure:
         ]
     except OSError as error:
         why = error.strerror or str(error)
-        return Failure(Kind.PERMISSION, f"this host's kernel does not tell what listens: {why}")
+        return Failure(Kind.PERMISSION, f"cannot read which sockets listen on this host: {why}")
     holders = _programs({int(message["idiag_inode"]) for _, message in sockets})
     merged: defaultdict[tuple[str, int, str, bool, str], set[str]] = defaultdict(set)
     ephemeral = _ephemeral_ports()
@@ -96,7 +96,7 @@ def _sockets(family: int, protocol: int) -> list[tuple[str, Mapping[str, Any]]]:
         raise OSError(marshal.refusal, os.strerror(marshal.refusal))
     silent = not all(_V6ONLY in dict(message["attrs"]) for message in messages)
     if family == socket.AF_INET6 and silent:
-        raise OSError(errno.EOPNOTSUPP, "it keeps IPV6_V6ONLY to itself (an old Linux)")
+        raise OSError(errno.EOPNOTSUPP, "its kernel is too old to show IPV6_V6ONLY")
     return [(_NAMES[protocol], message) for message in messages]
 
 

@@ -100,11 +100,11 @@ class ThisHost:
     def _why_not(self, addresses: Sequence[str] | None) -> str:
         """Why getaddrinfo returns not both; empty for a name that the resolver does not have."""
         if addresses is None:
-            return f"getaddrinfo has no answer for {BOTH_FAMILIES} in {self._timeout_s:g} s"
+            return f"getaddrinfo did not answer for {BOTH_FAMILIES} in {self._timeout_s:g} s"
         if not addresses:
             return ""
-        returned = ", ".join(addresses)
-        return f"getaddrinfo has {returned} for {BOTH_FAMILIES}, and nothing of the other family"
+        only = f"getaddrinfo returned only {', '.join(addresses)} for {BOTH_FAMILIES}"
+        return f"{only}, no address of the other family"
 
     async def _ask_server(self, server: Server) -> NameServer:
         """One question about the root. Who refuses it has answered; who fails at it serves none."""

@@ -815,7 +815,7 @@ def test_tcp_is_the_last_try() -> None:
 def test_truncated_over_tcp() -> None:
     """TC has no meaning there: what is left of the answer is no answer."""
     failure = failed(truncated)
-    assert (failure.kind, "truncated" in failure.detail) == (Kind.BAD_ANSWER, True)
+    assert (failure.kind, "truncates" in failure.detail) == (Kind.BAD_ANSWER, True)
 
 
 def test_a_long_chain_that_ends() -> None:

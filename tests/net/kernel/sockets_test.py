@@ -127,7 +127,7 @@ def test_a_table_that_is_not_there() -> None:
     assert isinstance(found, Failure)
     assert found.kind is Kind.PERMISSION
     assert (
-        found.detail == "this host's kernel does not tell what listens: No such file or directory"
+        found.detail == "cannot read which sockets listen on this host: No such file or directory"
     )
 
 
