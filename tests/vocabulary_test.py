@@ -11,7 +11,6 @@ ROOT = Path(__file__).parents[1]
 # Names that two classes have for now, and why.
 EXCEPTIONS: dict[str, str] = {
     "Course": "the plan of the probes, and the set-up of a race",
-    "Document": "the output of nagios, and that of prometheus",
     "Gate": "what a run passes, and a limit by key",
     "Host": "an observation, and a server of the demonstration",
 }

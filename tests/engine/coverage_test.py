@@ -78,8 +78,8 @@ def test_the_table_says_so(style: Style) -> None:
     told = report(f"https://{NAME}/health")
     text = formats.load("table").target(told, RUN, Vantage(), style)
     quiet = style.quiet
-    assert ("not looked at: the path /health was not asked for" in text) != quiet
-    assert ("looked at: DNS, ping, TCP, TLS handshake" in text) == (not style.many)
+    assert ("not checked: the path /health was not asked for" in text) != quiet
+    assert ("checked: DNS, ping, TCP, TLS handshake" in text) == (not style.many)
 
 
 @pytest.mark.parametrize("format_", ["json", "junit", "markdown"])

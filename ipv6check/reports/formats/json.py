@@ -1,6 +1,6 @@
-"""One JSON document, its schema in ``schema.json``. Targets are written while the run goes on.
+"""One JSON document with the schema ``output.json``. Targets are written while the run goes on.
 
-The text is pure ASCII: whatever control character the network put into a name is an escape.
+The text is pure ASCII: a control character from the network is an escape.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _WITHOUT_CAUSE = frozenset({Status.PASS, Status.SKIP})
 
 
 def head(run: RunInfo, _vantage: Vantage) -> str:
-    """All that is known before the first target, and the opening of the targets."""
+    """The facts known before the first target, and the opening of the list of targets."""
     opening = {
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "ipv6check", "version": run.version},
@@ -53,7 +53,7 @@ def target(report: TargetReport, _run: RunInfo, _vantage: Vantage, _style: Style
 
 
 def tail(summary: Summary, _run: RunInfo, vantage: Vantage, _style: Style) -> str:
-    """The close of the targets, and what only the whole run tells."""
+    """The close of the list of targets, and the facts about the whole run."""
     closing = {
         "vantage": vantage_object(vantage),
         "verdict": summary.verdict,
@@ -68,13 +68,13 @@ def tail(summary: Summary, _run: RunInfo, vantage: Vantage, _style: Style) -> st
 
 
 def target_object(report: TargetReport) -> dict[str, object]:
-    """A target as it stands in a document."""
+    """A target as JSON."""
     return {
         "target": report.target,
         "host": report.host,
         "ports": report.ports,
         "verdict": report.verdict,
-        **_agreed_on_target(report),
+        **_gating_of_target(report),
         "duration_ms": _rounded(report.duration_ms, 1),
         "looked_at": report.looked_at,
         "not_looked_at": report.not_looked_at,
@@ -82,37 +82,37 @@ def target_object(report: TargetReport) -> dict[str, object]:
     }
 
 
-def _agreed_on_target(report: TargetReport) -> dict[str, object]:
-    """Whose it is, and what its verdict would be without what is excused, where that differs."""
-    whose = {"service": report.service, "owner": report.owner}
-    told: dict[str, object] = {key: name for key, name in whose.items() if name}
+def _gating_of_target(report: TargetReport) -> dict[str, object]:
+    """The service and its owner, and the verdict for the gate if something is excused."""
+    names = {"service": report.service, "owner": report.owner}
+    fields: dict[str, object] = {key: name for key, name in names.items() if name}
     if (purpose := report.purpose) is not None:
-        why = {"reason": purpose.reason, "review": purpose.review.isoformat()}
-        told["ipv6"] = {"expected": "none", **why}
+        statement = {"reason": purpose.reason, "review": purpose.review.isoformat()}
+        fields["ipv6"] = {"expected": "none", **statement}
     excused = report.purpose is not None or any(result.excused for result in report.results)
-    return told | {"gating": report.gating} if excused else told
+    return fields | {"gating": report.gating} if excused else fields
 
 
 def note_object(note: Note) -> dict[str, object]:
-    """A note as it stands in a document; file and line where it has a place."""
+    """A note as JSON; with file and line if it has a place."""
     at = note.place
     return {"text": note.text} | ({} if at is None else {"file": at.file, "line": at.line})
 
 
 def vantage_object(vantage: Vantage) -> dict[str, object]:
-    """A vantage as it stands in a document."""
-    known: dict[str, object] = {
+    """A vantage as JSON."""
+    fields: dict[str, object] = {
         "name": vantage.name,
         "kind": vantage.kind,
         "ipv4": vantage.ipv4,
         "ipv6": vantage.ipv6,
         "source_ipv6": vantage.source_ipv6,
     }
-    return known | {"detail": vantage.detail} if vantage.detail else known
+    return fields | {"detail": vantage.detail} if vantage.detail else fields
 
 
 def result_object(result: Result) -> dict[str, object]:
-    """A result as it stands in a document."""
+    """A result as JSON."""
     return {
         "check": result.check,
         "finding": result.finding,
@@ -124,17 +124,17 @@ def result_object(result: Result) -> dict[str, object]:
         "evidence": plain(result.evidence) if result.evidence else {},
         "reference": result.reference,
         "duration_ms": _rounded(result.duration_ms, 1),
-        **_agreed_on(result),
+        **_excuse(result),
     }
 
 
-def _agreed_on(result: Result) -> dict[str, object]:
-    """The waiver that speaks of it, and whether the baseline has it already."""
-    told: dict[str, object] = {"known": True} if result.known else {}
+def _excuse(result: Result) -> dict[str, object]:
+    """The waiver of the result, and whether it is in the baseline."""
+    fields: dict[str, object] = {"known": True} if result.known else {}
     if result.waived is None:
-        return told
+        return fields
     waiver = result.waived.waiver
-    return told | {
+    return fields | {
         "waiver": {
             "state": result.waived.term,
             "reason": waiver.reason,
@@ -145,7 +145,7 @@ def _agreed_on(result: Result) -> dict[str, object]:
 
 
 def plain(value: object, digits: int = 3) -> object:
-    """Evidence of any shape as what JSON can say."""
+    """Evidence of any shape as values that JSON has; floats rounded to ``digits``."""
     if type(value) in _AS_IT_IS:
         return value
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""JSON lines: one target a line, written as soon as it is done, each line whole in itself."""
+"""JSON lines: a target on each line, complete in itself, written as soon as it is done."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ ORDERED = False
 
 
 def head(_run: RunInfo, _vantage: Vantage) -> str:
-    """Nothing: every line stands alone."""
+    """Nothing: every line is complete."""
     return ""
 
 
 def target(report: TargetReport, run: RunInfo, vantage: Vantage, _style: Style) -> str:
-    """One line: the target, and what it shares with the others of its run."""
+    """One line: the target, and the facts about the run."""
     shared = {
         "schema_version": SCHEMA_VERSION,
         "started_at": run.started_at,
@@ -25,5 +25,5 @@ def target(report: TargetReport, run: RunInfo, vantage: Vantage, _style: Style) 
 
 
 def tail(_summary: Summary, _run: RunInfo, _vantage: Vantage, _style: Style) -> str:
-    """Nothing: a reader of lines adds up by itself."""
+    """Nothing: readers of lines count themselves."""
     return ""

@@ -1,7 +1,7 @@
-"""JUnit XML, as Jenkins and GitLab read it: a suite a target, a test a result.
+"""JUnit XML, as Jenkins and GitLab read it: a suite for each target, a test for each result.
 
-A test is told by its class and name alone in both, whatever suite it is in: the class is the
-target, after its service if it has one. Jenkins' own schema is
+Both identify a test by its class and name alone, whatever suite it is in: the class is the target,
+after its service if it has one. Jenkins' own schema is
 https://github.com/jenkinsci/xunit-plugin (junit-10.xsd). The text is pure ASCII.
 """
 
@@ -21,7 +21,7 @@ from ipv6check.reports.sentences import excuse, incomplete
 
 ORDERED = True
 
-# What XML 1.0 has no character for, and `printable` lets pass (section 2.2).
+# Characters that XML 1.0 does not allow (section 2.2), and `printable` does.
 _NO_CHARACTER = re.compile("[\ufffe\uffff]")
 
 _OUTCOMES = {
@@ -35,7 +35,7 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, slots=True)
 class _Test:
-    """One test case. ``outcome`` is an element of it, empty where all is well."""
+    """One test case. ``outcome`` is the name of its child element, empty for a pass."""
 
     name: str
     outcome: str = ""
@@ -46,37 +46,37 @@ class _Test:
 
 
 def head(_run: RunInfo, _vantage: Vantage) -> str:
-    """The opening; how many tests there are stands on each suite."""
+    """The opening; the number of tests is an attribute of each suite."""
     return '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="ipv6check">\n'
 
 
 def target(report: TargetReport, run: RunInfo, _vantage: Vantage, _style: Style) -> str:
     """One suite."""
     name = " ".join(filter(None, (report.service, report.target)))
-    told = {"target": report.target, "verdict": report.verdict, "gating": report.gating}
-    told |= {"service": report.service, "owner": report.owner}
-    told |= {
+    facts = {"target": report.target, "verdict": report.verdict, "gating": report.gating}
+    facts |= {"service": report.service, "owner": report.owner}
+    facts |= {
         "looked_at": ", ".join(report.looked_at),
         "not_looked_at": "; ".join(report.not_looked_at),
     }
-    properties = {key: value for key, value in told.items() if value}
+    properties = {key: value for key, value in facts.items() if value}
     tests = _distinct(map(_test, report.results))
     return _suite(name, run, report.duration_ms, properties, tests)
 
 
 def tail(summary: Summary, run: RunInfo, _vantage: Vantage, _style: Style) -> str:
-    """The close, after a suite for what is to be said of the whole run, if anything is."""
-    short = incomplete(summary)
-    said = [*short, *map(_noted, summary.notes)]
-    own = ""
-    if said:
-        outcome = "error" if short else "system-out"
-        test = _Test("run", outcome, message=said[0], details=said[1:])
-        own = _suite("ipv6check", run, summary.duration_ms, {}, [test])
-    return f"{own}</testsuites>\n"
+    """The close, after a suite for the notes on the whole run, if there are any."""
+    reasons = incomplete(summary)
+    notes = [*reasons, *map(_note, summary.notes)]
+    suite = ""
+    if notes:
+        outcome = "error" if reasons else "system-out"
+        test = _Test("run", outcome, message=notes[0], details=notes[1:])
+        suite = _suite("ipv6check", run, summary.duration_ms, {}, [test])
+    return f"{suite}</testsuites>\n"
 
 
-def _noted(note: Note) -> str:
+def _note(note: Note) -> str:
     return note.text if note.place is None else f"{note.place.file}:{note.place.line}: {note.text}"
 
 
@@ -92,11 +92,11 @@ def _test(result: Result) -> _Test:
     elif agreement:
         test = replace(test, message=f"{result.message} ({agreement})")
         details.remove(agreement)
-    return replace(test, details=[each for each in details if each])
+    return replace(test, details=[*filter(None, details)])
 
 
 def _distinct(tests: Iterable[_Test]) -> Iterator[_Test]:
-    """The tests, none named as another is: a second one of a name is its `` (2)``."""
+    """The tests with distinct names: a second test of a name gets `` (2)``."""
     times: Counter[str] = Counter()
     taken = set()
     for test in tests:
@@ -112,7 +112,7 @@ def _suite(
     name: str, run: RunInfo, duration_ms: float, properties: dict[str, str], tests: Iterable[_Test]
 ) -> str:
     cases = [_case(test, name) for test in tests]
-    outcomes = Counter(each.tag for case in cases for each in case)
+    outcomes = Counter(child.tag for case in cases for child in case)
     suite = Element("testsuite", name=_text(name), tests=str(len(cases)))
     suite.set("failures", str(outcomes["failure"]))
     suite.set("errors", str(outcomes["error"]))
@@ -120,9 +120,9 @@ def _suite(
     suite.set("time", _seconds(duration_ms))
     suite.set("timestamp", run.started_at)
     if properties:
-        listed = SubElement(suite, "properties")
+        parent = SubElement(suite, "properties")
         for key, value in properties.items():
-            SubElement(listed, "property", name=key, value=_text(value))
+            SubElement(parent, "property", name=key, value=_text(value))
     suite.extend(cases)
     return tostring(suite).decode() + "\n"
 
@@ -132,21 +132,21 @@ def _case(test: _Test, suite: str) -> Element:
     case.set("time", _seconds(test.duration_ms))
     if not test.outcome:
         return case
-    told = SubElement(case, test.outcome)
+    outcome = SubElement(case, test.outcome)
     details = [_text(line) for line in test.details]
     if test.outcome == "system-out":
-        told.text = "\n".join([_text(test.message), *details])
+        outcome.text = "\n".join([_text(test.message), *details])
         return case
     if test.kind:
-        told.set("type", test.kind)
-    told.set("message", _text(test.message))
-    told.text = "\n".join(details)
+        outcome.set("type", test.kind)
+    outcome.set("message", _text(test.message))
+    outcome.text = "\n".join(details)
     return case
 
 
 def _text(text: str) -> str:
-    """Text without a character that XML does not have."""
-    return _NO_CHARACTER.sub(lambda found: f"\\u{ord(found[0]):04x}", printable(text))
+    """Text without characters that XML does not allow."""
+    return _NO_CHARACTER.sub(lambda match: f"\\u{ord(match[0]):04x}", printable(text))
 
 
 def _seconds(milliseconds: float) -> str:

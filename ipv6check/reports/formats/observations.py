@@ -1,4 +1,4 @@
-"""What was observed, to be judged again by ``--replay``. The format is told in ``recording``."""
+"""The observations of a run, to be evaluated again by ``--replay``; see ``recording``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """SARIF 2.1.0 (OASIS), in the part of it that GitHub's code scanning reads.
 
-A finding is a result at the line that names its target. What could not be measured is nothing that
-is wrong with the code: it is told as a notification of the run, once for all targets.
+A finding is a result at the line that names its target. What could not be measured is no fault of
+the code: it becomes a notification of the run, one for all targets.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from ipv6check.reports.places import in_repository
 from ipv6check.reports.sentences import excuse, incomplete
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-# GitHub refuses a file with more; of those it shows the 5,000 most severe.
+# GitHub refuses a file with more, and shows the 5,000 most severe of them.
 MOST_RESULTS = 25_000
 MOST_NOTIFICATIONS = 100
 LONGEST_TEXT = 1000  # GitHub's limit is 1024 where it has one
-# Where nothing names the target, the line where it could be named, so that alerts keep their place.
+# The place of targets that no file names: where one could, so that alerts stay in one place.
 ELSEWHERE = Place("ipv6check.toml", 1)
 
 _LEVELS = {Status.FAIL: "error", Status.WARN: "warning"}
@@ -42,15 +42,15 @@ _NOT_MEASURED = {Status.ERROR: "error", Status.UNKNOWN: "warning"}
 
 
 class _Sarif:
-    """One document: its results as they come, then the rules that they name."""
+    """One document: the results as they come, then the rules that they refer to."""
 
     ORDERED = True
 
     def __init__(self) -> None:
         self._known: dict[str, RuleDoc] = {}
         self._used: dict[str, RuleDoc] = {}
-        self._told = 0
-        self._cut = 0
+        self._written = 0
+        self._omitted = 0
         self._unmeasured: Counter[tuple[Status, str, str]] = Counter()
 
     def head(self, run: RunInfo, _vantage: Vantage) -> str:
@@ -60,20 +60,20 @@ class _Sarif:
         return encode(opening)[:-1] + ',"runs":[{"results":['
 
     def target(self, report: TargetReport, run: RunInfo, _vantage: Vantage, _style: Style) -> str:
-        """What is wrong with one target, a line each."""
+        """The findings of one target, a line each."""
         for result in report.results:
             if result.status in _NOT_MEASURED:
                 self._count(result)
-        found = [result for result in report.results if result.status in _LEVELS]
-        kept = found[: MOST_RESULTS - self._told]
-        self._cut += len(found) - len(kept)
+        findings = [result for result in report.results if result.status in _LEVELS]
+        kept = findings[: MOST_RESULTS - self._written]
+        self._omitted += len(findings) - len(kept)
         lines = [*map(encode, self._objects(kept, report, run))]
-        commas = ",\n" if self._told and lines else "\n" if lines else ""
-        self._told += len(lines)
+        commas = ",\n" if self._written and lines else "\n" if lines else ""
+        self._written += len(lines)
         return commas + ",\n".join(lines)
 
     def tail(self, summary: Summary, run: RunInfo, _vantage: Vantage, _style: Style) -> str:
-        """The rules, and how the run went."""
+        """The rules, and the notifications of the run."""
         driver = {
             "name": "ipv6check",
             "semanticVersion": run.version,
@@ -85,7 +85,7 @@ class _Sarif:
             "toolExecutionNotifications": [*self._notifications(summary)],
             "toolConfigurationNotifications": [_note(note, run) for note in summary.notes],
         }
-        root = {"description": {"text": "The top of the repository."}}
+        root = {"description": {"text": "The root of the repository."}}
         closing = {
             "tool": {"driver": driver},
             "invocations": [invocation],
@@ -101,20 +101,21 @@ class _Sarif:
         alike: Counter[str] = Counter()
         for result in results:
             name = _rule_id(result)
-            told = _fingerprint(report.target, result.check, result.subject)
-            alike[told] += 1
+            fingerprint = _fingerprint(report.target, result.check, result.subject)
+            alike[fingerprint] += 1
+            ordinal = alike[fingerprint]
             yield {
                 "ruleId": name,
                 "ruleIndex": self._rule_index(name, result),
                 "level": _LEVELS[result.status],
                 "message": {"text": _plain(_sentence(result, report))},
                 "locations": [_location(place, report.target)],
-                "partialFingerprints": {"primaryLocationLineHash": f"{told}:{alike[told]}"},
+                "partialFingerprints": {"primaryLocationLineHash": f"{fingerprint}:{ordinal}"},
                 "suppressions": _suppressions(result),
             }
 
     def _rule_index(self, name: str, result: Result) -> int:
-        """Where its rule stands. A finding of which nothing is told has the rule of its check."""
+        """The index of its rule. A finding without a description has the rule of its check."""
         if name not in self._used:
             known = self._known.get(name) or self._known.get(result.check)
             rule = known or RuleDoc(name, name, reference=result.reference)
@@ -127,10 +128,10 @@ class _Sarif:
             self._unmeasured[key] += 1
 
     def _notifications(self, summary: Summary) -> Iterator[dict[str, object]]:
-        for short in incomplete(summary):
-            yield _notification("error", short)
-        if self._cut:
-            yield _notification("error", f"{count(self._cut, 'result', 'results')} left out")
+        for reason in incomplete(summary):
+            yield _notification("error", reason)
+        if self._omitted:
+            yield _notification("error", f"{count(self._omitted, 'result', 'results')} left out")
         for (status, rule, message), number in self._unmeasured.items():
             times = count(number, "target", "targets")
             yield _notification(_NOT_MEASURED[status], printable(f"{rule}, {times}: {message}"))
@@ -144,40 +145,40 @@ def _rule_id(result: Result) -> str:
 
 
 def _sentence(result: Result, report: TargetReport) -> str:
-    what = printable(f"{report.target}: {result.message}")
-    return what + (f"\nTo fix: {printable(result.hint)}" if result.hint else "")
+    text = printable(f"{report.target}: {result.message}")
+    return text + (f"\nTo fix: {printable(result.hint)}" if result.hint else "")
 
 
 def _plain(text: str) -> str:
-    """Text without a link or a placeholder in it (SARIF sections 3.11.5 and 3.11.6)."""
+    """Text without links and placeholders (SARIF sections 3.11.5 and 3.11.6)."""
     cut = text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
     return cut.replace("](", "] (").replace("{", "{{").replace("}", "}}")
 
 
 def _fingerprint(*parts: str) -> str:
-    """What makes a finding the same one in the next run. GitHub reads no other key, nor more."""
+    """The identity of a finding across runs. GitHub reads no other key, and 16 characters."""
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _location(place: Place, target: str = "") -> dict[str, object]:
     # PurePosixPath quotes what a URI cannot hold (RFC 3986).
     uri = PurePosixPath(f"/{place.file}").as_uri().removeprefix("file:///")
-    told: dict[str, object] = {
+    location: dict[str, object] = {
         "physicalLocation": {
             "artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"},
             "region": {"startLine": place.line},
         }
     }
     named = {"logicalLocations": [{"fullyQualifiedName": target, "kind": "resource"}]}
-    return told | (named if target else {})
+    return location | (named if target else {})
 
 
 def _suppressions(result: Result) -> list[dict[str, str]]:
-    """Who let it pass, and why; what was agreed once and holds no longer lets nothing pass."""
+    """Who accepted the finding, and why; empty for one that counts, such as after expiry."""
     if not result.excused:
         return []
-    told = printable(excuse(result))
-    return [{"kind": "external", "status": "accepted", "justification": told}]
+    reason = printable(excuse(result))
+    return [{"kind": "external", "status": "accepted", "justification": reason}]
 
 
 def _rule_object(rule: RuleDoc) -> dict[str, object]:
@@ -185,7 +186,7 @@ def _rule_object(rule: RuleDoc) -> dict[str, object]:
     # The text of a finding begins with its sentence.
     text = rule.text if rule.text.startswith(rule.about) else f"{rule.about}\n\n{rule.text}"
     source = f"[{rule.reference}]({rule.url})" if rule.url and rule.reference else rule.reference
-    told: dict[str, object] = {
+    described: dict[str, object] = {
         "id": rule.id,
         "shortDescription": {"text": rule.about[:LONGEST_TEXT]},
         "fullDescription": {"text": first[:LONGEST_TEXT]},
@@ -195,7 +196,7 @@ def _rule_object(rule: RuleDoc) -> dict[str, object]:
         },
         "properties": {"tags": ["ipv6"]},
     }
-    return told | ({"helpUri": rule.url} if rule.url else {})
+    return described | ({"helpUri": rule.url} if rule.url else {})
 
 
 def _notification(level: str, text: str) -> dict[str, object]:

@@ -115,7 +115,7 @@ def test_a_runner_without_ipv6() -> None:
     (told,) = commands(document)
     assert told.level == "warning"
     assert told.message == (
-        "3 findings could not be measured from here, which says nothing of the targets\n"
+        "3 findings could not be measured from here; the targets may be fine\n"
         "this host has no IPv6 route, so only DNS could be checked: run it from a host with "
         "IPv6, or use --on-unknown pass in CI"
     )
@@ -126,8 +126,8 @@ def test_what_could_not_be_measured_otherwise() -> None:
     broken = Result("ours", Status.ERROR, "ZeroDivisionError", cause=Cause.TOOL)
     late = replace(BLIND, message="not measured within the target's 15 s")
     first, second = commands(text("github", target(late, late, broken)))
-    assert first.message == "1 check broke, the first is example.com: ours: ZeroDivisionError"
-    assert second.message.endswith("the first is example.com: tcp: " + late.message)
+    assert first.message == "1 check failed to run, first example.com: ours: ZeroDivisionError"
+    assert second.message.endswith("first example.com: tcp: " + late.message)
 
 
 def test_a_run_that_is_not_whole() -> None:

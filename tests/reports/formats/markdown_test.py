@@ -80,10 +80,10 @@ def test_a_comment() -> None:
         "### ❌ IPv6 gate failed · 3 targets: 1 not ready, 1 degraded, 1 ready\n\n"
     )
     assert Page(document).rows == [
-        ["", "target", "check", "what is wrong", "cause"],
+        ["", "target", "check", "finding", "cause"],
         ["❌ fail", "example.com", "tcp", "silent, IPv4 connects in 11 ms", "firewall"],
         ["⚠️ warn", "late.example", "aaaa", "AAAA comes late", "dns"],
-        ["target", "check", "what to do"],
+        ["target", "check", "fix"],
         ["example.com", "tcp", "open TCP 443"],
         ["late.example", "aaaa", "look at the servers"],
     ]
@@ -101,7 +101,7 @@ def test_what_may_stay() -> None:
     """It is told apart, with reason, owner and day; an expired waiver is told in its row."""
     results = waived(DOWN), replace(SLOW, known=True), waived(DOWN, WaiverState.EXPIRED)
     document = text("markdown", target(*results))
-    assert "#### Let pass (2)" in document
+    assert "#### Excused (2)" in document
     rows = Page(document).rows
     assert rows[1][3] == (
         "silent, IPv4 connects in 11 ms waiver expired on 2026-12-31 by net team: new load balancer"
@@ -124,7 +124,7 @@ def test_what_could_not_be_measured() -> None:
     document = render(told, load("markdown"), Style())
     assert "> interrupted: the remaining targets were not checked\n" in document
     assert "> `this host has no IPv6 route, " in document
-    assert "<details><summary>Not measured (1)</summary>" in document
+    assert "<details><summary>Could not be measured (1)</summary>" in document
     assert Page(document).rows[1][0] == "💥 error"
 
 
@@ -140,7 +140,7 @@ def test_thousands_of_targets(say: str) -> None:
     document = text("markdown", *many(say, 3000), notes=(Note(say),) * 50)
     assert len(document.encode()) < LIMIT
     shown = document.split("####")[0].count("❌ fail")
-    assert f"and {6000 - shown} more, for which there is no room here" in document
+    assert f"and {6000 - shown} more that do not fit here" in document
     assert "and 40 more notes" in document
     assert document.count("<details>") == document.count("</details>") == 2
 
