@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -15,6 +16,9 @@ from tests.docs import COMMAND, ROOT
 
 FILE = re.compile(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```\n", re.DOTALL)
 FILES = dict(FILE.findall((ROOT / "CONTRIBUTING.md").read_text("utf-8")))
+TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+LINK = re.compile(r"\]\(([^)#:]+)\)")
+STATION = re.compile(r"^\| \d+ \| \[[^]]+\]\(([^)]+)\) `(\w+)` \|", re.MULTILINE)
 # Given by --resolve and judged by these checks alone, a target gets no packet.
 TARGET, OURS, STRANGER = "www.example.com", "2001:db8:100::1", "2001:db8:200::1"
 
@@ -99,3 +103,25 @@ def test_the_executable_runs(directory: Path) -> None:
     # None that a packet may go to: the examples' prefix is for documentation.
     assert (returned, result["status"]) == (0, "pass")
     assert result["message"] == "0 IPv6 addresses"
+
+
+def test_what_is_linked_exists() -> None:
+    """A link leads to a file of the project."""
+    assert [path for path in LINK.findall(TEXT) if not (ROOT / path).exists()] == []
+
+
+def test_the_tour_stops_where_things_are() -> None:
+    """It has at most ten stations, and each file defines what the tour says that it does."""
+    stations = STATION.findall(TEXT)
+    assert 1 < len(stations) <= 10
+    for path, name in stations:
+        tree = ast.parse((ROOT / path).read_text("utf-8"))
+        assert name in {getattr(node, "name", "") for node in tree.body}
+
+
+def test_every_file_of_the_picture_exists() -> None:
+    """What the page names by its path can be opened, from the root or from the package."""
+    named = {*re.findall(r"`([a-z_./]+/[a-z0-9_]+\.(?:py|pyi|toml|md|json))`", TEXT)}
+    places = (ROOT, ROOT / "ipv6check", ROOT / "tests")
+    lost = {path for path in named if not any((place / path).exists() for place in places)}
+    assert lost - {"our_prefix_test.py", "checks/our_prefix.py"} == set()
