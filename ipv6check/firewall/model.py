@@ -1,9 +1,9 @@
-"""Rules as the kernel runs them, whatever they were written in. Imports nothing of ours.
+"""Rules as the kernel runs them, in whichever notation they were written.
 
-A parser makes a `RuleSet`; the evaluator asks it what becomes of a packet. What a parser does not
-model it must say, with `Unmodelled` (a match), `Unclear` (a statement), `Gap` (evidence that was
-not given) or `Refusal` (the kernel would not load it): each makes the answer depend, none is ever
-read as "no match".
+A parser makes a `RuleSet`; the evaluator follows packets through it. A parser must mark what it does
+not model, with `Unmodelled` (a match), `Unclear` (a statement), `Gap` (evidence that was not given)
+or `Refusal` (the kernel would not load it): each makes the verdict depend, and none is ever read as
+"no match".
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class RuleError(BadInputError):
 
 
 class Truth(IntEnum):
-    """Of a condition, for a packet of which not all is known (Kleene's strong logic)."""
+    """Three-valued truth of a condition, for a packet of which not all is known (Kleene)."""
 
     NO = 0
     MAYBE = 1
@@ -38,7 +38,7 @@ class Truth(IntEnum):
 
 
 class Field(StrEnum):
-    """What a condition can look at. Numbers, but for the names of interfaces.
+    """A property of a packet that a condition tests: a number, or the name of an interface.
 
     An address is its integer, of 32 or 128 bits: every condition on one stands beside a condition
     on FAMILY. NEXT_HEADER is the byte of the fixed header alone (IPv4: protocol); PROTOCOL is
@@ -135,7 +135,7 @@ class FieldMatch:
     mask: int | None = None
 
     def __hash__(self) -> int:
-        """Not of every range: a set may have a hundred thousand."""
+        """A hash of the first ranges: a set may have a hundred thousand."""
         return hash((self.field, self.ranges[:_HASHED], len(self.ranges), self.negated, self.mask))
 
 
@@ -150,7 +150,7 @@ class InterfaceMatch:
 
 @dataclass(frozen=True, slots=True)
 class Unmodelled:
-    """Nobody can tell from here whether it matches.
+    """A match of which it cannot be determined here whether it holds.
 
     ``reason`` ends the sentence "accept only ...": ``under a rate limit``, ``if it is between 9:00
     and 17:00``, ``if -m string ... matches, which is not modelled``. Two equal ones that are
@@ -238,7 +238,7 @@ class Return:
 class Assign:
     """A mark, or the hop limit, becomes ``(source & keep) ^ flip``; without source just ``flip``.
 
-    ``known`` is False where the new value cannot be told.
+    ``known`` is False where the new value cannot be determined.
     """
 
     field: Field
@@ -285,7 +285,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """A statement of which nobody can tell from here what becomes of the packet.
+    """A statement whose effect on the packet cannot be determined here.
 
     ``reason`` as in Unmodelled.
     """
@@ -303,7 +303,7 @@ Step = Condition | Action
 
 @dataclass(frozen=True, slots=True)
 class RulePlace:
-    """Where a rule stands: a line of a file (from 1), or a handle of the kernel's, or neither."""
+    """The place of a rule: a line of a file (from 1), a handle of the kernel's, or neither."""
 
     file: str = ""
     line: int | None = None
@@ -312,7 +312,7 @@ class RulePlace:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The steps of one rule, and the text it was written as."""
+    """One rule: its steps, the text that it was written as, and its place."""
 
     steps: tuple[Step, ...]
     text: str
@@ -320,7 +320,7 @@ class Rule:
 
 
 class Hook(StrEnum):
-    """Where in the kernel a base chain runs."""
+    """The place in the kernel where a base chain runs."""
 
     INGRESS = "ingress"
     PREROUTING = "prerouting"
@@ -333,7 +333,7 @@ class Hook(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What makes a chain a base chain.
+    """The attachment of a base chain to a hook.
 
     ``policy`` is Accept, Drop or Unclear. ``nat``: it sees only the first packet of a flow.
     ``devices`` of the hooks ingress and egress. ``priority``: lower runs earlier, conntrack is
@@ -351,15 +351,15 @@ class Base:
 class Chain:
     """A chain; without ``base`` it runs only when jumped to. Parsers append to ``rules``.
 
-    ``told``: the file says something of it; iptables has chains of its own that it need not tell.
-    ``possible``: what the evaluator has found out, by family and protocol: rules and weights.
+    ``declared``: the file declares it; iptables has chains of its own that a file may leave out.
+    ``possible``: the evaluator's memory, by family and protocol: rules and weights.
     """
 
     name: str
     base: Base | None = None
     rules: list[Rule] = field(default_factory=list)
     place: RulePlace = RulePlace()
-    told: bool = True
+    declared: bool = True
     possible: dict[tuple[int, int], list[tuple[Rule, int]]] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -372,8 +372,8 @@ class Table:
     ``kind`` is the notation's own word for the family, for people: ip6, inet, ip, netdev.
     ``backend``: ``legacy`` or ``nft`` where the file says so, as iptables-save does; else empty.
     ``opaque``: it has matches that this listing does not show (``xt`` in nft's JSON).
-    ``notation``: iptables or nft. ``sets``: the elements of each. ``jumps``: what the evaluator has
-    found out, by chain: how many.
+    ``notation``: iptables or nft. ``sets``: their elements. ``jumps``: the evaluator's memory, how
+    many rules jump to each chain.
     """
 
     kind: str
@@ -392,7 +392,7 @@ class Table:
 class Gap:
     """Evidence that was not given, so that nothing is certain for these families.
 
-    ``reason`` is a clause: "the legacy tables exist and were not given". ``hint``: what to give.
+    ``reason`` is a clause: "the legacy tables exist and were not given". ``hint``: what to do.
     """
 
     reason: str
@@ -402,7 +402,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The kernel, or the tool that loads it, would refuse this file: whatever was there stays."""
+    """A fault for which the kernel or its tool refuses a file: the previous rules stay in force."""
 
     reason: str
     place: RulePlace
@@ -411,7 +411,7 @@ class Refusal:
 
 @dataclass(slots=True)
 class RuleSet:
-    """All that one host has, or one file of it.
+    """The rules of one host, or of one of its files.
 
     ``covers``: the families it says something about; a lone ip6tables-save says nothing on IPv4.
     ``empty_includes``: patterns of files to include that match none here. ``source``: the texts
@@ -444,27 +444,27 @@ def per_second(number: float, unit: str) -> float:
 
 def merged(ranges: Iterable[Range]) -> Ranges:
     """The same numbers as sorted, disjoint ranges."""
-    found: list[Range] = []
+    disjoint: list[Range] = []
     for low, high in sorted(ranges):
-        if found and low <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], max(high, found[-1][1]))
+        if disjoint and low <= disjoint[-1][1] + 1:
+            disjoint[-1] = (disjoint[-1][0], max(high, disjoint[-1][1]))
         else:
-            found.append((low, high))
-    return tuple(found)
+            disjoint.append((low, high))
+    return tuple(disjoint)
 
 
 def lies(value: Ranges, ranges: Ranges) -> Truth:
     """Whether all, some or none of the value's numbers are in the ranges."""
-    found = _lies(value[0], ranges)
-    if len(value) > 1 and any(_lies(each, ranges) is not found for each in value[1:]):
+    held = _lies(value[0], ranges)
+    if len(value) > 1 and any(_lies(part, ranges) is not held for part in value[1:]):
         return Truth.MAYBE
-    return found
+    return held
 
 
 def _lies(value: Range, ranges: Ranges) -> Truth:
     low, high = value
     if len(ranges) == 1:
-        # So it is in most rules, and in every element of a concatenation.
+        # The usual case, and the only one in an element of a concatenation.
         ((first, last),) = ranges
         if last < low or high < first:
             return Truth.NO
@@ -476,8 +476,8 @@ def _lies(value: Range, ranges: Ranges) -> Truth:
     return Truth.YES if ranges[at][0] <= low and high <= ranges[at][1] else Truth.MAYBE
 
 
-def _last(each: Range) -> int:
-    return each[1]
+def _last(numbers: Range) -> int:
+    return numbers[1]
 
 
 def common(value: Ranges, ranges: Ranges) -> Ranges:

@@ -11,6 +11,7 @@ from enum import IntEnum
 from types import MappingProxyType
 
 ICMP, TCP, UDP, DCCP, ICMPV6, SCTP, UDPLITE = 1, 6, 17, 33, 58, 132, 136
+ESP, AH, MH = 50, 51, 135
 WITH_PORTS = frozenset({TCP, UDP, DCCP, SCTP, UDPLITE})
 
 

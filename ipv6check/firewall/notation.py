@@ -233,10 +233,10 @@ def _add(found: RuleSet, rules: RuleSet) -> None:
             same.opaque = same.opaque or table.opaque
             for name, chain in table.chains.items():
                 known = same.chains.setdefault(
-                    name, Chain(name, chain.base, [], chain.place, chain.told)
+                    name, Chain(name, chain.base, [], chain.place, chain.declared)
                 )
-                if chain.told and not known.told:
-                    known.base, known.place, known.told = chain.base, chain.place, True
+                if chain.declared and not known.declared:
+                    known.base, known.place, known.declared = chain.base, chain.place, True
                 known.base = known.base or chain.base
                 known.rules += chain.rules
     found.covers |= rules.covers

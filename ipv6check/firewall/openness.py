@@ -44,7 +44,7 @@ def unreached(rules: RuleSet) -> list[Gap]:
     based = {
         id(table)
         for table in rules.tables
-        if any(chain.base and (chain.told or chain.rules) for chain in table.chains.values())
+        if any(chain.base and (chain.declared or chain.rules) for chain in table.chains.values())
     }
     unreachable = [
         table

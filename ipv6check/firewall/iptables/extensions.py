@@ -1,4 +1,9 @@
-"""The options of a rule of iptables, its match modules and its targets: small entries of tables.
+"""The options of a rule of iptables, its match modules and its targets: entries of tables.
+
+A key of such a table spells the options that one function builds a condition from, apart by blanks:
+``dport|destination-port`` are two names of one option. An option takes one value; ``!`` at the end:
+none, ``+``: two, ``#``: one that has to be a number (`options` reads the keys). A name of a letter
+has one dash, any other two.
 
 What has no entry is not modelled. What the tools would not load is a RefusedError, as iptables
 1.8.9 and its kernel decide; what no version of them could read is an UnreadableError.
@@ -50,7 +55,20 @@ from ipv6check.firewall.model import (
     per_second,
     without,
 )
-from ipv6check.firewall.names import ICMP, ICMPV6, PROTOCOLS, SERVICES, TCP, UDP
+from ipv6check.firewall.names import (
+    AH,
+    DCCP,
+    ESP,
+    ICMP,
+    ICMPV6,
+    MH,
+    PROTOCOLS,
+    SCTP,
+    SERVICES,
+    TCP,
+    UDP,
+    WITH_PORTS,
+)
 
 Value = TypeVar("Value")
 ALL = 0xFFFFFFFF
@@ -69,7 +87,7 @@ class UnreadableError(Exception):
 
 
 class OpenError(Exception):
-    """Nobody can tell from here what this is: why."""
+    """What this is cannot be determined here; the argument is why."""
 
 
 # --- words and numbers
@@ -122,7 +140,7 @@ def _named(text: str, words: Mapping[str, Value], what: str) -> Value:
 
 
 def _bits(text: str, words: Mapping[str, int], what: str) -> int:
-    return reduce(or_, (_named(each, words, what) for each in text.split(",")))
+    return reduce(or_, (_named(word, words, what) for word in text.split(",")))
 
 
 def _masked(text: str) -> tuple[int, int]:
@@ -153,17 +171,17 @@ def _ports(text: str, between: str = ":") -> Ranges:
     low = 0 if separator and not first else _resolved(first, 65535, SERVICES, "port")
     high = low if not separator else _resolved(last, 65535, SERVICES, "port") if last else 65535
     if low > high:
-        raise RefusedError(f"the ports {shown(text)} end before they begin")
+        raise RefusedError(f"the port range {shown(text)} ends before it begins")
     return ((low, high),)
 
 
 def _port_list(text: str) -> Ranges:
-    each = text.split(",")
-    if len(each) + text.count(":") > 15:
+    parts = text.split(",")
+    if len(parts) + text.count(":") > 15:
         raise RefusedError("multiport takes no more than 15 ports")
-    if not all(part and part[0] != ":" and part[-1] != ":" for part in each):
+    if not all(part and part[0] != ":" and part[-1] != ":" for part in parts):
         raise UnreadableError("is no list of ports", text)
-    return merged(ports for part in each for ports in _ports(part))
+    return merged(ports for part in parts for ports in _ports(part))
 
 
 def _ip(text: str, family: int) -> int:
@@ -206,7 +224,7 @@ def _address(what: Field, text: str, family: int) -> FieldMatch:
 
 @dataclass(slots=True, eq=False)
 class Draft:
-    """A rule that is being read, and the option of it that is being read.
+    """A rule that is being read, and the option that is being read of it.
 
     ``doubt`` notes that its file may not load. ``opened``: the modules and the target whose
     options are understood, None where these may be any; ``extra`` keeps what is not modelled.
@@ -234,7 +252,7 @@ class Draft:
 
     @property
     def value(self) -> str:
-        """The first of the option's values, mostly the only one."""
+        """The first of the option's values, usually the only one."""
         return self.values[0] if self.values else ""
 
     def plain(self) -> str:
@@ -252,7 +270,7 @@ class Draft:
         return Not(condition) if self.negated else condition
 
     def load(self, name: str) -> None:
-        """Have a match's options understood."""
+        """Load a match, so that its options are known."""
         match = MATCHES.get(name)
         if match and match.family not in {0, self.family}:
             raise RefusedError(f"IPv{self.family} has no match {name}")
@@ -261,7 +279,7 @@ class Draft:
         self.opened.append((name, match))
 
     def needs_protocol(self, what: str, protocols: Container[int | None]) -> None:
-        """Refuse what cannot be without one of these protocols."""
+        """Refuse what is only for one of these protocols."""
         if self.protocol not in protocols:
             raise RefusedError(f"{what} needs a protocol that has it")
 
@@ -271,7 +289,10 @@ Act = Callable[[Draft], Action | None]
 
 
 class ExtensionOption(NamedTuple):
-    """How many values it takes (-1: all up to the next), what it makes of them, and of a number."""
+    """How many values an option takes (-1: all up to the next option), and what is made of them.
+
+    ``numeric``: its value has to be a number.
+    """
 
     takes: int
     build: Build
@@ -279,7 +300,7 @@ class ExtensionOption(NamedTuple):
 
 
 def options(table: Mapping[str, Build]) -> dict[str, ExtensionOption]:
-    """Options by name: of one value, none (!), two (+), or a number (#); | parts synonyms."""
+    """The options of a table by name, spelt as the head of this file explains."""
     found: dict[str, ExtensionOption] = {}
     for text, build in table.items():
         for word in text.split():
@@ -294,7 +315,7 @@ class Module:
     """A match or a target: its options, what it demands, and where it may stand.
 
     A match: ``bare`` is what it matches whatever its options, None where it needs one; ``phrase``
-    tells of one that is not modelled on what it hangs. A target: ``act``, None where nothing
+    says of one that is not modelled on what it depends. A target: ``act``, None where nothing
     becomes of the packet.
     """
 
@@ -374,7 +395,7 @@ def _jump(line: Draft) -> Condition:
     line.target, line.goto = line.plain(), line.name in {"-g", "--goto"}
     target = TARGETS.get(line.target)
     # What follows is the target's.
-    line.opened = [each for each in line.opened if each[1]]
+    line.opened = [(name, module) for name, module in line.opened if module]
     if target or line.target not in line.table.chains:
         line.opened.append((f"-j {line.target}", target))
     return ALWAYS
@@ -444,7 +465,7 @@ def _some_ports(line: Draft) -> Condition:
 
 def _flags(line: Draft) -> Condition:
     mask, wanted = (
-        reduce(or_, (FLAGS.get(each, 256) for each in value.lower().split(",")))
+        reduce(or_, (FLAGS.get(flag, 256) for flag in value.lower().split(",")))
         for value in line.values
     )
     if (mask | wanted) > 63:
@@ -521,21 +542,21 @@ def _mark(what: Field, line: Draft) -> Condition:
 
 def _address_type(address: Field, kind: Field, line: Draft) -> Condition:
     """IPv4: one of these types. IPv6: all of them at once, of which most are looked at by bits."""
-    types = {_named(each, ADDRESS_TYPES, "address type") for each in line.value.split(",")}
+    types = {_named(word, ADDRESS_TYPES, "address type") for word in line.value.split(",")}
     if any(name.startswith("--limit-iface") for name in line.tokens):
         return unknown(line)
     if line.family == IPV4:
-        return line.among(kind, merged((each, each) for each in types))
+        return line.among(kind, merged((number, number) for number in types))
     if types - {0, 1, 2, 4, 5, 7}:
         raise RefusedError(f"IPv6 does not know all the types of address {shown(line.value)}")
-    looked_up = merged((each, each) for each in types & {2, 4, 7})
-    parts = [FieldMatch(address, IPV6_TYPES[each]) for each in sorted(types & set(IPV6_TYPES))]
+    looked_up = merged((number, number) for number in types & {2, 4, 7})
+    parts = [FieldMatch(address, IPV6_TYPES[number]) for number in sorted(types & set(IPV6_TYPES))]
     return line.so(AllOf((*parts, *([FieldMatch(kind, looked_up)] if looked_up else ()))))
 
 
 def _range(what: Field, line: Draft) -> Condition:
     first, dash, last = line.value.partition("-")
-    low, high = (_ip(each, line.family) for each in (first, last if dash else first))
+    low, high = (_ip(end, line.family) for end in (first, last if dash else first))
     return line.among(what, ((low, high),) if low <= high else ())
 
 
@@ -557,7 +578,7 @@ def _header(what: Field, table: Mapping[str, Build]) -> Module:
 def _types(text: str) -> dict[str, tuple[int, int | None]]:
     """``name=type`` or ``name=type/code``, some of them."""
     found: dict[str, tuple[int, int | None]] = {}
-    for name, _, numbers in (each.partition("=") for each in text.split()):
+    for name, _, numbers in (option.partition("=") for option in text.split()):
         kind, slash, code = numbers.partition("/")
         found[name] = int(kind), int(code) if slash else None
     return found
@@ -565,11 +586,11 @@ def _types(text: str) -> dict[str, tuple[int, int | None]]:
 
 FLAGS = {name: 1 << bit for bit, name in enumerate(("fin", "syn", "rst", "psh", "ack", "urg"))}
 FLAGS |= {"all": 63, "none": 0}
-CT_STATES = {each.name.lower(): int(each) for each in ConntrackState if each.name}
+CT_STATES = {state.name.lower(): int(state) for state in ConntrackState if state.name}
 CT_STATES |= {"snat": ConntrackStatus.SNAT << 8, "dnat": ConntrackStatus.DNAT << 8}
 CT_STATUSES = {"none": 0, "expected": 1, "seen_reply": 2, "assured": 4, "confirmed": 8}
 PACKET_TYPES = {"unicast": 0, "host": 0, "broadcast": 1, "multicast": 2, "otherhost": 3}
-ADDRESS_TYPES = {each.name.lower(): int(each) for each in AddressType}
+ADDRESS_TYPES = {kind.name.lower(): int(kind) for kind in AddressType}
 DIRECTIONS = {"original": 0, "reply": 1}
 ADDRESS_TYPES |= {"throw": 9, "nat": 10, "xresolve": 11}
 _MULTICAST = (0xFF << 120, (1 << 128) - 1)
@@ -615,7 +636,6 @@ REJECTS = {
         " host-prohib=3/10 icmp-admin-prohibited=3/13 admin-prohib=3/13 tcp-reset=0 tcp-rst=0"
     ),
 }
-PORTED = frozenset({TCP, UDP, 33, 132, 136})
 _SYN = FLAGS["fin"] | FLAGS["syn"] | FLAGS["rst"] | FLAGS["ack"]
 _PORTS: dict[str, Build] = {
     "sport|source-port": _field(Field.SPORT, _ports),
@@ -639,7 +659,7 @@ MATCHES: dict[str, Module] = {
     "dccp": Module(_PORTS, frozenset({33}), bare=ALWAYS),
     # One option, for it takes one of them.
     "multiport": Module(
-        {"sports|source-ports|dports|destination-ports|ports": _some_ports}, PORTED
+        {"sports|source-ports|dports|destination-ports|ports": _some_ports}, WITH_PORTS
     ),
     "icmp6": Module({"icmpv6-type": _type(ICMPV6_TYPES, None)}, frozenset({ICMPV6}), IPV6),
     "icmp": Module({"icmp-type": _type(ICMP_TYPES, 255)}, frozenset({ICMP}), IPV4),
@@ -747,12 +767,15 @@ def _unmodelled(line: str) -> tuple[str, Module]:
     head, phrase, text, demands, *_ = (*line.split(": "), "")
     name, words = head.rstrip("*"), demands.split()
     return name, Module(
-        {each if each[0] != "-" else name + each: lambda _: ALWAYS for each in text.split()},
-        frozenset(int(each) for each in words if each.isdigit()),
+        {
+            option if option[0] != "-" else name + option: lambda _: ALWAYS
+            for option in text.split()
+        },
+        frozenset(int(word) for word in words if word.isdigit()),
         IPV6 if "ipv6" in words else 0,
         ALWAYS if head[-1] == "*" else None,
         phrase,
-        hooks=" ".join(each for each in words if each in {*Hook}),
+        hooks=" ".join(word for word in words if word in {*Hook}),
     )
 
 
@@ -773,7 +796,7 @@ def rate(words: Sequence[str]) -> tuple[float, bool]:
 
 
 STEADY = frozenset({"owner", "mac", "time", "length", "eui64"})
-IMPLIED = {TCP: "tcp", UDP: "udp", 132: "sctp", 33: "dccp", 50: "esp", 51: "ah", 135: "mh"}
+IMPLIED = {TCP: "tcp", UDP: "udp", SCTP: "sctp", DCCP: "dccp", ESP: "esp", AH: "ah", MH: "mh"}
 IMPLIED |= {ICMP: "icmp", ICMPV6: "icmp6"}
 KNOWN = frozenset(name for match in MATCHES.values() for name in match.options)
 # Their value may be anything, even what looks like an option.
@@ -863,7 +886,7 @@ def _dnat(option: str, line: Draft) -> Redirect:
         raise RefusedError(f"{line.target} to {shown(text)}")
     ends = (found[1] or found[3] or found[5] or "").split("-", 1)
     try:
-        numbers = [_ip(each, line.family) for each in ends if each]
+        numbers = [_ip(end, line.family) for end in ends if end]
     except OpenError:
         raise RefusedError(f"{line.target} takes no name: {shown(text)}") from None
     redirect = _redirect(line, found[2] or found[4])
@@ -874,7 +897,7 @@ def _redirect(line: Draft, text: str | None = None) -> Redirect:
     text = text or line.words.get("--to-ports")
     if text is None:
         return Redirect(local=True)
-    line.needs_protocol(f"-j {line.target} to a port", PORTED)
+    line.needs_protocol(f"-j {line.target} to a port", WITH_PORTS)
     return Redirect(_ports(text.partition("/")[0], "-")[0], local=True)
 
 

@@ -173,7 +173,9 @@ class Selector:
         }
         if not self.bits or operator not in bounds:
             raise _UnknownError
-        return self._among(tuple(each for each in [bounds[operator]] if each[0] <= each[1]), mask)
+        return self._among(
+            tuple(bound for bound in [bounds[operator]] if bound[0] <= bound[1]), mask
+        )
 
     def present(self) -> Condition:
         """The packet has it."""
@@ -298,10 +300,10 @@ ROUTES = MappingProxyType({"True": 1, "exists": 1, "False": 0, "missing": 0, "0"
 
 def _selectors(expression: Any) -> list[Selector]:
     """How to read an expression, or each part of a concatenation. Raises _UnknownError."""
-    found = [SELECTORS.get(read(each)) for each in expression.get("concat", [expression])]
+    found = [SELECTORS.get(read(part)) for part in expression.get("concat", [expression])]
     if None in found:
         raise _UnknownError
-    return [each for each in found if each]
+    return [selector for selector in found if selector]
 
 
 def _is_drawn(expression: Any) -> bool:
@@ -313,8 +315,8 @@ def _needs(expression: Any) -> Iterator[FieldMatch]:
     """What nft makes sure of before it reads this."""
     expression = _bare(expression)
     if isinstance(expression, list):
-        for each in expression:
-            yield from _needs(each)
+        for part in expression:
+            yield from _needs(part)
     elif isinstance(expression, dict):
         kind, body = only(expression)
         if name := read(expression):
@@ -338,7 +340,7 @@ class _Set:
 
     def lasting(self) -> list[Any]:
         """The elements that are there to stay."""
-        return [each for each in self.elements if not (self.shrinks or _expires(each))]
+        return [element for element in self.elements if not (self.shrinks or _expires(element))]
 
 
 def _expires(element: Any) -> bool:
@@ -347,7 +349,10 @@ def _expires(element: Any) -> bool:
 
 
 def _acts(statements: Any) -> bool:
-    return any(not isinstance(each, dict) or set(each) != {"counter"} for each in statements or ())
+    return any(
+        not isinstance(statement, dict) or set(statement) != {"counter"}
+        for statement in statements or ()
+    )
 
 
 @dataclass(slots=True)
@@ -441,7 +446,7 @@ class _Scope:
         rest = grouped.pop("*", None)
         cases = [(_in(selectors, keys), act) for act, keys in grouped.values()]
         if rest is not None:
-            cases.append((AllOf(tuple(each.present() for each in selectors)), rest[0]))
+            cases.append((AllOf(tuple(selector.present() for selector in selectors)), rest[0]))
         yield Branch(tuple(cases))
 
 
@@ -449,7 +454,7 @@ def _drawn(key: Any, cases: Sequence[tuple[Action, list[Any]]]) -> Iterator[Case
     """Of the cases any may be, and one has to be where there is one for every number."""
     ((_, body),) = key.items()
     first = body.get("offset", 0)
-    there = merged(SELECTORS["meta mark"].range(each) for _, keys in cases for each in keys)
+    there = merged(SELECTORS["meta mark"].range(key) for _, keys in cases for key in keys)
     whole = there == ((first, first + body["mod"] - 1),)
     for number, (action, keys) in enumerate(cases, 1):
         last = whole and number == len(cases)
@@ -482,7 +487,7 @@ def _negated(found: Condition, selectors: Sequence[Selector]) -> Condition:
             return replace(found, negated=True)
         case AnyOf((FieldMatch() as known, no_port)) if no_port is NO_PORT:
             return AnyOf((replace(known, negated=True), NO_PORT))
-    return AllOf((*(each.present() for each in selectors), Not(found)))
+    return AllOf((*(selector.present() for selector in selectors), Not(found)))
 
 
 def _joined(selectors: Sequence[Selector], element: Any) -> Condition:
@@ -491,7 +496,7 @@ def _joined(selectors: Sequence[Selector], element: Any) -> Condition:
     if not isinstance(element, dict) or "concat" not in element:
         raise _UnknownError
     parts = zip(selectors, element["concat"], strict=True)
-    return AllOf(tuple(each.test([part]) for each, part in parts))
+    return AllOf(tuple(selector.test([part]) for selector, part in parts))
 
 
 # --- statements
@@ -516,10 +521,10 @@ def _unknown_words(value: Any, named: bool = False) -> Iterator[str]:  # noqa: F
         if not named and _WORD.fullmatch(word) and word.lower() not in words.KNOWN:
             yield word
     elif isinstance(value, list):
-        for each in value:
-            yield from _unknown_words(each, named)
+        for part in value:
+            yield from _unknown_words(part, named)
     elif isinstance(value, dict):
-        own = any(words.NAMING & set(str(each).split()) for each in map(_key_of, value.values()))
+        own = any(words.NAMING & set(str(name).split()) for name in map(_key_of, value.values()))
         for key, each in value.items():
             yield from _unknown_words(each, named or own or key in _NAMES)
 
@@ -623,8 +628,8 @@ def _tracked(scope: _Scope, _: str, body: Any) -> Steps:
     yield from _needs(key)
     parts = key["concat"] if isinstance(key, dict) and "concat" in key else [key]
     try:
-        read_parts = [each for each in parts if isinstance(each, dict) and "elem" not in each]
-        yield from [each.present() for part in read_parts for each in _selectors(part)]
+        read_parts = [part for part in parts if isinstance(part, dict) and "elem" not in part]
+        yield from [selector.present() for part in read_parts for selector in _selectors(part)]
     except ValueError:
         yield _maybe(f'if it has "{written(key)}", which is not modelled')
     if isinstance(body.get("data"), dict):
@@ -811,7 +816,9 @@ def _steps(scope: _Scope, statements: Sequence[Any]) -> tuple[Step, ...]:
                 steps.append(step)
         if steps and isinstance(steps[-1], ENDS):
             rest = statements[at:]
-            final = isinstance(steps[-1], FINAL) or any("unparsed" in each for each in rest)
+            final = isinstance(steps[-1], FINAL) or any(
+                "unparsed" in statement for statement in rest
+            )
             if rest and final:
                 scope.strange = scope.strange or f"nft takes nothing behind {written(statement)!a}"
             break

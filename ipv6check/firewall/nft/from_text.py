@@ -25,7 +25,7 @@ from ipv6check.firewall.nft.words import KNOWN, NAMING
 
 Json = dict[str, Any]
 
-INCLUDED = "run it where that file is, or give what that host's `nft list ruleset` prints"
+INCLUDED = "run it where that file is, or give the output of `nft list ruleset` from that host"
 _KINDS = "table|chain|rule|set|map|element|counter|quota|limit|ct|flowtable|synproxy|secmark|tunnel"
 _OBJECTS = _KINDS.split("|")[6:]  # what they hold decides nothing by itself
 _OF_CT = ("helper", "timeout", "expectation")
@@ -75,8 +75,17 @@ _BITMASKS: tuple[Json, ...] = (
     {"payload": {"protocol": "tcp", "field": "flags"}},
 )
 
-# Forms, which `_Rules.form` reads. A property of a packet: its kind in JSON, what of that the
-# first word says, and what follows.
+# Forms: the words that follow, in their order, apart by blanks; `_Rules.form` reads them.
+#
+#   rate            this word, which is left out of the JSON
+#   ip|ip6          one of these words
+#   NUMBER          what the method ``number`` reads; in capitals, any method of `_Rules`
+#   key=…           the part is kept in the JSON as ``key``; a dictionary without a key is merged
+#   …?              the part may be missing
+#   [burst … ]      these parts together may be missing, by whether the first word is there
+#
+# A property of a packet: its kind in JSON, what of that the first word says, and the form that
+# follows.
 _SELECTORS: dict[str, tuple[str, Json, str]] = {
     "meta": ("meta", {}, "key=WORD"),
     "socket": ("socket", {}, "key=WORD"),
@@ -141,9 +150,9 @@ class _Table:
 
     def listed(self) -> Iterator[Json]:
         yield {"table": self.about}
-        yield from ({"map" if "map" in each else "set": each} for each in self.sets.values())
-        yield from ({"chain": each} for each in self.chains.values())
-        yield from ({"rule": each} for rules in self.rules.values() for each in rules)
+        yield from ({"map" if "map" in held else "set": held} for held in self.sets.values())
+        yield from ({"chain": chain} for chain in self.chains.values())
+        yield from ({"rule": rule} for rules in self.rules.values() for rule in rules)
 
 
 def recognised(text: str) -> bool:
@@ -160,12 +169,12 @@ def parse(text: str, file: str, include: Include | None = None) -> list[Json]:
     """
     parser = _Parser(scan(text, file, include), file)
     parser.run()
-    return [each for table in parser.tables.values() for each in table.listed()] + parser.notes
+    return [item for table in parser.tables.values() for item in table.listed()] + parser.notes
 
 
 @cache
 def _parts(form: str) -> list[tuple[str, str, str]]:
-    """Those of a form, each with the name that it is kept by and what it is."""
+    """The parts of a form, each with the key that it is kept as, and what it is."""
     split = [(part, part.strip("[?").rpartition("=")) for part in form.split()]
     return [(part, name, what) for part, (name, _, what) in split]
 
@@ -173,8 +182,8 @@ def _parts(form: str) -> list[tuple[str, str, str]]:
 def _flags(value: Any) -> Any:
     """``a,b`` and ``a | b`` as one list, a lone flag as itself."""
     if isinstance(value, dict) and set(value) == {"|"}:
-        parts = [_flags(each) for each in value["|"]]
-        value = [each for part in parts for each in (part if isinstance(part, list) else [part])]
+        parts = [_flags(part) for part in value["|"]]
+        value = [flag for part in parts for flag in (part if isinstance(part, list) else [part])]
     return _alone(value) if isinstance(value, list) else value
 
 
@@ -215,7 +224,7 @@ def _kind_of(element: Any) -> str:
 
 
 class _Cursor:
-    """A place among the tokens. What is not what it is asked for raises _UnknownError."""
+    """A position among the tokens. Methods raise _UnknownError for anything but what they read."""
 
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
@@ -297,13 +306,13 @@ class _Cursor:
 
     def since(self, start: int) -> str:
         tokens = self.tokens[start : self.at]
-        kept = [each for each in tokens if each.kind not in {"newline", "handle"}]
-        text = "".join(" " + each.text if each.spaced else each.text for each in kept)
+        kept = [token for token in tokens if token.kind not in {"newline", "handle"}]
+        text = "".join(" " + token.text if token.spaced else token.text for token in kept)
         return " ".join(text.split())
 
 
 class _Rules(_Cursor):
-    """What a rule looks at, compares with and does."""
+    """The grammar of one rule: what it matches, compares with and does."""
 
     family = "ip"
 
@@ -313,11 +322,7 @@ class _Rules(_Cursor):
         self.lacking = False  # whether an include was not given
 
     def form(self, form: str) -> Json:
-        """What a form asks for, in its order.
-
-        ``a|b`` is one of these words, ``A`` what the method of this name reads, ``name=…`` is kept.
-        ``…?`` may be missing, ``[a … ]`` all together if there is no ``a``.
-        """
+        """The JSON that a form's words make; the comment on forms above explains their signs."""
         found: Json = {}
         missing = False
         for part, name, what in _parts(form):
@@ -430,7 +435,7 @@ class _Rules(_Cursor):
             return self.reference()
         found = self.elements() if self.token.text == "{" else self.items()
         members = _members(found) if isinstance(found, dict) and kind else []
-        if any(_kind_of(each) != kind for each in members):
+        if any(_kind_of(member) != kind for member in members):
             raise _UnknownError
         return found
 
@@ -566,7 +571,9 @@ class _Rules(_Cursor):
         start = self.at
         right = self.right()
         if left in _BITMASKS or ("&" in left and left["&"][0] in _BITMASKS):
-            spaced = any(each.spaced and each.text == "|" for each in self.tokens[start : self.at])
+            spaced = any(
+                token.spaced and token.text == "|" for token in self.tokens[start : self.at]
+            )
             return {"match": self.bits(left, operator, right, spaced=spaced)}
         if isinstance(right, list) or operator == "!":
             raise _UnknownError
@@ -640,7 +647,7 @@ class _Rules(_Cursor):
 
 
 class _Parser(_Rules):
-    """What is there after each command."""
+    """The grammar of commands and tables; keeps what is there after each command."""
 
     def __init__(self, tokens: list[Token], file: str) -> None:
         super().__init__(tokens)
@@ -734,14 +741,14 @@ class _Parser(_Rules):
         self.separator()
 
     def unclear(self, token: Token) -> None:
-        self.note("gap", f"{token.text} speaks of what this file does not show", token)
+        self.note("gap", f"{token.text} changes what this file does not show", token)
         self.skip()
 
     def flush(self, token: Token) -> None:
         if self.accept("ruleset"):
             family = self.accept(*_FAMILIES)
             self.flushed = self.flushed or not family
-            kept = {key: each for key, each in self.tables.items() if family not in {"", key[0]}}
+            kept = {key: table for key, table in self.tables.items() if family not in {"", key[0]}}
             self.tables = kept
         elif self.accept("table"):
             self.table().rules.clear()
@@ -752,7 +759,7 @@ class _Parser(_Rules):
             self.unclear(token)
 
     def delete(self, token: Token) -> None:
-        """A table; of what else there is, nobody can tell what is left."""
+        """Delete a table; what deleting anything else leaves cannot be determined."""
         if self.follows() == "handle" or not self.accept("table"):
             self.unclear(token)
             return
@@ -781,7 +788,7 @@ class _Parser(_Rules):
         return (self.accept(*_FAMILIES) if named else "") or "ip", self.name()
 
     def table(self, *, known: bool = True) -> _Table:
-        """The table that is spoken of, or that is made."""
+        """The table of this name, made where it is new."""
         token, key = self.token, self.table_key()
         if known and key not in self.tables:
             self.absent(f"table {' '.join(key)}", token)
@@ -789,7 +796,7 @@ class _Parser(_Rules):
         return self.tables.setdefault(key, _Table({"family": key[0], "name": key[1]}))
 
     def held(self, table: _Table, kind: str, name: str = "", *, known: bool = True) -> Json:
-        """The chain or set of a table that is spoken of, or that is made."""
+        """The chain or set of this name, made where it is new."""
         token, name = self.token, name or self.target()
         held = table.chains if kind == "chain" else table.sets
         if known and name not in held:
@@ -858,7 +865,7 @@ class _Parser(_Rules):
         if not self.accept("devices"):
             return {}
         self.want("=")
-        return {"dev": [str(each) for each in _members(self.right())]}
+        return {"dev": [str(device) for device in _members(self.right())]}
 
     def priority(self) -> int:
         token, names = self.token, _NAMED_BRIDGE if self.family == "bridge" else _NAMED
@@ -876,7 +883,7 @@ class _Parser(_Rules):
             fail(token, "no priority")
 
     def in_set(self, about: Json, before: list[Json]) -> None:
-        """What a block says of its set; the ``elements`` that it says last are those it adds."""
+        """One line of a set's block; the ``elements`` that come last in it are those it adds."""
         token = self.token
         if self.accept("elements"):
             self.want("=")
@@ -958,19 +965,19 @@ class _Parser(_Rules):
             self.note("strange", f"no field of {lone.text!a} is called {field[:60]!a}", lone)
             return
         naming = braced = False
-        for each in self.tokens[start : self.at]:
-            word = each.text.partition("/")[0].lower()
-            unknown = each.kind == "word" and not (naming or word in KNOWN)
-            if unknown or (each.text == "=" and what == "rule"):
-                said = f"nft does not know the word {each.text[:60]!a} in a {what}"
-                self.note("strange", said, each)
+        for token in self.tokens[start : self.at]:
+            word = token.text.partition("/")[0].lower()
+            unknown = token.kind == "word" and not (naming or word in KNOWN)
+            if unknown or (token.text == "=" and what == "rule"):
+                reason = f"nft does not know the word {token.text[:60]!a} in a {what}"
+                self.note("strange", reason, token)
                 return
-            if each.text in NAMING:
+            if token.text in NAMING:
                 naming, braced = True, False
-            elif naming and each.text in {"=", "{", ","}:
-                braced = braced or each.text == "{"
+            elif naming and token.text in {"=", "{", ","}:
+                braced = braced or token.text == "{"
             else:
-                naming = naming and braced and each.text != "}"
+                naming = naming and braced and token.text != "}"
 
     def jump_in(self, table: _Table) -> Json:
         """The chain of ``jump { … }`` gets a name."""

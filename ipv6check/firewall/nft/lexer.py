@@ -117,7 +117,7 @@ class _Scanner:
 
     def included(self) -> bool:
         """Whether the last token names files to include."""
-        before = [each.text for each in self.tokens[-3:-1]]
+        before = [token.text for token in self.tokens[-3:-1]]
         return before[-1:] == ["include"] and before[0] in {"include", "\n", ";", "{", "}"}
 
     def put(self, depth: int) -> None:

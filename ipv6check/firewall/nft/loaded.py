@@ -95,8 +95,8 @@ def combined(document: str, listing: str, file: str) -> list[Json]:
         objects = list(json.loads(document)["nftables"]) if document else told
     except (LookupError, RecursionError, TypeError, ValueError):
         raise RuleError(f"{file}:1: not what nft -j prints") from None
-    known = {_key(each): body for each in told for body in each.values() if "handle" in body}
-    kept = [_completed(each, known) for each in objects]
+    known = {_key(listed): body for listed in told for body in listed.values() if "handle" in body}
+    kept = [_completed(item, known) for item in objects]
     return [*kept, *_nameless(told)] if document else kept
 
 
@@ -115,7 +115,7 @@ def _completed(thing: Json, known: dict[tuple[Any, ...], Json]) -> Json:
     if kind == "chain":
         return {kind: body | {key: more[key] for key in ("dev",) if key in more}}
     if kind == "rule":
-        nameless = any(isinstance(each, str) for each in body["expr"])
+        nameless = any(isinstance(statement, str) for statement in body["expr"])
         return {kind: body | {key: more[key] for key in ("text", "expr")[: 1 + nameless]}}
     return thing
 

@@ -79,8 +79,8 @@ def refusals(objects: Sequence[Json]) -> Iterator[Json]:
     """One for each rule or set that nft would refuse, as `nft.build` takes them."""
     declared = {
         (kind, *_owner(body), str(body.get("name"))): body
-        for each in objects
-        for kind, body in each.items()
+        for item in objects
+        for kind, body in item.items()
     }
     for thing in objects:
         kind, body = only(thing)
@@ -111,7 +111,7 @@ def _look_up(rule: Json, declared: Mapping[tuple[Any, ...], Json]) -> None:
         if kind in NAT and "type" in chain:
             _in_its_chain(kind, chain)
         for kinds, name in _used(kind, body):
-            if not any((each, *_owner(rule), name) in declared for each in kinds):
+            if not any((kind, *_owner(rule), name) in declared for kind in kinds):
                 raise _RefusedError(f"there is no {kinds[0]} {name[:60]!a}")
         if kind == "flow":
             kind, body = "flowtable", body["flowtable"].removeprefix("@")
@@ -213,7 +213,7 @@ class _Context:
         right = body["right"]
         several = right["set"] if isinstance(right, dict) and "set" in right else [right]
         if body["left"] in _READ_PROTOCOL:
-            names = {_protocol(each) for each in several if _plain(each)}
+            names = {_protocol(value) for value in several if _plain(value)}
             if names:
                 self.transport = names.pop() if len(names) == 1 else "one of several"
         elif body["left"] == _NFPROTO and right in {"ipv4", "ipv6"}:
@@ -273,8 +273,8 @@ def _comparable(operator: str, left: Any, right: Any) -> None:
     if isinstance(left, dict) and "concat" in left:
         if kind not in {"", "set"}:
             raise _RefusedError("a concatenation is compared with a set")
-        for each in body or ():
-            _joined(len(left["concat"]), each)
+        for element in body or ():
+            _joined(len(left["concat"]), element)
 
 
 def _joined(number: int, element: Any) -> None:
@@ -292,22 +292,24 @@ def _in_range(left: Any, value: Any) -> None:
         bits = int(left["payload"]["len"])
         if not bits:
             raise _RefusedError("a payload of no bits")
-    for each in value["set"] if isinstance(value, dict) and "set" in value else [value]:
-        ends = each["range"] if isinstance(each, dict) and "range" in each else [each]
-        if each == "":
+    for element in value["set"] if isinstance(value, dict) and "set" in value else [value]:
+        ends = element["range"] if isinstance(element, dict) and "range" in element else [element]
+        if element == "":
             raise _RefusedError("an empty string")
-        if name in _CLOSED and isinstance(each, str) and each not in SELECTORS[name].names:
-            raise _RefusedError(f"no {name} is called {each[:60]!a}")
+        if name in _CLOSED and isinstance(element, str) and element not in SELECTORS[name].names:
+            raise _RefusedError(f"no {name} is called {element[:60]!a}")
         family = _FAMILIES.get(name, "")
         if any(isinstance(end, str) and _is_of_other(end, family) for end in ends):
-            raise _RefusedError(f"{written(each)[:60]!a} is of the other family")
-        prefixed = each["prefix"]["len"] if isinstance(each, dict) and "prefix" in each else 0
+            raise _RefusedError(f"{written(element)[:60]!a} is of the other family")
+        prefixed = (
+            element["prefix"]["len"] if isinstance(element, dict) and "prefix" in element else 0
+        )
         if (bits and any(type(end) is int and end >> bits for end in ends)) or prefixed > (
             bits or 128
         ):
-            raise _RefusedError(f"out of range: {written(each)[:60]!a}")
+            raise _RefusedError(f"out of range: {written(element)[:60]!a}")
         if all(type(end) is int for end in ends) and ends[0] > ends[-1]:
-            raise _RefusedError(f"a range that ends before it begins: {written(each)[:60]!a}")
+            raise _RefusedError(f"a range that ends before it begins: {written(element)[:60]!a}")
 
 
 _HEADERS = frozenset({"payload", "exthdr", "ct", "fib"})
@@ -324,8 +326,8 @@ def _fib(body: Json) -> None:
 def _read(body: Any) -> Iterator[Json]:
     """The headers that a statement reads, in its order."""
     if isinstance(body, list):
-        for each in body:
-            yield from _read(each)
+        for part in body:
+            yield from _read(part)
     elif isinstance(body, dict):
         for kind, inner in body.items():
             if kind in _HEADERS and isinstance(inner, dict) and "base" not in inner:

@@ -88,7 +88,7 @@ def written(value: Any) -> str:
     if not isinstance(value, dict):
         return value if isinstance(value, str) else _CONSTANTS.get(repr(value), str(value))
     if len(value) != 1:
-        return " ".join(f"{key} {written(each)}" for key, each in value.items())
+        return " ".join(f"{key} {written(part)}" for key, part in value.items())
     kind, body = only(value)
     if isinstance(body, dict):
         return read(value) or _statement(kind, body)
@@ -100,8 +100,8 @@ def written(value: Any) -> str:
 
 def _listed(elements: list[Any]) -> str:
     shown = [
-        " : ".join(map(written, each if isinstance(each, list) else [each]))
-        for each in elements[:MAX_SHOWN]
+        " : ".join(map(written, element if isinstance(element, list) else [element]))
+        for element in elements[:MAX_SHOWN]
     ]
     return f"{{ {', '.join(shown + ['…'] * (len(elements) > MAX_SHOWN))} }}"
 
@@ -109,7 +109,7 @@ def _listed(elements: list[Any]) -> str:
 def _statement(kind: str, body: Mapping[str, Any]) -> str:
     if kind == "counter" and "packets" in body:
         return kind
-    parts = {key: written(each) for key, each in body.items()}
+    parts = {key: written(part) for key, part in body.items()}
     if kind == "match":
         left, operator, right = parts["left"], parts["op"], parts["right"]
         if left.startswith(("iif", "oif")):
@@ -131,7 +131,7 @@ def _numbered(text: str) -> Mapping[Any, int]:
 
 
 def _lower(names: type[ConntrackState | ConntrackStatus | AddressType]) -> Mapping[Any, int]:
-    return MappingProxyType({str(each.name).lower().replace("_", "-"): int(each) for each in names})
+    return MappingProxyType({str(bit.name).lower().replace("_", "-"): int(bit) for bit in names})
 
 
 # As ``nft describe`` lists them.
