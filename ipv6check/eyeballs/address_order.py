@@ -1,6 +1,6 @@
 """The order of attempts: RFC 6724 section 6, then by family (RFC 8305 section 4).
 
-An address is written as RFC 5952 has it. Families are ``ipv6`` and ``ipv4``.
+Addresses are strings in canonical form (RFC 5952). Families are ``ipv6`` and ``ipv4``.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from functools import lru_cache
 from itertools import zip_longest
 
 from ipv6check.eyeballs.policy import Policy
+from ipv6check.model import is_ipv6
 
 _MAPPED = "::ffff:"
 
 
 def family(address: str) -> str:
-    """The family that packets for this address belong to: IPv4 for ::ffff:192.0.2.1."""
-    return "ipv6" if ":" in address and not is_mapped(address) else "ipv4"
+    """The family of the packets to this address: IPv4 for ::ffff:192.0.2.1."""
+    return "ipv6" if is_ipv6(address) and not is_mapped(address) else "ipv4"
 
 
 def is_mapped(address: str) -> bool:
@@ -56,8 +57,8 @@ def split(policy: Policy, arranged: Sequence[str]) -> dict[str, list[str]]:
 
 
 def without_firsts(arranged: Sequence[str]) -> list[str]:
-    """What is left without the first address of each family."""
-    firsts = {":" in address: address for address in reversed(arranged)}.values()
+    """The addresses without the first one of each family."""
+    firsts = {is_ipv6(address): address for address in reversed(arranged)}.values()
     return [address for address in arranged if address not in firsts]
 
 
@@ -77,7 +78,7 @@ def _interleaved(policy: Policy, ranked: list[str]) -> list[str]:
 
 def _seen_as(policy: Policy, address: str) -> str:
     """The family that a client takes an address for."""
-    if ":" not in address or (policy.v4_mapped == "ipv4" and is_mapped(address)):
+    if not is_ipv6(address) or (policy.v4_mapped == "ipv4" and is_mapped(address)):
         return "ipv4"
     return "ipv6"
 
@@ -138,7 +139,9 @@ def destination_order(
     ``sources`` has the address that the kernel would send from, None where it has no route. Rules
     3, 4 and 7 are about this host's interfaces (deprecated, home and tunnel addresses).
     """
-    return sorted(destinations, key=lambda each: _preference(each, sources.get(each), table))
+    return sorted(
+        destinations, key=lambda address: _preference(address, sources.get(address), table)
+    )
 
 
 def equals(
@@ -151,9 +154,9 @@ def equals(
     Rule 10 leaves these as the resolver has them, and most resolvers rotate them.
     """
     groups: dict[object, list[str]] = {}
-    for each in dict.fromkeys(destinations):
-        alike = (":" in each, _preference(each, sources.get(each), table))
-        groups.setdefault(alike, []).append(each)
+    for address in dict.fromkeys(destinations):
+        alike = (is_ipv6(address), _preference(address, sources.get(address), table))
+        groups.setdefault(alike, []).append(address)
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
 
@@ -163,7 +166,7 @@ def precedence(address: str, table: PolicyTable = RFC6724_TABLE) -> int:
 
 
 def _preference(destination: str, source: str | None, table: PolicyTable) -> tuple[int, ...]:
-    """The less, the better. Rule 9 holds within a family, so it comes after all the others."""
+    """The key to sort by, best first. Rule 9 holds within a family, so it comes last."""
     number = _number(destination)
     high, label = _row(number, table)
     scope = _scope(number)
@@ -183,7 +186,7 @@ def _number(address: str) -> int:
 
 @lru_cache(maxsize=8)
 def _rows(table: PolicyTable) -> list[tuple[int, int, int, int]]:
-    """First and last number, precedence and label, the narrowest first."""
+    """Rows of first and last number, precedence and label, the longest prefix first."""
     networks = [(ipaddress.IPv6Network(prefix), high, label) for prefix, high, label in table.rows]
     networks.sort(key=lambda row: -row[0].prefixlen)
     return [

@@ -1,8 +1,8 @@
 """Happy Eyeballs without I/O: what a client does next, given what has happened.
 
-The same object drives the real race (``happy.race``) and, with a virtual clock, the prediction of
-every client (``predict``). It looks at no clock: each input says when it happened, in milliseconds
-that never go back. Each input returns what is to be done, in order.
+The same object drives the live race (`race`) and, with a virtual clock, the prediction of every
+client (`prediction`). It reads no clock: each input says when it happened, in milliseconds that
+never go back. Each input returns the actions to take, in order.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 from ipv6check.eyeballs.address_order import arrange, family, split, without_firsts
 from ipv6check.eyeballs.policy import HTTPS, Policy
-from ipv6check.model import Address, Endless
+from ipv6check.model import Address, Endless, is_ipv6
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What the resolver said to one question; ``after_ms`` is ``inf`` where it said nothing.
+    """The resolver's answer to one query; ``after_ms`` is ``inf`` where it gave none.
 
     The addresses of HTTPS are its hints, of either family (RFC 9460 section 7.3).
     """
@@ -75,7 +75,7 @@ Actions = tuple[Action, ...]
 
 @dataclass(slots=True)
 class _Lane:
-    """Addresses tried one after the other: all of them, or those of one family."""
+    """A list of addresses that are tried one after the other: all, or those of one family."""
 
     queue: list[str] = field(default_factory=list)
     started_ms: float | None = None
@@ -87,16 +87,18 @@ class _Lane:
 
 @dataclass(slots=True)
 class _Running:
+    """An attempt that is running."""
+
     lane: _Lane
     deadline_ms: float
 
 
 def _type_of(address: str) -> str:
-    return "AAAA" if ":" in address else "A"
+    return "AAAA" if is_ipv6(address) else "A"
 
 
 class Race:
-    """One client on its way to one connection.
+    """The decisions of one client that connects to one name.
 
     Every attempt that was started ends by an input (``succeeded``, ``failed``) or by a Cancel, and
     none is started after Done.
@@ -125,20 +127,20 @@ class Race:
     # --- inputs ------------------------------------------------------------------------------
 
     def start(self, now_ms: float) -> Actions:
-        """Begin with the first question."""
+        """Begin with the first query."""
         if self._policy.timeout_covers_dns:
             self._deadline_ms = now_ms + self._policy.connect_timeout_ms
         return (*self._ask(now_ms), *self._advance(now_ms))
 
     def answered(self, rdtype: str, addresses: Sequence[str], now_ms: float) -> Actions:
-        """A question is answered; no addresses where the answer has none or is an error."""
+        """A query is answered; without addresses where the answer has none or is an error."""
         if self.done or self._asked_ms.pop(rdtype, None) is None:
             return ()
         self._told_ms = now_ms
         if rdtype == HTTPS:
-            self._hints = [each for each in addresses if _type_of(each) not in self._found]
+            self._hints = [address for address in addresses if _type_of(address) not in self._found]
         else:
-            # Also none at all: those of a name's own records replace the hints.
+            # Even if there are none: a name's own records replace the hints.
             self._found[rdtype] = addresses
         if addresses:
             self._known_ms = min(self._known_ms, now_ms)
@@ -148,7 +150,7 @@ class Race:
         return (*self._ask(now_ms), *self._advance(now_ms))
 
     def started(self, attempt: int, now_ms: float) -> Actions:
-        """The SYN has left, later than it was to: the next one keeps its distance to it."""
+        """The SYN has left, perhaps late: the delay to the next attempt counts from now."""
         running = self._running.get(attempt)
         if running is None or running.lane.latest != attempt:
             return ()
@@ -157,14 +159,14 @@ class Race:
         return (WaitUntil(at_ms),) if at_ms < inf else ()
 
     def connected(self, attempt: int, now_ms: float) -> Actions:
-        """TCP is up, and TLS has begun: the next one gives it a whole delay of its own.
+        """TCP is connected and TLS begins: the next attempt waits a whole delay from now.
 
         draft-ietf-happy-happyeyeballs-v3, "Determining successful connection establishment".
         """
         return self.started(attempt, now_ms)
 
     def succeeded(self, attempt: int, now_ms: float) -> Actions:  # noqa: ARG002 - as every input
-        """The handshake is complete. That of an attempt which was cancelled is no news."""
+        """The handshake is complete; of an attempt that was cancelled this is ignored."""
         if self.done or self._running.pop(attempt, None) is None:
             return ()
         return self._end("connected", attempt)
@@ -183,7 +185,7 @@ class Race:
     # --- one step ----------------------------------------------------------------------------
 
     def _advance(self, now_ms: float) -> Actions:
-        """Everything that is due by now."""
+        """Do everything that is due by now."""
         actions: list[Action] = [*self._forget_questions(now_ms), *self._time_out(now_ms)]
         while not self.done:
             if self._resolving and now_ms >= self._enough_ms():
@@ -213,8 +215,8 @@ class Race:
         return cancelled
 
     def _next_ms(self) -> float:
-        """When something is due, should nothing happen before."""
-        times = [each.deadline_ms for each in self._running.values()]
+        """The time at which something is due if nothing happens before."""
+        times = [running.deadline_ms for running in self._running.values()]
         times.append(self._deadline_ms)
         if self._asked_ms:
             times.append(min(self._asked_ms.values()) + self._policy.dns_timeout_ms)
@@ -226,7 +228,7 @@ class Race:
     # --- resolution (RFC 8305 section 3) -----------------------------------------------------
 
     def _ask(self, now_ms: float) -> list[Query]:
-        """The questions whose turn it is."""
+        """The queries to send now."""
         if not self._unasked:
             return []
         number = len(self._unasked)
@@ -237,11 +239,13 @@ class Race:
         return [Query(rdtype) for rdtype in asked]
 
     def _forget_questions(self, now_ms: float) -> Sequence[Action]:
-        """Give up on what was asked too long ago."""
+        """Give up on queries that have timed out."""
         if not (self._asked_ms or self._unasked):
             return ()
         limit_ms = self._policy.dns_timeout_ms
-        overdue = [each for each, asked in self._asked_ms.items() if now_ms >= asked + limit_ms]
+        overdue = [
+            rdtype for rdtype, asked_ms in self._asked_ms.items() if now_ms >= asked_ms + limit_ms
+        ]
         if "A" in overdue and self._policy.needs_a:
             return self._end("resolver")
         for rdtype in overdue:
@@ -250,13 +254,13 @@ class Race:
         return self._ask(now_ms)
 
     def _enough_ms(self) -> float:
-        """When the addresses that are known by now are enough to begin."""
-        hinted = {_type_of(each) for each in self._hints}
+        """The time at which the addresses known so far are enough to begin."""
+        hinted = {_type_of(address) for address in self._hints}
         missing = {*self._asked_ms, *self._unasked} - hinted
         if self._known_ms == inf or not missing:
             enough_ms = max(self._known_ms, self._told_ms)
         else:
-            enough_ms = self._known_ms + max(self._delays_ms[each] for each in missing)
+            enough_ms = self._known_ms + max(self._delays_ms[rdtype] for rdtype in missing)
         return enough_ms + self._policy.own_ms
 
     @property
@@ -265,9 +269,9 @@ class Race:
         return self._began_ms == inf
 
     def _addresses(self) -> list[str]:
-        """What may be tried: a hint stands in until its family is answered for."""
-        hints = [each for each in self._hints if _type_of(each) not in self._found]
-        known = [each for rdtype in self._delays_ms for each in self._found.get(rdtype, ())]
+        """The addresses that may be tried: a hint counts until its type is answered."""
+        hints = [address for address in self._hints if _type_of(address) not in self._found]
+        known = [address for rdtype in self._delays_ms for address in self._found.get(rdtype, ())]
         return [*known, *hints]
 
     # --- order (RFC 8305 section 4) ----------------------------------------------------------
@@ -282,7 +286,7 @@ class Race:
         self._fill(addresses)
 
     def _fill(self, addresses: list[str]) -> None:
-        """Give each lane, in order, those of the addresses that were not tried yet."""
+        """Give each lane, in order, the addresses that were not tried yet."""
         self._round = arrange(self._policy, addresses, self._rank)
         for lane in self._lanes.values():
             lane.queue = []
@@ -291,7 +295,7 @@ class Race:
             lane.queue = [address for address in queue if address not in self._tried]
 
     def _again(self, now_ms: float) -> bool:
-        """Begin another round where this client has one: all attempts of the last have failed."""
+        """Begin another round, if the client has one, once all attempts of the last have failed."""
         left: list[str] = []
         if self._policy.retry == "leftovers":
             left = without_firsts(self._round)
@@ -305,7 +309,7 @@ class Race:
     # --- attempts (RFC 8305 section 5) -------------------------------------------------------
 
     def _time_out(self, now_ms: float) -> Sequence[Action]:
-        """Close what has lasted too long."""
+        """Cancel the attempts that have timed out."""
         if self.done:
             return ()
         if now_ms >= self._deadline_ms:
@@ -313,7 +317,9 @@ class Race:
             if not self._policy.timeout_covers_dns and self._again(now_ms):
                 return cancelled
             return (*cancelled, *self._end("timeout"))
-        overdue = [n for n, each in self._running.items() if now_ms >= each.deadline_ms]
+        overdue = [
+            attempt for attempt, running in self._running.items() if now_ms >= running.deadline_ms
+        ]
         for attempt in overdue:
             self._remove(attempt, now_ms)
         return [Cancel(attempt, "timeout") for attempt in overdue]
@@ -338,14 +344,16 @@ class Race:
         yield Connect(attempt, address, why)
 
     def _turn(self, lane: _Lane, why: str) -> int:
-        """The place in the lane's queue of the address whose turn it is."""
+        """The index in the lane's queue of the next address."""
         if why != "failure" or self._policy.after_failure == "next":
             return 0
-        places = (n for n, each in enumerate(lane.queue) if family(each) == lane.family)
-        return next(places, 0)
+        indices = (
+            index for index, address in enumerate(lane.queue) if family(address) == lane.family
+        )
+        return next(indices, 0)
 
     def _why(self, lane: _Lane, now_ms: float) -> str | None:
-        """Why the lane's next attempt is to start now, None where it is not."""
+        """The reason to start the lane's next attempt now, None where there is none."""
         if not self._attempts:
             return "first"
         stuck = self._stuck(lane) and not self._asleep(lane, now_ms)
@@ -358,21 +366,21 @@ class Race:
     def _stuck(self, lane: _Lane) -> bool:
         """Whether the lane has nothing to wait for but the clock."""
         if lane.started_ms is None:
-            before = takewhile(lambda each: each is not lane, self._lanes.values())
-            return not any(each.queue or self._alive(each) for each in before)
+            before = takewhile(lambda other: other is not lane, self._lanes.values())
+            return not any(other.queue or self._alive(other) for other in before)
         if self._policy.kick == "latest":
             return lane.kicked or lane.latest not in self._running
         return lane.kicked or not self._alive(lane)
 
     def _asleep(self, lane: _Lane, now_ms: float) -> bool:
-        """Whether the client will see only later that this lane's next attempt may start."""
+        """Whether the client notices only later that this lane's next attempt may start."""
         return self._policy.poll_ms > 0 and lane.started_ms is not None and lane.ended_ms == now_ms
 
     def _alive(self, lane: _Lane) -> bool:
-        return any(each.lane is lane for each in self._running.values())
+        return any(running.lane is lane for running in self._running.values())
 
     def _due_ms(self, lane: _Lane) -> float:
-        """When the lane's next attempt starts at the latest."""
+        """The latest time at which the lane's next attempt starts."""
         if 0 < self._policy.at_once_max <= len(self._running):
             return inf
         if lane.started_ms is None:
@@ -383,7 +391,7 @@ class Race:
         return due_ms
 
     def _limit_ms(self, lane: _Lane, now_ms: float) -> float:
-        """How long an attempt may last that starts now; its address has left the queue."""
+        """The timeout of an attempt that starts now; its address has left the queue."""
         policy, left_ms = self._policy, self._deadline_ms - now_ms
         limit_ms = policy.attempt_timeout_ms
         if policy.last_unlimited and not lane.queue:

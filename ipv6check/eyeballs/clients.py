@@ -1,4 +1,4 @@
-"""The named clients: their policies as data, ours and those of a private directory."""
+"""The known clients: their policies as data, ours and those of private directories."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def load(directories: Iterable[Path] = ()) -> tuple[Client, ...]:
 
 @cache
 def _load(directories: tuple[Path, ...]) -> tuple[Client, ...]:
-    found = {client.name: client for client in read(OURS)}
+    clients = {client.name: client for client in read(OURS)}
     for directory in directories:
         if not directory.is_dir():
             raise ClientsError(f"{directory}: no such directory of clients")
         for path in sorted(directory.glob("*.toml")):
-            found |= {client.name: client for client in read(path)}
-    return tuple(found.values())
+            clients |= {client.name: client for client in read(path)}
+    return tuple(clients.values())
 
 
 def read(path: Path) -> tuple[Client, ...]:
@@ -74,11 +74,11 @@ def read(path: Path) -> tuple[Client, ...]:
 def _client(file: TomlFile, name: str, table: object) -> Client:
     where = f"{file.at(name)}: client {name!r}"
     if not isinstance(table, Mapping):
-        told = f"{name!r} is no table: a file of clients has one for each"
-        raise ClientsError(f"{file.at(name)}: {told}")
+        reason = f"{name!r} is not a table; a file of clients has one for each client"
+        raise ClientsError(f"{file.at(name)}: {reason}")
     for key in _ABOUT:
         if not isinstance(table.get(key), str):
-            raise ClientsError(f"{where}: {key} has to be there, and text")
+            raise ClientsError(f"{where}: {key} is missing, or not a string")
     parameters = {key: value for key, value in table.items() if key not in _ABOUT}
     for key in parameters:
         if key not in policy.KEYS:
@@ -86,8 +86,8 @@ def _client(file: TomlFile, name: str, table: object) -> Client:
             hint = f", did you mean {near!r}?" if near else ""
             raise ClientsError(f"{where}: unknown key {key!r}{hint}")
     try:
-        found = policy.from_mapping(parameters)
+        own = policy.from_mapping(parameters)
     except PolicyError as error:
         raise ClientsError(f"{where}: {error}") from error
     about: dict[str, str] = {key: table[key] for key in _ABOUT}
-    return Client(name, policy=found, **about)
+    return Client(name, policy=own, **about)

@@ -1,4 +1,4 @@
-"""HTTPS records (RFC 9460): how a service wants to be reached, and hints of where it is."""
+"""HTTPS records (RFC 9460): how a service is to be reached, and hints at its addresses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PARAMETER = re.compile(r'([a-z0-9-]+)(?:=(?:"((?:[^"\\]|\\.)*)"|(\S+)))?', re.D
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One record in ServiceMode; ``target`` is ``.`` for the name itself, ``port`` None if untold.
+    """One record in ServiceMode; ``target`` is ``.`` for the name itself, ``port`` None if absent.
 
     ``alpn`` is the SVCB ALPN set (RFC 9460 section 7.1.2): the protocols that it speaks.
     """
@@ -30,9 +30,9 @@ class Service:
     hints: tuple[Address, ...]
 
     def serves(self, port: int) -> bool:
-        """Whether a client that comes by TCP to this name and port is meant by it."""
-        here = self.target == "." and self.port in {None, port}
-        return here and not SPOKEN.isdisjoint(self.alpn)
+        """Whether it is for clients that connect to this name and port by TCP."""
+        same = self.target == "." and self.port in {None, port}
+        return same and not SPOKEN.isdisjoint(self.alpn)
 
 
 def services(records: Iterable[str]) -> tuple[Service, ...]:
@@ -42,19 +42,21 @@ def services(records: Iterable[str]) -> tuple[Service, ...]:
     with a mandatory key that is not known here.
     """
     read = (_service(record) for record in records)
-    return tuple(sorted((each for each in read if each), key=lambda each: each.priority))
+    return tuple(
+        sorted((service for service in read if service), key=lambda service: service.priority)
+    )
 
 
 def hints(services: Iterable[Service], port: int) -> tuple[str, ...]:
-    """Where those services may be that serve this port, each address once."""
-    found = chain.from_iterable(each.hints for each in services if each.serves(port))
-    return tuple(dict.fromkeys(found))
+    """The hinted addresses of the services that serve this port, each once."""
+    hinted = chain.from_iterable(service.hints for service in services if service.serves(port))
+    return tuple(dict.fromkeys(hinted))
 
 
 def _service(record: str) -> Service | None:
     priority, _, rest = record.partition(" ")
     target, _, rest = rest.partition(" ")
-    given = {found[1]: found[2] or found[3] or "" for found in _PARAMETER.finditer(rest)}
+    given = {match[1]: match[2] or match[3] or "" for match in _PARAMETER.finditer(rest)}
     if int(priority) == 0 or not {*_list(given, "mandatory")} <= _KNOWN:
         return None
     alpn = _list(given, "alpn")

@@ -1,7 +1,7 @@
-"""How a client goes from a name to a connection: parameters, and nothing that runs.
+"""The parameters by which a client gets from a name to a connection.
 
-A Policy without any is the plain client on Linux: glibc's ``getaddrinfo``, then one address after
-the other, each for as long as the kernel sends SYNs. Times are milliseconds; ``inf`` has no end.
+The default Policy is the plain client on Linux: glibc's ``getaddrinfo``, then one address after the
+other, each for as long as the kernel sends SYNs. Times are milliseconds; ``inf`` is no limit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GLIBC_DNS_TIMEOUT_MS = 15_000.0
 
 
 class PolicyError(BadInputError):
-    """Parameters that make no policy: one line that names the key."""
+    """A parameter has a wrong value. The message is one line that names the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +116,18 @@ class Policy:
     tls_timeout_ms: Endless = inf
 
     def __post_init__(self) -> None:
-        """No client may start attempts closer than 10 ms (RFC 8305 section 5)."""
+        """Raise PolicyError for attempts closer than 10 ms (RFC 8305 section 5)."""
         if self.connection_attempt_delay_ms < CONNECTION_ATTEMPT_DELAY_MIN_MS:
             raise PolicyError(
                 f"connection_attempt_delay_ms is {self.connection_attempt_delay_ms:g}: "
-                f"never closer than {CONNECTION_ATTEMPT_DELAY_MIN_MS:g} ms"
+                f"the minimum is {CONNECTION_ATTEMPT_DELAY_MIN_MS:g} ms"
             )
         if self.first_address_family_count < 1:
             raise PolicyError("first_address_family_count is less than 1")
 
     @property
     def delays_ms(self) -> tuple[tuple[str, float], ...]:
-        """The types that are asked for, in order, and how long each is waited for."""
+        """The record types that are queried, in order, and how long each is waited for."""
         https = () if self.https_delay_ms is None else ((HTTPS, self.https_delay_ms),)
         return (*https, ("AAAA", self.resolution_delay_ms), ("A", self.a_delay_ms))
 
@@ -162,12 +162,12 @@ def _value(key: str, value: object) -> Any:
         if type(value) is hint and (hint is bool or value >= 0):
             return value
         raise PolicyError(
-            f"{key} is {value!r}: not {'true or false' if hint is bool else 'a count'}"
+            f"{key} is {value!r}: not {'true or false' if hint is bool else 'a whole number'}"
         )
     if key.endswith("_ms"):
         if type(value) in {int, float} and value >= 0:  # type: ignore[operator]
             return float(value)  # type: ignore[arg-type]
-        raise PolicyError(f"{key} is {value!r}: not milliseconds")
+        raise PolicyError(f"{key} is {value!r}: not a number of milliseconds")
     words = get_args(hint)
     if value not in words:
         raise PolicyError(f"{key} is {value!r}: not one of {', '.join(words)}")
@@ -193,7 +193,7 @@ RFC6555 = Policy(
     fallback_delay_ms=CONNECTION_ATTEMPT_DELAY_MS,
     v4_mapped="skip",
 )
-# draft-ietf-happy-happyeyeballs-v3-04: the TLS handshake wins, HTTPS records are waited for.
+# draft-ietf-happy-happyeyeballs-v3-04: the first TLS handshake wins, HTTPS records are waited for.
 HAPPY_V3 = replace(RFC8305, https_delay_ms=RESOLUTION_DELAY_MS, success="tls")
 ALGORITHMS = {"rfc8305": RFC8305, "rfc6555": RFC6555, "v3": HAPPY_V3}
 
@@ -205,7 +205,7 @@ def tuned(
     connection_attempt_delay_ms: float | None = None,
     first_address_family_count: int | None = None,
 ) -> Policy:
-    """An algorithm with other constants than its RFC's, where they are given.
+    """The algorithm with these constants instead of its RFC's, where they are given.
 
     Raises PolicyError for a connection attempt delay outside of RFC 8305 section 5: 10 ms to 2 s.
     """
@@ -213,7 +213,7 @@ def tuned(
     least_ms, most_ms = CONNECTION_ATTEMPT_DELAY_MIN_MS, CONNECTION_ATTEMPT_DELAY_MAX_MS
     if delay_ms is not None and not least_ms <= delay_ms <= most_ms:
         raise PolicyError(
-            f"a connection attempt delay of {delay_ms:g} ms is not within "
+            f"a connection attempt delay of {delay_ms:g} ms is not between "
             f"{least_ms:g} and {most_ms:g} ms"
         )
     delay = "fallback" if policy.fallback_delay_ms is not None else "connection_attempt"

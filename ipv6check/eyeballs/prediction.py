@@ -1,6 +1,6 @@
-"""What a client would feel, computed from what was observed once. No packet is sent.
+"""Predictions of how clients connect, computed from one observation. No packet is sent.
 
-The client's policy runs in the core with a virtual clock, in a world that is the survey: each
+The client's policy runs in the algorithm with a virtual clock, in a world that is the survey: each
 address does again what it did, and the DNS takes as long as it took. Times are milliseconds from
 the first DNS query.
 """
@@ -28,17 +28,17 @@ from ipv6check.eyeballs.algorithm import (
 )
 from ipv6check.eyeballs.clients import Client
 from ipv6check.eyeballs.policy import Policy
-from ipv6check.model import Address
+from ipv6check.model import Address, is_ipv6
 
-# Less than this nobody feels.
+# Users do not notice less than this.
 FELT_MS = 100.0
-# How many orders of equal addresses are looked at.
+# How many orders of equal addresses are tried.
 ORDERS_AT_MOST = 12
 # Nearer to a boundary than this, a client may end up on either side of it.
 BOUNDARY_MS = 10.0
-# What a time that is moved by so much in either direction cannot account for.
+# More than moving times by the boundary in either direction can account for.
 _LEAP_MS = 4 * BOUNDARY_MS
-# Whose times may as well have been others: a family's handshakes, a type's answer.
+# Times that may as well have been others: of a family's handshakes, of a type's answer.
 _MOVABLE = frozenset({"ipv6", "ipv4", "AAAA", "A"})
 # How long Linux sends SYNs, by net.ipv4.tcp_syn_retries: measured with 6.18 (6.5 and later).
 SYN_TIMEOUTS_MS = {1: 3100.0, 2: 7120.0, 3: 19_500.0, 4: 35_600.0, 5: 68_100.0, 6: 133_600.0}
@@ -46,10 +46,10 @@ SYN_TIMEOUT_MS = SYN_TIMEOUTS_MS[6]
 
 
 def syn_timeout_ms(retries: int | None) -> float:
-    """How long a host that repeats so many SYNs waits for an answer; None is the usual number."""
+    """The time after which a host that repeats a SYN so often gives up; None is Linux' default."""
     if retries is None:
         return SYN_TIMEOUT_MS
-    # Without a measurement: the last wait doubles with each.
+    # Not measured: each further SYN doubles the wait.
     return SYN_TIMEOUTS_MS.get(retries) or SYN_TIMEOUT_MS * 2.0 ** (retries - 6)
 
 
@@ -63,7 +63,7 @@ _UNSEEN: tuple[Tcp, ...] = ("connected", "silent")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one address did: with a SYN after ``tcp_ms``, then with a ClientHello after ``tls_ms``.
+    """The behaviour of one address: to a SYN after ``tcp_ms``, to a ClientHello after ``tls_ms``.
 
     ``failed`` is a reset or an ICMP error. ``tls`` is None where TLS was not tried.
     """
@@ -76,7 +76,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What was observed of one name and port.
+    """The observation of one name and port.
 
     ``dns``: by type, AAAA and A; a type that is missing was not asked for and has no records.
     ``order``: the addresses as getaddrinfo gives them. ``seen``: what each one did.
@@ -92,14 +92,14 @@ class Survey:
     equal: tuple[Group, ...] = ()
 
     def of_race(self, policy: Policy, order: Group, equal: tuple[Group, ...]) -> Prediction:
-        """What a race by this policy comes to, whose system sorts the addresses like this."""
+        """The prediction for this policy on a system that sorts the addresses like this."""
         raced = Client("race", "race", "", "", "", "", policy)
         return predict(raced, replace(self, order=order, equal=equal))
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a client ends by ``number`` of the orders in which a resolver may give the addresses.
+    """The end of a client in ``number`` of the orders in which a resolver may give the addresses.
 
     The rest is as in Prediction, of these orders alone.
     """
@@ -114,7 +114,7 @@ class Ending:
     latest_ms: float
 
     def told(self, of: int) -> dict[str, object]:
-        """For programs, as it stands in evidence."""
+        """Plain data for evidence."""
         return {
             "number": self.number,
             "of": of,
@@ -128,7 +128,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """How a client ends.
+    """The end of a client: what it connects to, and when.
 
     ``outcome``: connected; failed; or either, where it lies too near to a boundary, or its delay
     is not known well enough, to tell which, or at which of two quite different times, and where
@@ -154,12 +154,12 @@ class Prediction:
 
     @property
     def of(self) -> int:
-        """How many orders there are."""
-        return sum(each.number for each in self.orders)
+        """The number of orders."""
+        return sum(ending.number for ending in self.orders)
 
     def told(self) -> dict[str, object]:
-        """For programs, as it stands in evidence."""
-        orders = [each.told(self.of) for each in self.orders]
+        """Plain data for evidence."""
+        orders = [ending.told(self.of) for ending in self.orders]
         return {
             "name": self.name,
             "client": self.client,
@@ -176,21 +176,21 @@ class Prediction:
 
 
 def predict(client: Client, survey: Survey) -> Prediction:
-    """What this client would feel."""
+    """The prediction for one client."""
     return predict_all([client], survey)[0]
 
 
 def predict_all(clients: Iterable[Client], survey: Survey) -> tuple[Prediction, ...]:
-    """What each of them would feel."""
+    """The prediction for each client."""
     possible = [
-        _Possible(number, each, _calm(each), _by_type(each.order))
-        for number, each in _orders(survey)
+        _Possible(number, ordered, _calm(ordered), _by_type(ordered.order))
+        for number, ordered in _orders(survey)
     ]
     return tuple(_predicted(client, possible) for client in clients)
 
 
 class _Possible(NamedTuple):
-    """A survey in one order of its addresses, which stands for so many."""
+    """A survey in one order of its addresses, which stands for ``number`` orders."""
 
     number: int
     survey: Survey
@@ -206,32 +206,32 @@ def _predicted(client: Client, possible: list[_Possible]) -> Prediction:
         )
     runs: list[_Tried] = []
     for number, survey, calm, by_type in possible:
-        same = next((each for each in runs if each.covers(by_type)), None)
+        same = next((run for run in runs if run.covers(by_type)), None)
         if same is None:
             runs.append(_tried(number, by_type, _foresee(client.policy, survey, calm)))
         else:
             same.number += number
-    endings = [_ending(each.number, client.policy, each.ends) for each in runs]
-    first, told = endings[0], _distinct(endings)
-    if len(told) == 1:
+    endings = [_ending(run.number, client.policy, run.ends) for run in runs]
+    first, distinct = endings[0], _distinct(endings)
+    if len(distinct) == 1:
         return _certain(client, first)
     return Prediction(
         client.name,
         client.client,
         client.version,
         "either",
-        _same([each.family for each in told]),
-        _same([each.address for each in told]),
+        _same([ending.family for ending in distinct]),
+        _same([ending.address for ending in distinct]),
         first.connect_ms,
         first.failed_ms,
-        min(each.earliest_ms for each in told),
-        max(each.latest_ms for each in told),
-        tuple(told),
+        min(ending.earliest_ms for ending in distinct),
+        max(ending.latest_ms for ending in distinct),
+        tuple(distinct),
     )
 
 
 def _certain(client: Client, ending: Ending) -> Prediction:
-    """How it ends in any order."""
+    """The prediction where every order ends like this."""
     return Prediction(
         client.name,
         client.client,
@@ -248,9 +248,9 @@ def _certain(client: Client, ending: Ending) -> Prediction:
 
 @dataclass(slots=True)
 class _Tried:
-    """The ends of a client in so many orders of the addresses, which are alike as far as it tried.
+    """The ends of a client in ``number`` orders, in which it tries the same addresses first.
 
-    A rotation moves addresses among those of their type, and what was not tried made no difference.
+    A rotation moves addresses among those of their type, and those not tried make no difference.
     """
 
     number: int
@@ -266,26 +266,30 @@ def _tried(number: int, by_type: Mapping[bool, Group], ends: list[_End]) -> _Tri
     tried = {address for end in ends for address in end.tried}
     first = {}
     for aaaa, order in by_type.items():
-        last = max((n for n, each in enumerate(order, 1) if each in tried), default=0)
+        last = max((place for place, address in enumerate(order, 1) if address in tried), default=0)
         first[aaaa] = order[:last]
     return _Tried(number, ends, first)
 
 
 def _by_type(order: Group) -> dict[bool, Group]:
     """The addresses of AAAA, by True, and those of A, each in their order."""
-    return {aaaa: tuple(each for each in order if (":" in each) is aaaa) for aaaa in (True, False)}
+    return {
+        aaaa: tuple(address for address in order if is_ipv6(address) is aaaa)
+        for aaaa in (True, False)
+    }
 
 
 def _distinct(endings: list[Ending]) -> list[Ending]:
-    """One ending for all that nobody could tell from each other."""
-    told: list[Ending] = []
+    """The endings without those that users cannot tell from an earlier one."""
+    distinct: list[Ending] = []
     for ending in endings:
-        place = next((n for n, each in enumerate(told) if _alike(each, ending)), None)
+        place = next((n for n, known in enumerate(distinct) if _alike(known, ending)), None)
         if place is None:
-            told.append(ending)
+            distinct.append(ending)
         else:
-            told[place] = replace(told[place], number=told[place].number + ending.number)
-    return told
+            known = distinct[place]
+            distinct[place] = replace(known, number=known.number + ending.number)
+    return distinct
 
 
 def _alike(one: Ending, other: Ending) -> bool:
@@ -295,55 +299,61 @@ def _alike(one: Ending, other: Ending) -> bool:
     return all(mine == theirs or abs(mine - theirs) < FELT_MS for mine, theirs in pairs)
 
 
-# --- the resolver's luck ---------------------------------------------------------------------
+# --- the resolver's order ---------------------------------------------------------------------
 
 
 def _orders(survey: Survey) -> list[tuple[int, Survey]]:
     """The surveys that differ in the order of equal addresses, and how many orders each stands for.
 
-    What a resolver rotates it gives in as many orders as there are addresses. Told apart are those
+    A resolver that rotates gives as many orders as there are addresses. Only those are kept apart
     that begin with an address of another kind; each stands for the worst of its kind, so that a
     few are enough. The first is the observed one.
     """
-    groups = [tuple(each for each in survey.order if each in group) for group in survey.equal]
-    lots = [_rotations(group, survey) for group in groups]
-    found: list[tuple[int, Survey]] = []
-    for chosen in islice(product(*(each for each in lots if len(each) > 1)), ORDERS_AT_MOST):
-        turned = [group for _, group in chosen]
-        order = _rearranged(survey.order, turned) if found else survey.order
-        found.append((prod(number for number, _ in chosen), replace(survey, order=order)))
-    return found
+    groups = [
+        tuple(address for address in survey.order if address in group) for group in survey.equal
+    ]
+    choices = [_rotations(group, survey) for group in groups]
+    choices = [rotations for rotations in choices if len(rotations) > 1]
+    surveys: list[tuple[int, Survey]] = []
+    for chosen in islice(product(*choices), ORDERS_AT_MOST):
+        rotated = [group for _, group in chosen]
+        order = _rearranged(survey.order, rotated) if surveys else survey.order
+        surveys.append((prod(number for number, _ in chosen), replace(survey, order=order)))
+    return surveys
 
 
 def _rotations(group: Group, survey: Survey) -> list[tuple[int, Group]]:
-    """In how many rotations a group begins alike, and the worst of these; the observed one first.
+    """The rotations of a group by how they begin: how many, and the worst; the observed one first.
 
-    Where nobody could tell any two apart, that is one.
+    There is one where all of them look alike.
     """
-    bad = {each: _badness(survey, each) for each in group}
+    badness = {address: _badness(survey, address) for address in group}
     best_ms: dict[int, float] = {}
-    for rank, at_ms in bad.values():
+    for rank, at_ms in badness.values():
         best_ms[rank] = min(at_ms, best_ms.get(rank, inf))
-    kinds = {each: (rank, ms - best_ms[rank] > BOUNDARY_MS) for each, (rank, ms) in bad.items()}
+    kinds = {
+        address: (rank, at_ms - best_ms[rank] > BOUNDARY_MS)
+        for address, (rank, at_ms) in badness.items()
+    }
 
     def seen_as(rotated: Group) -> list[tuple[int, bool]]:
-        return [kinds[each] for each in rotated]
+        return [kinds[address] for address in rotated]
 
     rotations = [group[n:] + group[:n] for n in range(len(group))]
-    same = [each for each in rotations if seen_as(each) == seen_as(group)]
+    same = [rotation for rotation in rotations if seen_as(rotation) == seen_as(group)]
     others: dict[tuple[int, bool], list[Group]] = {}
-    for each in rotations:
-        if each not in same:
-            others.setdefault(kinds[each[0]], []).append(each)
+    for rotation in rotations:
+        if rotation not in same:
+            others.setdefault(kinds[rotation[0]], []).append(rotation)
     worst = [
-        (len(these), max(these, key=lambda rotated: [bad[each] for each in rotated]))
+        (len(these), max(these, key=lambda rotated: [badness[address] for address in rotated]))
         for these in others.values()
     ]
     return [(len(same), group), *worst]
 
 
 def _badness(survey: Survey, address: Address) -> tuple[int, float]:
-    """What an address does: works, fails, never completes TLS, is silent; and after how long."""
+    """A rank of what an address does (works, fails, no TLS, silent), and after how long."""
     seen = survey.seen.get(address, Seen("failed"))
     if seen.tcp == "silent":
         return 4, 0.0
@@ -355,7 +365,7 @@ def _rearranged(order: Group, groups: list[Group]) -> Group:
     """The order in which each group stands in its own places the given way."""
     arranged = list(order)
     for group in groups:
-        places = sorted(order.index(each) for each in group)
+        places = sorted(order.index(address) for address in group)
         for place, address in zip(places, group, strict=True):
             arranged[place] = address
     return tuple(arranged)
@@ -373,12 +383,14 @@ class _World:
     unseen: Seen = Seen("failed")
 
     def answer(self, rdtype: str) -> Resolved:
-        found = self.survey.dns.get(rdtype, Resolved())
+        resolved = self.survey.dns.get(rdtype, Resolved())
         moved_ms = self.moved_ms.get(rdtype, 0.0)
-        return Resolved(found.addresses, max(0.0, found.after_ms + moved_ms)) if moved_ms else found
+        if not moved_ms:
+            return resolved
+        return Resolved(resolved.addresses, max(0.0, resolved.after_ms + moved_ms))
 
     def handshake(self, policy: Policy, address: str) -> tuple[Tcp, float]:
-        """How an attempt ends, and after how long."""
+        """The end of an attempt, and after how long."""
         seen = self.survey.seen.get(address, self.unseen)
         if seen.tcp == "silent":
             return "failed", _or(policy.syn_timeout_ms, self.survey.syn_timeout_ms)
@@ -390,7 +402,7 @@ class _World:
         return ("connected" if seen.tls == "ok" else "failed"), begins_ms + seen.tls_ms
 
     def tls_begins_ms(self, policy: Policy, address: str) -> float:
-        """When TCP is up, where TLS decides the race; ``inf`` where it has no part in it."""
+        """The time when TCP is connected, where TLS decides the race; ``inf`` where it does not."""
         seen = self.survey.seen.get(address, self.unseen)
         if policy.success == "tcp" or seen.tcp != "connected" or seen.tls is None:
             return inf
@@ -405,7 +417,7 @@ def _or(value: float | None, default: float) -> float:
 
 
 def _neighbours(survey: Survey, names: Iterable[str]) -> Iterator[_World]:
-    """The worlds at the ends of what may as well have been measured of these."""
+    """The worlds in which one of these times is as much off as measuring may be."""
     for name in sorted(names):
         for moved_ms in (-BOUNDARY_MS, BOUNDARY_MS):
             yield _World(survey, {name: moved_ms})
@@ -415,7 +427,7 @@ def _neighbours(survey: Survey, names: Iterable[str]) -> Iterator[_World]:
 
 
 class _Event(NamedTuple):
-    """What will happen, in order of time: to a question of this type, or an attempt of this family.
+    """A coming event, sorted by time: of a query of this type, or an attempt of this family.
 
     ``since_ms`` is when it was set off.
     """
@@ -429,7 +441,7 @@ class _Event(NamedTuple):
 
 
 class _End(NamedTuple):
-    """How one run ended, on ``address`` if any.
+    """The end of one run, on ``address`` if any.
 
     ``near``: types and families whose times, a little other, could have led to another end.
     ``tried``: the addresses that it tried. ``unseen``: one of them was not surveyed.
@@ -451,11 +463,11 @@ def _foresee(policy: Policy, survey: Survey, calm: _Calm | None) -> list[_End]:
         end = _one_by_one(policy, world)
     if end is not None:
         return [end]
-    ends = [_Run(each, world).end() for each in policy.extremes()]
-    ends += [_Run(policy, each).end() for each in _neighbours(survey, ends[0].near)]
+    ends = [_Run(extreme, world).end() for extreme in policy.extremes()]
+    ends += [_Run(policy, moved).end() for moved in _neighbours(survey, ends[0].near)]
     if any(end.unseen for end in ends):
         unseen = (_World(survey, unseen=Seen(tcp)) for tcp in _UNSEEN)
-        ends += [_Run(policy, each).end() for each in unseen]
+        ends += [_Run(policy, other).end() for other in unseen]
     return ends
 
 
@@ -475,12 +487,15 @@ class _Calm(NamedTuple):
 
 
 def _calm(survey: Survey) -> _Calm | None:
-    """None where both families are not there, or the first address of IPv6 does not work."""
+    """The calm survey; None where a family is missing, or the first IPv6 address does not work."""
     aaaa, a = survey.dns.get("AAAA", Resolved()), survey.dns.get("A", Resolved())
     if not aaaa.addresses or not a.addresses or not survey.order:
         return None
-    six, four = survey.order[0], next((each for each in survey.order if ":" not in each), "")
-    if ":" not in six or is_mapped(six):
+    six, four = (
+        survey.order[0],
+        next((address for address in survey.order if not is_ipv6(address)), ""),
+    )
+    if not is_ipv6(six) or is_mapped(six):
         return None
     seen6, seen4 = survey.seen.get(six), survey.seen.get(four)
     if not _works(seen6):
@@ -498,7 +513,7 @@ def _works(seen: Seen | None) -> TypeGuard[Seen]:
 def _at_once(policy: Policy, calm: _Calm) -> _End | None:
     """The end where the first attempt connects well before the client would do anything else.
 
-    That is what a healthy target comes to, and it needs no run. None where a run has to tell.
+    So it is for a healthy target, without a run. None where a run is needed.
     """
     usual = policy.queries == "parallel" and policy.https_delay_ms is None
     if not usual or policy.success == "tls":
@@ -530,17 +545,17 @@ def _at_once(policy: Policy, calm: _Calm) -> _End | None:
 def _one_by_one(policy: Policy, world: _World) -> _End | None:
     """The end of a client that waits for both answers, then tries one address after the other.
 
-    That needs no run, either, as long as nothing comes close to a timeout.
+    This needs no run either, as long as nothing comes close to a timeout.
     """
-    answers = [world.survey.dns.get(each) for each in ("AAAA", "A")]
-    heard = [each for each in answers if each is not None and each.addresses]
+    answers = [world.survey.dns.get(rdtype) for rdtype in ("AAAA", "A")]
+    heard = [answer for answer in answers if answer is not None and answer.addresses]
     if not _is_plain(policy) or len(heard) < 2:
         return None
-    now_ms = max(each.after_ms for each in heard)
+    now_ms = max(answer.after_ms for answer in heard)
     if now_ms + BOUNDARY_MS >= policy.dns_timeout_ms:
         return None
-    rank = {each: n for n, each in enumerate(world.survey.order)}
-    order = arrange(policy, [address for each in heard for address in each.addresses], rank)
+    rank = {address: place for place, address in enumerate(world.survey.order)}
+    order = arrange(policy, [address for answer in heard for address in answer.addresses], rank)
     for number, address in enumerate(order, 1):
         seen = world.survey.seen.get(address)
         unlimited = policy.last_unlimited and number == len(order)
@@ -575,7 +590,7 @@ def _is_plain(policy: Policy) -> bool:
 
 
 def _secured(policy: Policy, seen: Seen | None, now_ms: float) -> tuple[bool, float]:
-    """What TLS makes of a connection that TCP has won: nobody goes back to the others."""
+    """The end once TCP has won and TLS follows: clients do not go back to other addresses."""
     if seen is None or policy.success == "tls" or seen.tls in {None, "ok"}:
         return True, now_ms
     return False, now_ms + (seen.tls_ms if seen.tls == "failed" else policy.tls_timeout_ms)
@@ -587,14 +602,16 @@ class _Run:
     def __init__(self, policy: Policy, world: _World) -> None:
         self._policy = policy
         self._world = world
-        self._race = Race(policy, {each: n for n, each in enumerate(world.survey.order)})
+        self._race = Race(
+            policy, {address: place for place, address in enumerate(world.survey.order)}
+        )
         self._addresses: list[str] = []
         self._due: list[_Event] = []
         self._past: list[_Event] = []
         self._timers: list[float] = []
 
     def end(self) -> _End:
-        """Let everything happen in its time."""
+        """Run to the end, event by event."""
         now_ms, wake_ms = 0.0, inf
         actions = self._race.start(now_ms)
         while True:
@@ -657,9 +674,9 @@ class _Run:
         return _End(connected, address, at_ms, tuple(self._addresses), self._near(now_ms), unseen)
 
     def _near(self, ended_ms: float) -> frozenset[str]:
-        """What happened close to a time at which the client would do something.
+        """What happened close to a time at which the client would have acted.
 
-        What was set off by that time or later cannot come before it.
+        What was set off at that time or later cannot come before it.
         """
         soon_ms = ended_ms + BOUNDARY_MS
         timers = [at_ms for at_ms in self._timers if at_ms <= soon_ms]
@@ -669,19 +686,19 @@ class _Run:
             for timer in timers
             if abs(event.at_ms - timer) <= BOUNDARY_MS and timer > event.since_ms
         }
-        # Another one that came in at the same time could have won, whatever had set off either.
+        # Another attempt that connects at the same time could have won, whatever set off either.
         rival = any(event.connects and event.at_ms <= soon_ms for event in self._due)
         return _MOVABLE if rival else frozenset(crosses | self._swappable())
 
     def _swappable(self) -> set[str]:
-        """What could have come in another order, where the order decides when a client looks."""
+        """Events that could have come in another order, where the client acts by their order."""
         if not self._policy.poll_ms:
             return set()
         return {
-            each.name
-            for one, other in pairwise(self._past)
-            for each in (one, other)
-            if other.at_ms - one.at_ms <= BOUNDARY_MS and other.since_ms < one.at_ms
+            event.name
+            for earlier, later in pairwise(self._past)
+            for event in (earlier, later)
+            if later.at_ms - earlier.at_ms <= BOUNDARY_MS and later.since_ms < earlier.at_ms
         }
 
 
@@ -711,7 +728,7 @@ def _ending(number: int, policy: Policy, ends: list[_End]) -> Ending:
 
 
 def _alone(number: int, outcome: Word, end: _End) -> Ending:
-    """What is on no boundary."""
+    """The ending of a run that is near no boundary."""
     return Ending(
         number,
         outcome,

@@ -1,4 +1,4 @@
-"""The race for real: the core (``core``) decides, a Net connects, asyncio waits."""
+"""The live race: `algorithm.Race` decides, a Net connects, asyncio waits."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from ipv6check.eyeballs.policy import RFC8305, Policy
 from ipv6check.model import Address, Attempt, Handshake, Port
 
 Connector = Callable[[str, int], Awaitable[Attempt]]
-# Tells, besides, when TCP is up and TLS begins.
+# Reports, besides, the TCP attempt when it is connected and TLS begins.
 Securer = Callable[[str, int, Callable[[Attempt], None]], Awaitable[Handshake]]
 RUNNING, CANCELLED = "running", "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """One attempt of a race.
+    """One connection attempt of a race.
 
     ``why`` it began: first, timer (a delay was over), failure (of another) or answer (its address
     came late). Times are milliseconds since the first DNS query; ``started_ms`` is when the SYN
@@ -53,7 +53,7 @@ class Entrant:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The attempts in the order of their start; ``winner`` is None where all failed.
+    """The result of a race: its attempts in the order of their start, and the winner if any.
 
     ``policy``: the constants. ``order``: the addresses by RFC 6724, before families alternate.
     ``services``: what the name's HTTPS records say, where they were asked for. ``equal``: the
@@ -79,23 +79,28 @@ async def race(
     tell: Callable[[Entrant], None] = lambda _: None,
     secure: Securer | None = None,
 ) -> Outcome:
-    """Connect as this policy does, to what the DNS has said.
+    """Connect as a client with this policy does, given the answers of the DNS.
 
-    The answers come when they came from the resolver, but nobody waits for them again: while no
-    attempt is under way, the race's clock is put forward. ``rank`` is each address's place in the
+    The answers count from when the resolver gave them, but they are not waited for again: while no
+    attempt is running, the race's clock is put forward. ``rank`` is each address's place in the
     order of RFC 6724. With ``secure`` an attempt wins once TLS is established, not TCP alone.
-    ``tell`` hears of each attempt when it has started, when its TLS has, and when it has ended.
-    Whatever ``connect`` or ``secure`` raises comes out, and no attempt is left behind.
+    ``tell`` is called with each attempt when it starts, when its TLS starts, and when it ends.
+    What ``connect`` or ``secure`` raises is raised, and no attempt is left running.
     """
-    contest = _Contest(policy, dns, rank, port, connect, tell, secure)
+    live = _LiveRace(policy, dns, rank, port, connect, tell, secure)
     try:
-        await contest.run()
+        await live.run()
     finally:
-        await contest.close()
-    return contest.outcome()
+        await live.close()
+    return live.outcome()
 
 
-class _Contest:
+class _LiveRace:
+    """One race under way: carries out what the algorithm decides, and reports what happens to it.
+
+    Times are milliseconds since the race began, by the loop's clock and what it was put forward.
+    """
+
     def __init__(
         self,
         policy: Policy,
@@ -108,9 +113,9 @@ class _Contest:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._origin_ms = self._loop.time() * 1000
-        self._core = Race(policy, rank)
+        self._algorithm = Race(policy, rank)
         self._policy = policy
-        self._order = tuple(sorted(rank, key=lambda each: rank[each]))
+        self._order = tuple(sorted(rank, key=lambda address: rank[address]))
         self._dns = dns
         self._port = port
         self._connect = connect
@@ -125,27 +130,27 @@ class _Contest:
         self._ended_ms = 0.0
 
     async def run(self) -> None:
-        """From the first question to the end of the race."""
-        self._obey(self._core.start(0.0), 0.0)
-        while not self._core.done:
+        """Race from the first DNS query to the end."""
+        self._obey(self._algorithm.start(0.0), 0.0)
+        while not self._algorithm.done:
             due_ms = self._due_ms()
             if self._running:
                 await self._wait(due_ms)
             elif due_ms is not None:
                 self._put_forward(due_ms)
             else:
-                return  # a question that nobody will ever answer
+                return  # a query that is never answered
             if not self._hear():
                 self._move(due_ms)
 
     async def close(self) -> None:
-        """Leave no attempt behind."""
+        """Cancel the attempts that are still running."""
         for attempt in self._running:
             attempt.cancel()
         await asyncio.gather(*self._running, *self._closing, return_exceptions=True)
 
     def outcome(self) -> Outcome:
-        """What there is to tell, in the order of the starts."""
+        """The result, with the attempts in the order of their start."""
         entrants = sorted(self._entrants.items())
         attempts = tuple(entrant for _, entrant in entrants)
         return Outcome(
@@ -174,28 +179,30 @@ class _Contest:
             self._running, timeout=left_s, return_when=asyncio.FIRST_COMPLETED
         )
         if not done:
-            # On a busy loop a handshake may be done that nobody was told of: it came first.
+            # On a busy loop a handshake may be done and not yet noticed: it came first.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
 
-    # --- inputs of the core --------------------------------------------------------------------
+    # --- inputs of the algorithm --------------------------------------------------------------
 
     def _hear(self) -> bool:
-        """Tell the core of the attempts that have ended, in the order of their end."""
+        """Report the attempts that have ended, in the order of their end."""
         ended = [
             (self._end(attempt.result(), number), number, attempt.result())
             for attempt, number in self._running.items()
             if attempt.done()
         ]
-        self._running = {each: n for each, n in self._running.items() if not each.done()}
-        for _, number, result in sorted(ended, key=lambda each: each[:2]):
-            tell = self._core.succeeded if result.connected else self._core.failed
+        self._running = {
+            attempt: number for attempt, number in self._running.items() if not attempt.done()
+        }
+        for _, number, result in sorted(ended, key=lambda end: end[:2]):
+            report = self._algorithm.succeeded if result.connected else self._algorithm.failed
             now_ms = self._now_ms()
-            self._obey(tell(number, now_ms), now_ms)
+            self._obey(report(number, now_ms), now_ms)
         return bool(ended)
 
     def _end(self, result: Attempt | Handshake, number: int) -> float:
-        """Note how an attempt ended, and when by the kernel's clock, to the microsecond."""
+        """Note an attempt's end, and return its time by the kernel's clock, to the microsecond."""
         begun = self._entrants[number]
         tcp = result.tcp if isinstance(result, Handshake) else result
         tls_ms = result.elapsed_ms if isinstance(result, Handshake) else 0.0
@@ -212,19 +219,18 @@ class _Contest:
         return round(ended_ms, 3)
 
     def _move(self, due_ms: float | None) -> None:
-        """Tell the core what is due: an answer, or that time has passed."""
+        """Report what is due: an answer, or that time has passed."""
         now_ms = max(self._now_ms(), due_ms or 0.0)
-        arrived = [each for each in sorted(self._answers) if each[0] <= now_ms]
-        for answer in arrived:
-            self._answers.remove(answer)
-            rdtype = answer[1]
+        arrived = [(at_ms, rdtype) for at_ms, rdtype in sorted(self._answers) if at_ms <= now_ms]
+        for at_ms, rdtype in arrived:
+            self._answers.remove((at_ms, rdtype))
             addresses = self._dns.get(rdtype, Resolved()).addresses
-            self._obey(self._core.answered(rdtype, addresses, now_ms), now_ms)
+            self._obey(self._algorithm.answered(rdtype, addresses, now_ms), now_ms)
         if not arrived:
             self._wake_ms = None
-            self._obey(self._core.tick(now_ms), now_ms)
+            self._obey(self._algorithm.tick(now_ms), now_ms)
 
-    # --- outputs of the core -------------------------------------------------------------------
+    # --- outputs of the algorithm -------------------------------------------------------------
 
     def _obey(self, actions: Actions, now_ms: float) -> None:
         for action in actions:
@@ -253,22 +259,22 @@ class _Contest:
         # The SYN leaves in the same step of the loop, so that nothing comes between it and this.
         now_ms = self._now_ms()
         self._note(number, Entrant(address, why, now_ms, now_ms, RUNNING))
-        self._obey(self._core.started(number, now_ms), now_ms)
+        self._obey(self._algorithm.started(number, now_ms), now_ms)
         if self._secure is None:
             return await self._connect(address, self._port)
         return await self._secure(address, self._port, partial(self._connected, number))
 
     def _connected(self, number: int, attempt: Attempt) -> None:
-        """TCP is up, and TLS begins."""
+        """Note that TCP is connected and TLS begins."""
         now_ms, begun = self._now_ms(), self._entrants[number]
         up_ms = min(begun.started_ms + attempt.elapsed_ms, now_ms)
         self._note(number, replace(begun, tls_started_ms=up_ms))
-        self._obey(self._core.connected(number, now_ms), now_ms)
+        self._obey(self._algorithm.connected(number, now_ms), now_ms)
 
     def _cancel(self, number: int, outcome: str) -> None:
-        attempt = next((each for each, n in self._running.items() if n == number), None)
+        attempt = next((task for task, running in self._running.items() if running == number), None)
         if attempt is None:
-            return  # it was done at the same moment as the winner
+            return  # it ended at the same moment as the winner
         attempt.cancel()
         del self._running[attempt]
         self._closing.append(attempt)

@@ -1,9 +1,9 @@
 """Rules as the kernel runs them, in whichever notation they were written.
 
-A parser makes a `RuleSet`; the evaluator follows packets through it. A parser must mark what it does
-not model, with `Unmodelled` (a match), `Unclear` (a statement), `Gap` (evidence that was not given)
-or `Refusal` (the kernel would not load it): each makes the verdict depend, and none is ever read as
-"no match".
+A parser makes a `RuleSet`; the evaluator follows packets through it. A parser must mark what it
+does not model, with `Unmodelled` (a match), `Unclear` (a statement), `Gap` (evidence that was not
+given) or `Refusal` (the kernel would not load it): each makes the verdict depend, and none is ever
+read as "no match".
 """
 
 from __future__ import annotations

@@ -681,8 +681,8 @@ def restored(text: str, request: pytest.FixtureRequest) -> int:
     ("line", "said"),
     [
         ("-A INPUT -p tcp --dport 99999 -j DROP", "rules:2: is more than 65535: '99999'"),
-        ("-A INPUT -p tcp --dport", "rules:2: has nothing behind it: '--dport'"),
-        ("-A INPUT -j", "rules:2: has nothing behind it: '-j'"),
+        ("-A INPUT -p tcp --dport", "rules:2: needs a value: '--dport'"),
+        ("-A INPUT -j", "rules:2: needs a value: '-j'"),
         ("-A", "rules:2: is not all of a command: '-A'"),
         ("[0:0]", "rules:2: is no command of iptables: ''"),
         ("-Q INPUT", "rules:2: is no command of iptables: '-Q'"),
