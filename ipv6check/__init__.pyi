@@ -2,11 +2,11 @@
 
 from ipv6check.config.target import Target as Target
 from ipv6check.config.target import endpoint as endpoint
+from ipv6check.engine.checks.api import check as check
 from ipv6check.engine.checks.blame import blame as blame
 from ipv6check.engine.checks.blame import describe as describe
 from ipv6check.engine.checks.blame import ended_here as ended_here
 from ipv6check.engine.checks.blame import out_of_reach as out_of_reach
-from ipv6check.engine.checks.loader import check as check
 from ipv6check.engine.checks.remedies import ACCEPT_ICMPV6 as ACCEPT_ICMPV6
 from ipv6check.engine.checks.remedies import ACCEPT_TCP as ACCEPT_TCP
 from ipv6check.engine.checks.remedies import GET_IPV6 as GET_IPV6

@@ -29,7 +29,7 @@ from ipv6check import engine
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, parse
 from ipv6check.engine.checks import loader, program
-from ipv6check.engine.checks.loader import Check
+from ipv6check.engine.checks.api import Check
 from ipv6check.engine.checks.worker import judge
 from ipv6check.engine.plan import ServicePlan
 from ipv6check.model import (

@@ -20,7 +20,7 @@ from ipv6check import (
 )
 from ipv6check.config.target import TargetError, parse
 from ipv6check.engine.checks import loader
-from ipv6check.engine.checks.loader import PluginError
+from ipv6check.engine.checks.api import PluginError
 from ipv6check.model import Preference, Status, Vantage, Verdict, ok
 from ipv6check.testing import (
     SETTINGS,

@@ -8,7 +8,8 @@ from itertools import zip_longest
 from pathlib import Path
 
 from ipv6check.engine.checks import loader
-from ipv6check.engine.checks.loader import PluginError, nearest
+from ipv6check.engine.checks.api import PluginError
+from ipv6check.engine.checks.inputs import nearest
 from ipv6check.engine.checks.pages import Section
 from ipv6check.engine.checks.texts import is_laid_out, paragraphs, sentence, url
 from ipv6check.model.findings import Explained

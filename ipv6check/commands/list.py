@@ -10,7 +10,7 @@ from pathlib import Path
 from ipv6check import __version__
 from ipv6check.config.profiles import PROFILES
 from ipv6check.engine.checks import loader
-from ipv6check.engine.checks.loader import Check
+from ipv6check.engine.checks.api import Check
 from ipv6check.engine.checks.texts import paragraphs, sentence, url
 from ipv6check.model import SCHEMA_VERSION, Profile
 from ipv6check.reports.formats import format_names

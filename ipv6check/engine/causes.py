@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
-from ipv6check.engine.checks.loader import Check
+from ipv6check.engine.checks.api import Check
 from ipv6check.model import Finding, Findings, Status
 
 # What is wrong or not known, the worst first.

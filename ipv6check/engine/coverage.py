@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ipv6check.config.target import Target
-from ipv6check.engine.checks.loader import Check, Input, Plan
+from ipv6check.engine.checks.api import Check, Input, Plan
 from ipv6check.model import Result, Status
 
 DNS = "DNS"

@@ -14,7 +14,7 @@ from typing import Any
 from ipv6check.config.target import Target
 from ipv6check.engine import causes, coverage, measured, purpose, retries
 from ipv6check.engine.checks import program
-from ipv6check.engine.checks.loader import Check
+from ipv6check.engine.checks.api import Check
 from ipv6check.engine.checks.worker import CheckThread, missing_input, skipped_for
 from ipv6check.engine.observe import ProbeGraph, ProbeRun, RecordedTarget, recalled
 from ipv6check.engine.plan import ServicePlan

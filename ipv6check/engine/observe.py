@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from ipv6check.config.target import Target
-from ipv6check.engine.checks.loader import Probe
+from ipv6check.engine.checks.api import Probe
 from ipv6check.engine.defects import crash
 from ipv6check.model import Cause, Failure, Kind, Observed
 from ipv6check.net.own_time import OwnTime

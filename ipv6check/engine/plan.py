@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from ipv6check.engine.checks.loader import GIVEN, Check, Plan
+from ipv6check.engine.checks.api import Check, Plan
+from ipv6check.engine.checks.inputs import GIVEN
 from ipv6check.engine.coverage import Coverage
 from ipv6check.engine.observe import ProbeGraph, graph_of
 from ipv6check.model import NoIPv6, Settings

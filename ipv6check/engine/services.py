@@ -8,6 +8,8 @@ from dataclasses import replace
 from ipv6check.config.options import Options
 from ipv6check.config.services import checks_named
 from ipv6check.engine.checks import loader
+from ipv6check.engine.checks.api import PluginError
+from ipv6check.engine.checks.planning import AvailableChecks
 from ipv6check.engine.plan import ServicePlan
 from ipv6check.eyeballs import clients
 from ipv6check.model import ServiceInfo, Settings
@@ -37,7 +39,7 @@ def plans_again(services: Mapping[str, ServiceInfo], options: Options) -> Mappin
 
 
 def of_services(
-    options: Options, settings: Settings, found: loader.Found
+    options: Options, settings: Settings, found: AvailableChecks
 ) -> Mapping[str, ServicePlan]:
     """The plan of each service, with checks out of those that were found."""
     plans = {"": _plan(settings, found)}
@@ -56,11 +58,11 @@ def of_services(
     return plans
 
 
-def _plan(settings: Settings, found: loader.Found) -> ServicePlan:
+def _plan(settings: Settings, found: AvailableChecks) -> ServicePlan:
     return ServicePlan(found.plan(settings.only, settings.skip, settings.profile), settings)
 
 
-def require_checks(options: Options, found: loader.Found) -> None:
+def require_checks(options: Options, found: AvailableChecks) -> None:
     """Raises PluginError where an option, a service or a waiver names a check that is none."""
     named = [
         (check, f"{options.places[option]}: " if option in options.places else "")
@@ -73,8 +75,8 @@ def require_checks(options: Options, found: loader.Found) -> None:
     for check, where in named:
         try:
             found.require(check)
-        except loader.PluginError as error:
-            raise loader.PluginError(f"{where}{error}") from None
+        except PluginError as error:
+            raise PluginError(f"{where}{error}") from None
 
 
 def with_rules(options: Options) -> Settings:
@@ -90,7 +92,7 @@ def with_rules(options: Options) -> Settings:
 
 
 def of_recording(
-    services: Mapping[str, ServiceInfo], options: Options, found: loader.Found
+    services: Mapping[str, ServiceInfo], options: Options, found: AvailableChecks
 ) -> Mapping[str, ServicePlan]:
     """The plan of each recorded service. Raises PluginError, RuleError."""
     given = with_rules(options)
@@ -134,15 +136,15 @@ def _regraded(info: ServiceInfo, options: Options, given: Settings) -> Settings:
 
 
 def _replanned(
-    info: ServiceInfo, settings: Settings, options: Options, found: loader.Found
+    info: ServiceInfo, settings: Settings, options: Options, found: AvailableChecks
 ) -> ServicePlan:
     """The checks that judged then, unless others are asked for today."""
     if options.given & {"only", "profile"}:
         return _plan(settings, found)
     try:
         return ServicePlan(found.plan(info.checks, settings.skip, settings.profile), settings)
-    except loader.PluginError as error:
-        raise loader.PluginError(f"{error}; the recording was judged by it: --checks-dir") from None
+    except PluginError as error:
+        raise PluginError(f"{error}; the recording was judged by it: --checks-dir") from None
 
 
 def recordable(plans: Mapping[str, ServicePlan]) -> Mapping[str, ServiceInfo]:

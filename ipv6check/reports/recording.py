@@ -20,7 +20,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from ipv6check.config.target import TargetError, parse
-from ipv6check.engine.checks.loader import all_probes
+from ipv6check.engine.checks.inputs import all_probes
 from ipv6check.engine.observe import RecordedTarget
 from ipv6check.model import (
     Failure,

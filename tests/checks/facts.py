@@ -21,6 +21,7 @@ from ipv6check import (
     Unusable,
 )
 from ipv6check.engine.checks import loader
+from ipv6check.engine.checks.api import Check
 from ipv6check.net.special_addresses import special_purpose
 from ipv6check.testing import answer, run_check
 
@@ -33,7 +34,7 @@ MAY_NOT_PING = Failure(Kind.PERMISSION, "this user may not ping")
 
 
 @cache
-def shipped(name: str) -> loader.Check:
+def shipped(name: str) -> Check:
     """A shipped check, loaded once."""
     return loader.load(only=[name]).checks[0]
 

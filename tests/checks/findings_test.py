@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ipv6check.engine.checks import loader, pages, remedies
-from ipv6check.engine.checks.loader import Check
+from ipv6check.engine.checks.api import Check
 from ipv6check.engine.checks.pages import Section
 from ipv6check.engine.checks.texts import sentence
 from ipv6check.model import Status

@@ -15,7 +15,7 @@ from ipv6check.commands import check as session
 from ipv6check.commands.check import BLIND, FINDINGS, INTERRUPTED, OK, USAGE, exit_code
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, parse
-from ipv6check.engine.checks.loader import PluginError
+from ipv6check.engine.checks.api import PluginError
 from ipv6check.model import GateOutcome, Settings, Summary, Verdict
 from ipv6check.reports.sinks import OutputError
 from ipv6check.testing import FakeNet, answer, attempt, echo

@@ -8,7 +8,7 @@ import pytest
 
 from ipv6check.commands import explain
 from ipv6check.engine.checks import loader
-from ipv6check.engine.checks.loader import PluginError
+from ipv6check.engine.checks.api import Check, PluginError
 
 CHECKS = loader.load().checks
 NAMES = [check.id for check in CHECKS]
@@ -88,7 +88,7 @@ def test_our_checks_fit_a_terminal(name: str) -> None:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=NAMES)
-def test_each_finding_of_ours_can_be_asked_for(check: loader.Check) -> None:
+def test_each_finding_of_ours_can_be_asked_for(check: Check) -> None:
     """What the table of one check shows is what is shown of the finding alone, indented."""
     whole = explain.explanation(check.id)
     for each in check.findings:

@@ -12,7 +12,7 @@ from typing import Any
 
 import ipv6check
 from ipv6check.config.target import Target
-from ipv6check.engine.checks import loader
+from ipv6check.engine.checks.inputs import all_probes
 from ipv6check.model import Failure, Settings
 from tests.docs import code, table
 
@@ -30,7 +30,7 @@ def inputs() -> str:
     given = {name: (kind.__name__, _summary(kind)) for name, kind in GIVEN.items()}
     probes = {
         name: (inspect.get_annotations(probe.observe)["return"], _prose(probe.observe))
-        for name, probe in sorted(loader.all_probes().items())
+        for name, probe in sorted(all_probes().items())
     }
     known = {kind.__name__ for kind in _kinds()}
     return "\n\n".join(
@@ -53,7 +53,7 @@ def types() -> str:
 def _kinds() -> list[type]:
     """By name, those of the inputs and those of their fields."""
     kinds = [*GIVEN.values(), Failure]
-    for probe in loader.all_probes().values():
+    for probe in all_probes().values():
         kinds += [kind for kind in probe.returns if inspect.isclass(kind)]
         written = inspect.get_annotations(probe.observe)["return"]
         kinds += [kind for word in _WORD.findall(written) if inspect.isclass(kind := _public(word))]

@@ -18,7 +18,7 @@ from ipv6check import engine
 from ipv6check.config.profiles import PROFILES
 from ipv6check.config.target import Target, parse
 from ipv6check.engine.checks import loader
-from ipv6check.engine.checks.loader import Check, Input, Plan, Probe
+from ipv6check.engine.checks.api import Check, Input, Plan, Probe
 from ipv6check.engine.plan import ServicePlan
 from ipv6check.engine.workers import Run
 from ipv6check.model import (

@@ -26,7 +26,8 @@ from ipv6check.config.services import ServiceConfig
 from ipv6check.config.sources import load
 from ipv6check.config.target import Target, parse
 from ipv6check.config.toml import ConfigError
-from ipv6check.engine.checks.loader import PluginError, all_probes
+from ipv6check.engine.checks.api import PluginError
+from ipv6check.engine.checks.inputs import all_probes
 from ipv6check.model import Failure, Kind, Place, RecordingError, Vantage
 from ipv6check.model.text import printable
 from ipv6check.net.local import LocalNet

@@ -20,7 +20,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from ipv6check.config.target import Target
-from ipv6check.engine.checks.loader import Check
+from ipv6check.engine.checks.api import Check
 from ipv6check.engine.defects import broken
 from ipv6check.model import SCHEMA_VERSION, Cause, Failure, Finding, Findings, Status
 from ipv6check.model.text import printable

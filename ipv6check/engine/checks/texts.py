@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from textwrap import indent
 
-from ipv6check.engine.checks.loader import Check
+from ipv6check.engine.checks.api import Check
 from ipv6check.model import RuleDoc
 
 

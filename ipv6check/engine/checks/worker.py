@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ipv6check.engine.checks.loader import Check
+from ipv6check.engine.checks.api import Check
 from ipv6check.engine.defects import broken, crash
 from ipv6check.model import (
     VANTAGE_KINDS,

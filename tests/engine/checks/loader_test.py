@@ -13,9 +13,10 @@ import pytest
 
 from ipv6check.config.profiles import PROFILES
 from ipv6check.config.target import parse
-from ipv6check.engine.checks import loader
+from ipv6check.engine.checks import inputs, planning
 from ipv6check.engine.checks import program as external
-from ipv6check.engine.checks.loader import Input, PluginError, Probe, load
+from ipv6check.engine.checks.api import Check, Input, PluginError, Probe
+from ipv6check.engine.checks.loader import load
 from ipv6check.model import Answer, Cause, Failure, Finding, Kind, Status, fail, ok, warn
 from ipv6check.probes.addresses import Addresses
 from ipv6check.probes.connections import Connections
@@ -185,7 +186,7 @@ def test_probes_are_those_that_are_needed_inputs_first() -> None:
     assert load(only=["tcp"], skip=["tcp"]).probes == ()
     names = [probe.name for probe in load().probes]
     for probe in load().probes:
-        needed = {item.name for item in probe.inputs} - set(loader.GIVEN)
+        needed = {item.name for item in probe.inputs} - set(inputs.GIVEN)
         assert needed <= set(names[: names.index(probe.name)])
 
 
@@ -393,9 +394,9 @@ def test_probes_that_need_each_other_are_refused() -> None:
         "a": Probe("a", observe, (Input("b"),), frozenset({int})),
         "b": Probe("b", observe, (Input("a"),), frozenset({int})),
     }
-    check = loader.Check(lambda a: ok(f"{a}"), "x", "", Cause.DNS, (Input("a"),), "c")
+    check = Check(lambda a: ok(f"{a}"), "x", "", Cause.DNS, (Input("a"),), "c")
     with pytest.raises(PluginError, match=r"probes need each other: .*→"):
-        loader._needed([check], probes)
+        planning.needed_probes([check], probes)
 
 
 # --- files that are fine ---------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ipv6check.engine.checks import loader, pages
-from ipv6check.engine.checks.loader import PluginError
+from ipv6check.engine.checks.api import PluginError
 from ipv6check.engine.checks.texts import url
 from ipv6check.model import Status
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ipv6check.engine.checks.loader import Check, Input
+from ipv6check.engine.checks.api import Check, Input
 from ipv6check.engine.checks.worker import CheckThread, judge, missing_input
 from ipv6check.model import (
     VANTAGE_KINDS,

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ipv6check.commands import schema
 from ipv6check.config.profiles import PROFILES
 from ipv6check.config.target import parse
-from ipv6check.engine.checks.loader import all_probes
+from ipv6check.engine.checks.inputs import all_probes
 from ipv6check.engine.observe import RecordedTarget
 from ipv6check.model import (
     Address,
