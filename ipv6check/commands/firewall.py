@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from ipv6check import __version__
+from ipv6check.engine.results import result_of
 from ipv6check.engine.rule_files import read_rules, text_of
 from ipv6check.firewall.evaluate import Budget, PacketVerdict, judge
 from ipv6check.firewall.model import IPV4, IPV6, RuleError
@@ -146,19 +147,7 @@ def examine(
     if not asked:
         answers = [answer for told in (*seen.ports, *seen.messages) for answer in _both(told)]
     results = tuple(
-        Result(
-            CHECK,
-            finding.status,
-            finding.message,
-            finding.hint,
-            finding.subject,
-            None
-            if finding.status in {Status.PASS, Status.SKIP}
-            else finding.cause or Cause.FIREWALL,
-            finding.evidence,
-            REFERENCE,
-            finding=finding.id,
-        )
+        result_of(finding, CHECK, cause=Cause.FIREWALL, reference=REFERENCE)
         for finding in seen.findings
     )
     counts = {status: sum(each.status is status for each in results) for status in Status}

@@ -59,6 +59,7 @@ def document(directories: Iterable[Path] = ()) -> str:
 def _check_object(check: Check) -> dict[str, object]:
     return {
         "id": check.id,
+        "version": check.version,
         "about": sentence(check),
         "why": "\n\n".join(paragraphs(check)),
         "reference": check.reference,

@@ -209,6 +209,7 @@ class Examiner:
                 finding,
                 check.id,
                 cause=check.cause,
+                version=check.version,
                 reference=check.reference,
                 status=job.settings.profile.grade(check.id, finding.status),
                 duration_ms=_duration(check, observed.known_ms),

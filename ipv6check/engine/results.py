@@ -13,14 +13,16 @@ def result_of(
     check: str,
     *,
     cause: Cause,
+    version: int = 1,
     reference: str = "",
     status: Status | None = None,
     duration_ms: float = 0.0,
 ) -> Result:
     """What a check of this name has found, as reports have it.
 
-    ``cause`` is the check's own, for a finding that names none. ``status`` is what the profile
-    makes of the finding's, None for the same. ``duration_ms``: how long it took to observe.
+    ``cause``, ``version`` and ``reference`` are the check's own; the cause is for a finding that
+    names none. ``status`` is what the profile makes of the finding's, None for the same.
+    ``duration_ms``: how long it took to observe.
     """
     graded = finding.status if status is None else status
     return Result(
@@ -34,4 +36,5 @@ def result_of(
         reference=reference,
         duration_ms=duration_ms,
         finding=printable(finding.id),
+        check_version=version,
     )

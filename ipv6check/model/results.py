@@ -94,8 +94,9 @@ class Note:
 class Result:
     """A Finding with its check. Made by the runner alone; the gate adds what is agreed on it.
 
-    ``finding`` is the Finding's id. ``status`` says what is, ``excused`` whether a gate lets it
-    pass all the same: it is waived, or the baseline has it already (``known``).
+    ``finding`` is the Finding's id; ``check_version`` rises when the check judges the same facts
+    otherwise. ``status`` says what is, ``excused`` whether a gate lets it pass all the same: it is
+    waived, or the baseline has it already (``known``).
     """
 
     check: str
@@ -108,6 +109,7 @@ class Result:
     reference: str = ""
     duration_ms: float = 0.0
     finding: str = ""
+    check_version: int = 1
     waived: Waived | None = None
     known: bool = False
 

@@ -49,7 +49,8 @@ class Check:
     ``findings``: all that it can give, from its decorator or from the page beside it; empty where
     neither has any. ``text``: what it looks at and why, from the page or from the file's docstring.
     ``looks_at``: what it looks at, in a word or two. ``measures``: a pass of it shows by itself
-    that IPv6 works; where packets are its facts, those show it.
+    that IPv6 works; where packets are its facts, those show it. ``version`` rises when it becomes
+    stricter or looser.
     """
 
     judge: Judge
@@ -63,6 +64,7 @@ class Check:
     findings: tuple[Explained | Section, ...] = ()
     looks_at: str = ""
     measures: bool = True
+    version: int = 1
 
     @property
     def roots(self) -> Mapping[str, tuple[str, ...]]:
@@ -94,13 +96,18 @@ def check(
     findings: Sequence[Explained] = (),
     looks_at: str = "",
     measures: bool = True,
+    version: int = 1,
 ) -> Callable[[Judge], Check]:
     """Make a function a check. ``cause`` is what its findings carry unless they say otherwise.
 
     ``findings`` tells all that it can find; where it is given, a Finding that it does not name is a
     defect of the check. ``looks_at`` names what it looks at, as a report tells it. ``measures``:
-    whether a pass of it shows by itself that the target's IPv6 works.
+    whether a pass of it shows by itself that the target's IPv6 works. ``version`` is in every
+    result of it: raise it when the same facts are judged otherwise, so that a stricter check is not
+    taken for a worse target.
     """
+    if version < 1:
+        raise ValueError(f"version is {version}, and begins at 1")
 
     def decorate(judge: Judge) -> Check:
         if not inspect.isfunction(judge):
@@ -114,17 +121,18 @@ def check(
             findings=_explained(findings),
             looks_at=looks_at,
             measures=measures,
+            version=version,
         )
 
     return decorate
 
 
 def _explained(findings: Sequence[Explained]) -> tuple[Explained, ...]:
-    seen = set()
-    for each in findings:
-        if not isinstance(each, Explained):
-            raise TypeError(f"findings holds {each!r}, which is no Explained")
-        if each.id in seen:
-            raise ValueError(f'finding "{each.id}" is explained twice')
-        seen.add(each.id)
+    known = set()
+    for finding in findings:
+        if not isinstance(finding, Explained):
+            raise TypeError(f"findings holds {finding!r}, which is no Explained")
+        if finding.id in known:
+            raise ValueError(f'finding "{finding.id}" is explained twice')
+        known.add(finding.id)
     return tuple(findings)

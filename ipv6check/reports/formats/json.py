@@ -115,6 +115,7 @@ def result_object(result: Result) -> dict[str, object]:
     """A result as JSON."""
     return {
         "check": result.check,
+        "check_version": result.check_version,
         "finding": result.finding,
         "status": result.status,
         "subject": result.subject,
