@@ -16,6 +16,7 @@ from ipv6check.engine.checks.remedies import NO_IPV6_HERE as NO_IPV6_HERE
 from ipv6check.engine.checks.remedies import NO_ROUTE_FROM_HERE as NO_ROUTE_FROM_HERE
 from ipv6check.engine.checks.remedies import NO_TIME as NO_TIME
 from ipv6check.engine.checks.remedies import UNTRIED as UNTRIED
+from ipv6check.eyeballs.impact import Impact as Impact
 from ipv6check.eyeballs.prediction import Ending as Ending
 from ipv6check.eyeballs.prediction import Prediction as Prediction
 from ipv6check.eyeballs.prediction import Survey as Survey
