@@ -176,6 +176,7 @@ def test_the_action_annotates(shell: Shell) -> None:
     assert (shell.directory / "summary.md").read_text("utf-8").count("###") == 2
 
 
+@pytest.mark.slow
 def test_the_action_on_services(shell: Shell) -> None:
     """Without targets it checks the services of the file, whose lines it names."""
     (shell.directory / ".git").mkdir()
@@ -185,6 +186,7 @@ def test_the_action_on_services(shell: Shell) -> None:
     assert "file=ours.toml,line=2" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_inputs_of_the_action(shell: Shell) -> None:
     """Each reaches the command: a wrong one is refused by its name."""
     assert "--fail-on" in act(shell, targets="a.example", fail_on="never").stderr
@@ -195,6 +197,7 @@ def test_the_inputs_of_the_action(shell: Shell) -> None:
     assert "--timeout" in act(shell, targets="a.example", args="--timeout never -q").stderr
 
 
+@pytest.mark.slow(after=1)
 @pytest.mark.parametrize(
     "text", ["$(touch owned)", "`touch owned`", "; touch owned", "' && touch owned", "--help"]
 )
@@ -205,6 +208,7 @@ def test_an_input_is_no_command(shell: Shell, text: str) -> None:
     assert not (shell.directory / "owned").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_action_installs_itself(tmp_path: Path) -> None:
     """From its own checkout, which has nothing of this machine's."""
@@ -242,6 +246,7 @@ def scripts() -> Iterator[tuple[str, str]]:
     yield from (("docs/ci.md", text) for _, text in blocks("sh"))
 
 
+@pytest.mark.slow(after=1)
 @pytest.mark.parametrize(("file", "script"), [*scripts()])
 def test_the_examples_run(shell: Shell, file: str, script: str) -> None:
     """As they stand, with exit code 0, in a repository with the file of the example."""
@@ -252,6 +257,7 @@ def test_the_examples_run(shell: Shell, file: str, script: str) -> None:
         assert (shell.directory / found).stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_the_comment_is_edited_or_made(shell: Shell) -> None:
     """The second call makes the comment where there is none to edit."""
     (script,) = [code for _, code in scripts() if "gh pr" in code]
@@ -262,6 +268,7 @@ def test_the_comment_is_edited_or_made(shell: Shell) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_waiver_of_the_example(shell: Shell) -> None:
     """It excuses the finding that it names."""
     (shell.directory / "ipv6check.toml").write_text(configuration())

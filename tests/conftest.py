@@ -5,7 +5,8 @@ by hand or, where it is certain, here:
 
 - ``lab``: needs the test internet, root, or a Debian package of ``python -m tests.lab packages``;
 - ``timing``: holds a duration against a clock, so nothing else may run beside it;
-- ``slow``: takes more than about a second, and only varies what the fast part tests too;
+- ``slow``: takes a while, and only varies what the fast part tests too; of the cases of a
+  parametrized test, ``slow(after=3)`` keeps the first three in the fast part;
 - ``clients``: runs the real clients of tests/clients.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
@@ -51,11 +53,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("lab")
     if config.option.all or config.option.markexpr or any("::" in arg for arg in config.args):
         return
-    reasons = [next(filter(item.get_closest_marker, LEFT_OUT), "") for item in items]
+    reasons = list(_reasons(items))
     left_out = [item for item, reason in zip(items, reasons, strict=True) if reason]
     items[:] = [item for item, reason in zip(items, reasons, strict=True) if not reason]
     config.stash[_left_out] = {name: reasons.count(name) for name in LEFT_OUT if name in reasons}
     config.hook.pytest_deselected(items=left_out)
+
+
+def _reasons(items: list[pytest.Item]) -> Iterator[str]:
+    """Why each test is left out, as a marker; empty where it is not."""
+    cases: Counter[str] = Counter()
+    for item in items:
+        function = item.nodeid.partition("[")[0]
+        cases[function] += 1
+        slow = item.get_closest_marker("slow")
+        is_one_of_the_first = slow is not None and cases[function] <= slow.kwargs.get("after", 0)
+        names = [name for name in LEFT_OUT if item.get_closest_marker(name)]
+        yield next((name for name in names if name != "slow" or not is_one_of_the_first), "")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -90,6 +90,7 @@ def test_the_private_check_is_listed_and_explained(directory: Path) -> None:
     assert "BIND  www  AAAA  2001:db8:100::1" in finding.stdout
 
 
+@pytest.mark.slow
 def test_its_shown_test_passes(directory: Path) -> None:
     """The test beside the check passes as it stands."""
     pytest_ = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")

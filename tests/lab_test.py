@@ -22,6 +22,7 @@ from tests.lab.requirements import FIREWALLS, PACKAGES, READERS
 Argument = TypeVar("Argument")
 Value = TypeVar("Value")
 
+pytestmark = pytest.mark.lab
 ROOT = Path(__file__).parent.parent
 NOBODY = 65534
 
@@ -138,6 +139,7 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("behaviour", OUTCOMES)
 def test_connect(lab: Lab, behaviour: str) -> None:
     """Each behaviour gives connect() its own outcome, and every rejection comes at once."""
@@ -172,6 +174,7 @@ def test_half_loss(lab: Lab) -> None:
             assert replies == ping(lab, "dual", address, count)
 
 
+@pytest.mark.timing
 def test_lossy(lab: Lab) -> None:
     """The first SYN of a flow is lost, so connect() takes the second that its timer waits."""
     tries = together(lambda address: connect(lab, "dual", address, patience_s=3), both("lossy"))
@@ -188,6 +191,7 @@ def test_port_80(lab: Lab, behaviour: str, outcome: str) -> None:
     assert {outcome} == {connect(lab, "dual", address, 80)[0] for address in both(behaviour)}
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("behaviour", SLOW)
 def test_delay(lab: Lab, behaviour: str) -> None:
     """A slow path has its round-trip time to within two milliseconds."""
@@ -364,6 +368,7 @@ def test_dns_faults(lab: Lab, fault: str, aaaa: str, a: str) -> None:
     assert [aaaa, a] == answers
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("late", ["aaaa-late-200", "a-late-200"])
 def test_late_answers(lab: Lab, late: str) -> None:
     """A late answer is right, and as late as its label says; the other type is not late."""

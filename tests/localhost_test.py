@@ -140,6 +140,7 @@ def test_a_lease_and_the_rules_in_force(lab: Lab, address: str, rule: str, statu
     assert found.get("dhcpv6-lost", "pass") == status, found
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("inside", [(), DOWN])
 def test_a_host_without_a_network(lab: Lab, inside: tuple[str, ...]) -> None:
     """All of it is told at once: what listens, and that there is no network to be ready for."""

@@ -140,6 +140,7 @@ def test_close_is_noted() -> None:
     assert net.closed
 
 
+@pytest.mark.timing
 def test_real_time_takes_as_long_as_it_says() -> None:
     """With real_time a call lasts as long as its observation did."""
 

@@ -141,6 +141,7 @@ def test_an_interrupted_run_asks_nobody_to_become_root() -> None:
 UNUSED_ICMP4 = f"{HTTPS}\n-A INPUT -p icmp -j ACCEPT"
 
 
+@pytest.mark.slow
 def test_whatever_rules_lead_to_is_explained() -> None:
     """Every rule set of the suite, and all that the check explains of rules is found."""
     (firewall,) = loader.load(only=["firewall"]).checks

@@ -10,7 +10,7 @@ from tests.clients.measure import bench, scenarios
 from tests.clients.programs import PYTHON, Program
 from tests.lab import Lab
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
 # Python itself, which tries one address after the other; each run is a toss of a coin.
 NAME = "asyncio plain"
 CLIENT = Program(NAME, NAME, (sys.executable, "-c", PYTHON[NAME]))
@@ -18,12 +18,9 @@ TOSSES = 16
 WAITS_MS = 5000.0
 
 
-def test_a_client_has_either_end_by_the_order_that_it_is_given(
-    request: pytest.FixtureRequest,
-) -> None:
+def test_a_client_has_either_end_by_the_order_that_it_is_given() -> None:
     """Both were told of beforehand, and each run ends as was predicted for its order."""
     if reason := Lab.unavailable():
-        assert not request.config.getoption("--require-lab"), reason
         pytest.skip(reason)
     (scenario,) = (each for each in scenarios() if each.name == "rotated-one-dead")
     seen: dict[bool, int] = {}

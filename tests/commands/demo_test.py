@@ -63,6 +63,7 @@ def test_finds_what_it_should(shown: tuple[subprocess.CompletedProcess[str], flo
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.timing
 def test_is_over_before_anybody_doubts_it(
     shown: tuple[subprocess.CompletedProcess[str], float],
 ) -> None:
@@ -124,6 +125,7 @@ def test_begins_and_ends_with_what_it_is(
     assert lines[-1] == "Now yours: ipv6check example.com"
 
 
+@pytest.mark.slow
 def test_is_the_same_for_everybody() -> None:
     """NO_COLOR and what was set for ``check`` change neither the output nor the exit code."""
     done = demonstrate(NO_COLOR="1", IPV6CHECK_SKIP="aaaa", IPV6CHECK_FORMAT="json")

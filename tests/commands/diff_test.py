@@ -76,6 +76,7 @@ def told(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return document
 
 
+@pytest.mark.slow(after=2)
 @pytest.mark.parametrize("old", ["old.json", "old.jsonl"])
 @pytest.mark.parametrize("new", ["new.json", "new.jsonl", "-"])
 def test_the_table(command: Command, old: str, new: str) -> None:
@@ -159,6 +160,7 @@ def test_no_text_of_theirs_controls_the_terminal(command: Command, tmp_path: Pat
         assert done.stdout.replace("\n", "").isprintable()
 
 
+@pytest.mark.slow(after=2)
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -192,6 +194,7 @@ def test_an_interrupted_run_is_told(command: Command, tmp_path: Path) -> None:
     assert "4 gone" in done.stdout
 
 
+@pytest.mark.slow
 def test_reports_of_any_size(tmp_path: Path) -> None:
     """50,000 targets on each side need hardly more memory than none."""
     code = (

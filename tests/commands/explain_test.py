@@ -87,6 +87,7 @@ def test_our_checks_fit_a_terminal(name: str) -> None:
     assert text.isascii()
 
 
+@pytest.mark.slow(after=2)
 @pytest.mark.parametrize("check", CHECKS, ids=NAMES)
 def test_each_finding_of_ours_can_be_asked_for(check: Check) -> None:
     """What the table of one check shows is what is shown of the finding alone, indented."""

@@ -111,6 +111,7 @@ def test_no_argument_means_the_services(tmp_path: Path) -> None:
     assert "2001:db8::1 cannot be reached: documentation" in " ".join(ended.stdout.split())
 
 
+@pytest.mark.slow(after=1)
 @pytest.mark.parametrize(
     ("text", "line"),
     [

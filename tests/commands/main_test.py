@@ -331,6 +331,7 @@ def test_no_arguments() -> None:
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow(after=3)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -352,6 +353,7 @@ def test_commands_that_tell(arguments: list[str], words: str) -> None:
     assert words in ended.stdout
 
 
+@pytest.mark.slow(after=1)
 @pytest.mark.parametrize("command", [["explain", "mine"], ["list"], ["list", "-f", "json"]])
 def test_a_terminal_without_utf8_is_told_all_the_same(tmp_path: Path, command: list[str]) -> None:
     """What a private check's file says may be more than the terminal's encoding can."""
@@ -367,6 +369,7 @@ def test_a_terminal_without_utf8_is_told_all_the_same(tmp_path: Path, command: l
     assert "mine" in ended.stdout
 
 
+@pytest.mark.slow(after=2)
 @pytest.mark.parametrize("form", format_names())
 def test_a_report_needs_no_utf8(tmp_path: Path, form: str) -> None:
     """Whatever the encoding of standard output has no letter for is written as an escape."""
@@ -407,6 +410,7 @@ def test_race() -> None:
     assert ended.stderr == 'ipv6check: --happy-eyeballs: "v9" is not one of rfc8305, rfc6555, v3\n'
 
 
+@pytest.mark.slow(after=2)
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-"])
 def test_closed_streams(closed: str) -> None:
     """A stream that the caller closed is no reason to crash, and keeps the exit code.
@@ -575,6 +579,7 @@ def test_interrupted_before_it_began(monkeypatch: pytest.MonkeyPatch, where: str
     assert ended.value.code == 130
 
 
+@pytest.mark.timing
 def test_interrupted(lab: Lab, tmp_path: Path) -> None:
     """Ctrl-C: what is known is reported, the rest is marked, within a second, with exit 130."""
     saved = tmp_path / "report.json"
@@ -606,6 +611,7 @@ def test_interrupted(lab: Lab, tmp_path: Path) -> None:
         assert "interrupted" in target["results"][0]["message"]
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("number", ["TERM", "HUP"])
 def test_terminated(lab: Lab, number: str) -> None:
     """SIGTERM, and SIGHUP of a terminal that is closed, are as good as Ctrl-C."""
@@ -629,6 +635,7 @@ def test_nohup(lab: Lab) -> None:
     assert document(ended.stdout)["interrupted"] is False
 
 
+@pytest.mark.timing
 def test_interrupted_while_the_input_is_silent(lab: Lab) -> None:
     """Ctrl-C while nobody writes to the pipe that targets come from."""
     process = lab.popen(
@@ -675,6 +682,7 @@ def test_closed_pipe(lab: Lab, tmp_path: Path) -> None:
     assert len(document(saved.read_text())["targets"]) == 200
 
 
+@pytest.mark.timing
 def test_closed_pipe_and_nothing_else(lab: Lab) -> None:
     """Where nobody listens any more the run ends before its targets do."""
     names = " ".join(f"n{number}.{MUTE}" for number in range(20))
@@ -959,6 +967,7 @@ def aaaa(addresses: Addresses) -> Finding:
 '''
 
 
+@pytest.mark.timing
 def test_blocking_check(lab: Lab, tmp_path: Path) -> None:
     """A private check that blocks is an error of its own, once; the others go on."""
     (tmp_path / "stuck.py").write_text(STUCK)

@@ -490,6 +490,7 @@ def test_profiles_choose_their_checks() -> None:
     assert wanted == {**dict.fromkeys(PROFILES, services), "host": ["host", "listeners"]}
 
 
+@pytest.mark.slow
 @given(st.sampled_from(sorted(OPTIONS)), st.text())
 def test_any_text_is_read_or_refused_in_one_line(name: str, text: str) -> None:
     """No text for any option does anything else."""

@@ -178,6 +178,7 @@ def test_only_the_last_targets_are_remembered() -> None:
     assert REMEMBERED == 32_000
 
 
+@pytest.mark.slow
 def test_many_lines_and_a_long_one_need_little_memory() -> None:
     """A hundred megabytes of input take less than five."""
 
@@ -259,6 +260,7 @@ def test_the_loop_is_not_kept_waiting() -> None:
     assert asyncio.run(talk()) == 10
 
 
+@pytest.mark.timing
 def test_the_loop_turns_while_nothing_but_comments_is_read() -> None:
     """A thread that reads without end leaves the interpreter to the loop again and again."""
     source = io.BytesIO(b"# comment\n" * 500_000)

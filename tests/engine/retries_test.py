@@ -259,6 +259,7 @@ def test_what_is_final_is_tried_once(run: Callable[..., Any], kind: Kind, again:
     assert "tries" not in target["results"][0]["evidence"]
 
 
+@pytest.mark.timing
 def test_the_pauses_are_kept(run: Callable[..., Any]) -> None:
     """Half a second and up to half of that more, then twice as much."""
     net = Flaky(Kind.RESET, times=2)
@@ -269,6 +270,7 @@ def test_the_pauses_are_kept(run: Callable[..., Any]) -> None:
     assert 1.0 <= third - second < 2.5
 
 
+@pytest.mark.timing
 def test_the_deadline_of_a_target_is_one_for_all_attempts(run: Callable[..., Any]) -> None:
     """No attempt begins that would end too late."""
     net = Flaky(Kind.RESET, times=99)
@@ -278,6 +280,7 @@ def test_the_deadline_of_a_target_is_one_for_all_attempts(run: Callable[..., Any
     assert time.monotonic() - began < 2
 
 
+@pytest.mark.timing
 def test_a_stop_ends_the_pause(run: Callable[..., Any]) -> None:
     """Ctrl-C while it waits: what is known by then is reported at once."""
 
@@ -327,6 +330,7 @@ def wait_for_a_syn(port: int) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_busy_at_first() -> None:
     """Its queue is full, so that the kernel drops every SYN; then it takes what waits."""
     with contextlib.ExitStack() as open_:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
@@ -44,12 +43,11 @@ from ipv6check.reports.formats import Renderer, Style
 from ipv6check.reports.progress import Progress
 from ipv6check.reports.sinks import Outputs, Sink
 from ipv6check.testing import SETTINGS, FakeNet, answer, attempt, echo, examine
+from tests.pace import loops
 
 V6, V4 = "2001:470::1", "192.0.33.8"
 PTR = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.7.4.0.1.0.0.2.ip6.arpa"
 FACT = (Input("fact"),)
-# For what is over at once, on a machine that has other work too.
-AT_ONCE_S = 1.0
 
 
 class AnyHost(FakeNet):
@@ -95,15 +93,12 @@ class Examined:
         self.watch = Watched()
         self.plan = plan or loader.load(only=self.settings.only, profile=self.settings.profile)
         self.net = net
-        self.took_s = 0.0
         self.run: Run
         self.summary: Summary
 
     def __call__(self, *texts: str, meanwhile: Callable[[Examined], Any] | None = None) -> Examined:
         """Run these targets; ``meanwhile`` is called, and awaited, beside them."""
-        began = time.monotonic()
         asyncio.run(self._go(texts, meanwhile))
-        self.took_s = time.monotonic() - began
         return self
 
     async def _go(self, texts: Sequence[str], meanwhile: Callable[[Examined], Any] | None) -> None:
@@ -280,7 +275,6 @@ def test_a_probe_that_does_not_come_back_is_unknown() -> None:
     (result,) = done.report("a.example").results
     assert (result.status, result.cause) == (Status.UNKNOWN, Cause.VANTAGE)
     assert "fact did not come back in time" in result.message
-    assert done.took_s < 1.2 + AT_ONCE_S
 
 
 def test_the_deadline_of_a_target_keeps_what_is_known() -> None:
@@ -291,7 +285,6 @@ def test_the_deadline_of_a_target_keeps_what_is_known() -> None:
     (tcp,) = [result for result in done.report("a.example").results if result.check == "tcp"]
     assert tcp.message == "4 of 4 pairs of address and port not tried in the time of the target"
     assert tcp.cause is Cause.NETWORK
-    assert done.took_s < AT_ONCE_S
 
 
 def test_the_deadline_of_the_run_reports_every_target() -> None:
@@ -305,7 +298,6 @@ def test_the_deadline_of_the_run_reports_every_target() -> None:
     assert last.message == "not measured within the run's 0.1 s"
     assert {call[1] for call in net.calls if call[0] == "resolve"} >= {"0.example", "1.example"}
     assert ("resolve", "9.example", "AAAA") not in net.calls
-    assert done.took_s < AT_ONCE_S
 
 
 def test_nothing_is_left_running() -> None:
@@ -342,7 +334,6 @@ def test_stop_reports_what_is_known_and_marks_the_rest() -> None:
     assert done.report("b.example").results[0].message == "interrupted before it was measured"
     assert done.summary.interrupted
     assert not any("b.example" in call for call in net.calls)
-    assert done.took_s < AT_ONCE_S
 
 
 def test_stop_after_everything_changes_nothing() -> None:
@@ -365,7 +356,6 @@ def test_stop_at_any_moment_ends_the_run(turns: int) -> None:
     done = Examined(AnyHost(*well()), parallel=2, deadline_s=5.0)
     done("a.example", "b.example", "c.example", meanwhile=interrupt)
     assert {number for number, _ in done.emitted} == {0, 1, 2}
-    assert done.took_s < AT_ONCE_S
 
 
 # --- many targets ----------------------------------------------------------------------------
@@ -502,13 +492,14 @@ def test_the_same_facts_give_the_same_report() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_thousand_targets_are_quick() -> None:
     """On a network that takes no time, the machinery takes little."""
     names = [f"{number}.example" for number in range(1000)]
-    done = Examined(AnyHost(*well()))(*names)
-    assert [report.target for _, report in sorted(done.emitted, key=lambda each: each[0])] == names
+    done = Examined(AnyHost(*well()))
+    assert loops(lambda: done(*names)) < 250  # 100 is usual
+    assert [report.target for _, report in sorted(done.emitted, key=lambda row: row[0])] == names
     assert done.summary.verdicts == {Verdict.READY: 1000}
-    assert done.took_s < 5
 
 
 def test_no_targets_at_all_are_unknown() -> None:
@@ -610,7 +601,7 @@ def test_a_finding_becomes_a_result() -> None:
     )
     assert (result.cause, result.reference) == (Cause.NETWORK, "RFC 4890")
     assert result.evidence == {"elapsed_ms": 3.0}
-    assert 20 <= result.duration_ms <= report.duration_ms < 1000
+    assert 20 <= result.duration_ms <= report.duration_ms
     assert (report.host, report.ports) == ("a.example", (8443,))
 
 

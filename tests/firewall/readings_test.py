@@ -91,15 +91,15 @@ def test_the_suite_is_read_alike(name: str, text: str) -> None:
     compared(name, text, PROBES)
 
 
-def test_the_corpus_is_read_alike() -> None:
-    """Rule sets that somebody uses; the text of nearly all is as certain to us as to nft."""
-    if not CORPUS.is_dir():
-        pytest.skip("no corpus here")
-    counts: Counter[str] = Counter()
-    for path in sorted(CORPUS.iterdir()):
-        counts += compared(path.name, text_of(path), PROBES)
-    print(counts)
-    assert counts["ours less certain"] <= counts["asked"] / 100
+if CORPUS.is_dir():  # it is no part of the project
+
+    def test_the_corpus_is_read_alike() -> None:
+        """Rule sets that somebody uses; the text of nearly all is as certain to us as to nft."""
+        counts: Counter[str] = Counter()
+        for path in sorted(CORPUS.iterdir()):
+            counts += compared(path.name, text_of(path), PROBES)
+        print(counts)
+        assert counts["ours less certain"] <= counts["asked"] / 100
 
 
 @pytest.mark.timeout(600)

@@ -115,12 +115,10 @@ def told(seen: oracle.Seen, *, states: bool) -> Packet:
     return found
 
 
-def running_oracle(request: pytest.FixtureRequest) -> Iterator[oracle.Oracle]:
+def running_oracle() -> Iterator[oracle.Oracle]:
     """What a fixture needs that gives the oracle, or skips and says why."""
     reason = oracle.unavailable()
-    if reason is not None and request.config.getoption("--require-lab"):
-        pytest.fail(f"the kernel is required and cannot be asked: {reason}")
     if reason is not None:
-        pytest.skip(reason)
+        pytest.skip(f"the kernel cannot be asked here: {reason}")
     with oracle.Oracle() as running:
         yield running

@@ -25,9 +25,9 @@ def by_name(case: suite.Case) -> str:
 
 
 @pytest.fixture(scope="module")
-def kernel(request: pytest.FixtureRequest) -> Iterator[oracle.Oracle]:
+def kernel() -> Iterator[oracle.Oracle]:
     """The kernel itself."""
-    yield from suite.running_oracle(request)
+    yield from suite.running_oracle()
 
 
 def ours(files: suite.Files, packets: Sequence[suite.Packet]) -> list[str]:

@@ -167,6 +167,7 @@ def test_giving_up_is_not_everybodys() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.timing
 def test_a_late_answer_is_measured_again_where_we_were_busy() -> None:
     """A time that our own load stretched is not told as the name's; one that it did not is."""
 

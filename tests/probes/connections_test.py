@@ -78,6 +78,7 @@ def test_the_survey_is_polite() -> None:
     assert all(other - one >= 0.0099 for one, other in pairwise(net.starts))
 
 
+@pytest.mark.slow
 def test_what_there_is_no_time_for_is_counted() -> None:
     """What ended in time counts, the first addresses of both families before the others."""
     net = Slow(0.7)

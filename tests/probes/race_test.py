@@ -131,6 +131,7 @@ class Forgetful(FakeNet):
         return attempt(address, port)
 
 
+@pytest.mark.slow(after=1)
 @pytest.mark.parametrize(
     ("silent", "took_ms", "winner", "races"),
     [
@@ -236,6 +237,7 @@ def test_a_hint_for_somebody_else(text: str) -> None:
     assert {call[1] for call in net.calls} == {NAME, V4}
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("https", [Kind.SERVFAIL, Kind.TIMEOUT])
 def test_v3_without_an_answer(https: Kind) -> None:
     """An error is an answer; silence costs the resolution delay."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +23,7 @@ from ipv6check.model import (
     worst,
 )
 from ipv6check.reports.gate import Gate
+from tests.pace import loops
 
 TODAY = dt.date(2026, 11, 21)
 WAIVER = Waiver(
@@ -170,9 +170,8 @@ def test_many_waivers_keep_no_target_waiting() -> None:
     waivers = [replace(WAIVER, target=f"h{number}.example") for number in range(10_000)]
     gate = Gate(waivers=waivers, today=TODAY)
     report = target(result("fail"), name="h7.example")
-    began = time.process_time()
-    told = [gate.apply(report) for _ in range(1000)]
-    assert time.process_time() - began < 1
+    told: list[TargetReport] = []
+    assert loops(lambda: told.extend(gate.apply(report) for _ in range(1000))) < 16
     assert told[-1].results[0].waived is not None
 
 

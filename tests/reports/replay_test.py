@@ -395,6 +395,7 @@ def read_all(path: Path) -> list[str]:
     return asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_a_cut_anywhere_is_an_error(small: Path, tmp_path: Path) -> None:
     """No beginning of a recording is a recording, down to the very last byte."""
     whole = small.read_bytes()
@@ -419,6 +420,7 @@ def swap(old: str, new: str, line: int = 1) -> Callable[[list[str]], None]:
     return spoil
 
 
+@pytest.mark.slow(after=3)
 @pytest.mark.parametrize(
     ("spoil", "line", "says"),
     [
@@ -571,6 +573,7 @@ def seed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, bytes
     shutil.rmtree(path.parent)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_mutations(seed: tuple[Path, bytes], capfd: pytest.CaptureFixture[str], data: Any) -> None:
@@ -613,6 +616,7 @@ FACTS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(facts=FACTS, form=st.sampled_from(["table", "json"]), profile=st.sampled_from([*PROFILES]))
 def test_any_facts_make_a_report(

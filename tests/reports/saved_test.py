@@ -133,6 +133,7 @@ def test_an_interrupted_run_is_told(interrupted: bool, tmp_path: Path) -> None: 
     assert saved.interrupted == interrupted
 
 
+@pytest.mark.slow(after=2)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_cut_file_is_never_taken_as_whole(layout: str, tmp_path: Path) -> None:
     """Cut anywhere, it is refused in one line; lines that are whole cannot tell of those behind."""
@@ -222,6 +223,7 @@ def test_a_file_that_cannot_be_read_is_named(path: str) -> None:
         [*SavedReport(path)]
 
 
+@pytest.mark.slow(after=1)
 @pytest.mark.parametrize("piece", ["a", "[], ", '{"a": {}}, ', '\\"', " "])
 def test_a_value_without_end_takes_bounded_memory(
     piece: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -549,6 +549,7 @@ def test_an_executable_that_cannot_start_is_an_error(tmp_path: Path) -> None:
     assert f"{path} cannot be run: No such file or directory" in finding.message
 
 
+@pytest.mark.timing
 def test_an_executable_has_the_time_of_a_probe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -566,6 +567,7 @@ def test_an_executable_has_the_time_of_a_probe(
     assert not alive.exists()
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("line", ["{", "ALL WELL"])
 def test_an_executable_that_never_stops_talking_is_cut_off(tmp_path: Path, line: str) -> None:
     """No more is read of a program than a finding can need."""

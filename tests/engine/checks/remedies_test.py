@@ -42,6 +42,7 @@ def test_each_is_for_software_that_is_known(examples: Mapping[str, str]) -> None
     assert Explained("x", "fail", "x", examples=examples).examples == examples
 
 
+@pytest.mark.lab
 def test_nginx_listens(tmp_path: Path) -> None:
     """Nginx takes both lines in one server."""
     listening = lines(LISTEN["nginx"]).replace(" ssl", "").replace("443", "44300")
@@ -53,6 +54,7 @@ def test_nginx_listens(tmp_path: Path) -> None:
     takes("nginx", "-t", "-c", config, "-p", tmp_path)
 
 
+@pytest.mark.lab
 def test_unbound_listens(tmp_path: Path) -> None:
     """Unbound takes the line beside that of IPv4."""
     config = tmp_path / "unbound.conf"
@@ -60,6 +62,7 @@ def test_unbound_listens(tmp_path: Path) -> None:
     takes("unbound-checkconf", config)
 
 
+@pytest.mark.lab
 def test_nsd_listens(tmp_path: Path) -> None:
     """NSD takes the line beside that of IPv4."""
     config = tmp_path / "nsd.conf"
@@ -76,6 +79,7 @@ def test_python_listens() -> None:
             socket.create_connection((address, port), timeout=5).close()
 
 
+@pytest.mark.clients
 def test_node_listens() -> None:
     """Node's server is on [::], which serves both families."""
     listen = lines(LISTEN["Node.js"]).replace("443", "0, done")
@@ -92,6 +96,7 @@ add chain inet filter input { type filter hook input priority 0; policy drop; }
 """
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize("examples", [ACCEPT_TCP, ACCEPT_ICMPV6])
 def test_nft_accepts(examples: Mapping[str, str]) -> None:
     """The kernel takes the rule into the table that Debian's nftables.conf has."""
@@ -99,6 +104,7 @@ def test_nft_accepts(examples: Mapping[str, str]) -> None:
     in_a_namespace("nft", "-c", "-f", "-", text=f"{TABLES}{rule}\n")
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize("examples", [ACCEPT_TCP, ACCEPT_ICMPV6])
 def test_ip6tables_accepts(examples: Mapping[str, str]) -> None:
     """The kernel takes the rule."""

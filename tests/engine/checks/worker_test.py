@@ -93,6 +93,7 @@ def test_findings_come_in_the_order_of_the_checks() -> None:
     assert [finding.message for (finding,) in found] == [str(number) for number in range(20)]
 
 
+@pytest.mark.timing
 def test_a_blocking_check_is_an_error_and_the_others_are_judged(block: Block) -> None:
     """What waits behind a check that does not return is judged after its deadline."""
     began = time.monotonic()
@@ -104,6 +105,7 @@ def test_a_blocking_check_is_an_error_and_the_others_are_judged(block: Block) ->
     assert "b blocks" in finding.message
 
 
+@pytest.mark.timing
 def test_a_blocking_check_is_not_run_again(block: Block) -> None:
     """One target pays for a check that blocks, not every target."""
     checks = [check("a", fine), check("b", block)]
@@ -125,6 +127,7 @@ def test_two_blocking_checks_cost_two_deadlines(block: Block) -> None:
     assert (block.calls, other.calls) == (1, 1)
 
 
+@pytest.mark.timing
 def test_the_event_loop_goes_on_while_a_check_blocks(block: Block) -> None:
     """Times are measured in the loop, so a check that blocks must not hold it."""
 

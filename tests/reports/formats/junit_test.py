@@ -163,6 +163,7 @@ def test_names_are_unique_in_a_file() -> None:
     ]
 
 
+@pytest.mark.slow(after=2)
 @pytest.mark.parametrize("number", [0, 1, 3000])
 def test_any_number_of_targets_is_valid(number: int) -> None:
     """A suite each, one with no result too."""

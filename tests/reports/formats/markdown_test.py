@@ -134,6 +134,7 @@ def many(say: str, number: int) -> list[TargetReport]:
     return [target(*results, name=f"host{n}.example") for n in range(number)]
 
 
+@pytest.mark.slow(after=1)
 @pytest.mark.parametrize("say", ["x", "x" * 5000, "é" * 5000, "`|" * 5000])
 def test_thousands_of_targets(say: str) -> None:
     """It stays a comment that GitHub takes, and says how much it leaves out."""

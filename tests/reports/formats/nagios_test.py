@@ -328,6 +328,7 @@ def test_a_report_that_is_lost(served_well: bool, code: int) -> None:  # noqa: F
     assert "No space left on device" in ended.stderr
 
 
+@pytest.mark.slow(after=2)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

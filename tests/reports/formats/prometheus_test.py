@@ -257,4 +257,4 @@ def test_the_command_writes_a_textfile(needs: Callable[..., None], tmp_path: Pat
     for family in ("ipv6", "ipv4"):
         seconds = told(found, "ipv6check_connect_seconds", **whose, port=str(port), family=family)
         assert seconds is not None
-        assert 0 < seconds < 3
+        assert seconds > 0

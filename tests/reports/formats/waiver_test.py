@@ -30,6 +30,7 @@ expires = {expires}
 """
 
 
+@pytest.mark.slow(after=1)
 @pytest.mark.parametrize(
     ("days", "code", "state", "element"),
     [(30, 0, "OK", junitparser.Skipped), (-1, 2, "CRITICAL", junitparser.Failure)],
