@@ -1,7 +1,7 @@
-"""One live line on stderr while a run goes on; nothing of it is left behind.
+"""A progress line on stderr during a run, which is erased at its end.
 
 The cursor is never hidden and no mode of the terminal is changed: there is nothing to restore, even
-after SIGKILL. A thread draws the line, because the event loop's time belongs to the probes.
+after SIGKILL. A thread draws the line, because the event loop has to serve the probes in time.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ class Progress(Watch):
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
-        """Keep the line away while something else is printed: whole lines, flushed."""
+        """Hide the line while something else is printed: whole lines, flushed."""
         yield
 
     def close(self) -> None:
-        """Take the line away for good."""
+        """Erase the line for good."""
 
 
-class Line(Progress):
-    """The live line of a terminal."""
+class ProgressLine(Progress):
+    """The progress line of a terminal."""
 
     def __init__(self, stream: TextIO, total: int | None) -> None:
         self._stream = stream
@@ -54,9 +54,9 @@ class Line(Progress):
         self._began = time.monotonic()
         self._finished = 0
         self._not_ready = 0
-        self._unfinished: dict[str, tuple[str, ...]] = {}  # the one that waits longest is first
+        self._unfinished: dict[str, tuple[str, ...]] = {}  # the one that waits longest first
         self._shown = False
-        # Two locks, so that a terminal that is stopped (Ctrl-S) does not stop the run.
+        # Two locks, so that a stopped terminal (Ctrl-S) does not stop the run.
         self._facts = threading.Lock()
         self._terminal = threading.Lock()
         self._over = threading.Event()
@@ -67,16 +67,16 @@ class Line(Progress):
         return self
 
     def started(self, target: str) -> None:
-        """A target is on its way."""
+        """Show that a target has begun."""
         self.waiting(target, ())
 
     def waiting(self, target: str, probes: Sequence[str]) -> None:
-        """These probes are what a target waits for now."""
+        """Show the probes that a target waits for."""
         with self._facts:
             self._unfinished[target] = tuple(probes)
 
     def done(self, report: TargetReport) -> None:
-        """A target is done."""
+        """Count a target that is done."""
         with self._facts:
             self._unfinished.pop(report.target, None)
             self._finished += 1
@@ -84,20 +84,20 @@ class Line(Progress):
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
-        """Keep the line away while something else is printed: whole lines, flushed."""
+        """Hide the line while something else is printed: whole lines, flushed."""
         with self._terminal:
             self._erase()
             yield
 
     def close(self) -> None:
-        """Take the line away for good."""
+        """Erase the line for good."""
         self._over.set()
         if self._painter.is_alive():
             self._painter.join()
         self._erase()
 
     def text(self, elapsed_s: float) -> str:
-        """What the line says; what may be cut off at the right edge comes last."""
+        """The text of the line; the end may be cut off at the right edge."""
         parts = [] if self._total == 1 else self._count(elapsed_s)
         parts.append(f"{elapsed_s:.1f} s")
         with self._facts:
@@ -140,11 +140,11 @@ class Line(Progress):
             self._stream.write(text)
             self._stream.flush()
         except (OSError, ValueError):
-            self._over.set()  # the terminal is gone: that is no reason to stop the run
+            self._over.set()  # the terminal is gone, and the run goes on
 
 
 def _fitted(line: str, room: int) -> str:
-    """The line's beginning. Not cropped by rich, which fails on some zero-width characters."""
+    """The line, cropped. rich's own cropping fails on some zero-width characters."""
     line = line[:room]
     while cell_len(line) > room:
         line = line[:-1]
@@ -152,12 +152,12 @@ def _fitted(line: str, room: int) -> str:
 
 
 def progress(stream: TextIO, total: int | None, *, quiet: bool = False) -> Progress:
-    """The live line if a human watches the stream, silence otherwise.
+    """A progress line if the stream is a terminal, else nothing.
 
-    ``total`` is the number of targets, None while it is not known. Somebody who wants no colour
-    wants no cursor movement either.
+    ``total`` is the number of targets, None if it is not known. NO_COLOR also means no cursor
+    movement.
     """
     dumb = os.environ.get("TERM", "dumb") in {"", "dumb"} or os.environ.get("NO_COLOR", "")
     if quiet or dumb or not stream.isatty():
         return Progress()
-    return Line(stream, total)
+    return ProgressLine(stream, total)

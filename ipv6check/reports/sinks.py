@@ -1,4 +1,4 @@
-"""Where reports go: standard output and the files of ``--save``, target by target."""
+"""Destinations of documents: standard output and the files of ``--save``, target by target."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ from ipv6check.model.text import harmless
 from ipv6check.reports.formats import Renderer, Style
 from ipv6check.reports.progress import Progress
 
-# How far one slow target lets the others run ahead of it: bounds what waits to be printed.
-AHEAD = 1024
+AHEAD = 1024  # reports that may wait for one slow target before them
 
 
 def terminal(*, quiet: bool, verbose: bool, many: bool = False) -> Style:
-    """How standard output reads: https://no-color.org, and what a dumb terminal can do."""
+    """The style of standard output; no colour with NO_COLOR (https://no-color.org) or TERM=dumb."""
     dumb = os.environ.get("TERM", "dumb") in {"", "dumb"}
     return Style(
         width=max(20, shutil.get_terminal_size((80, 24)).columns),
@@ -37,11 +36,11 @@ def terminal(*, quiet: bool, verbose: bool, many: bool = False) -> Style:
 
 
 class OutputError(BadInputError, OSError):
-    """An output that cannot be written: one line, with its name."""
+    """An output that cannot be written. The message is one line with its name."""
 
 
 class Sink:
-    """One document that is being written. What goes wrong is an OSError."""
+    """A destination of one document. Its methods raise OSError."""
 
     def __init__(self, name: str, renderer: Renderer) -> None:
         self.name = name
@@ -52,49 +51,49 @@ class Sink:
         raise NotImplementedError
 
     def finish(self) -> None:
-        """The document is whole."""
+        """End the document, which is complete."""
 
     def discard(self) -> None:
-        """The document will not become whole."""
+        """Give up the document, which is not complete."""
 
 
 class Console(Sink):
-    """Standard output. The live line is taken away while something is printed."""
+    """Standard output. The progress line is hidden while something is printed."""
 
     def __init__(self, renderer: Renderer, file: TextIO, progress: Progress) -> None:
         super().__init__("standard output", renderer)
-        # Not every format keeps to what the encoding holds, and that is no reason to lose a report.
+        # Some formats have characters that the encoding lacks: escape them rather than fail.
         if isinstance(file, TextIOWrapper):
             file.reconfigure(errors="backslashreplace")
         self._file = file
         self._progress = progress
 
     def write(self, text: str) -> None:
-        """Print one piece at once: a dashboard at the end of a pipe waits for it."""
+        """Print one piece at once: the reader of a pipe may wait for it."""
         if text:
             with self._progress.hidden():
                 self._file.write(text)
                 self._file.flush()
 
     def discard(self) -> None:
-        """Nothing more will go there, also not what the interpreter flushes at its end."""
+        """Discard everything from now on, also what the interpreter flushes at exit."""
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._file.fileno())
 
 
 class SavedFile(Sink):
-    """A file that appears whole, under its name, when the run is over.
+    """A file that appears under its name once it is complete.
 
-    What is no regular file (a pipe, a device) keeps its place, and is written to as the run goes.
+    A special file (a pipe, a device) is not replaced, but written to during the run.
 
     Attributes:
         path: the file that will be written.
     """
 
     def __init__(self, renderer: Renderer, path: Path) -> None:
-        """Open it beside its final name. Raises OutputError, before any packet is sent."""
+        """Open a temporary file beside it. Raises OutputError, before any packet is sent."""
         super().__init__(harmless(str(path), 200), renderer)
-        self._beside: Path | None = None
+        self._temporary: Path | None = None
         try:
             self.path = _destination(path)
             descriptor = self._open()
@@ -104,39 +103,39 @@ class SavedFile(Sink):
 
     @property
     def whole(self) -> bool:
-        """Whether it appears whole, and in place of whatever else was written there."""
-        return self._beside is not None
+        """Whether the file is replaced as a whole."""
+        return self._temporary is not None
 
     def write(self, text: str) -> None:
         """Write one piece."""
         self._file.write(text)
 
     def finish(self) -> None:
-        """Give the file its name."""
+        """Rename the temporary file."""
         self._file.close()
-        if self._beside is not None:
-            # mkstemp made it for us alone; it is as readable as what it replaces, or any new file.
-            self._beside.chmod(_mode(self.path))
-            self._beside.replace(self.path)
+        if self._temporary is not None:
+            # mkstemp gave it mode 0600: give it that of the file it replaces, or of a new file.
+            self._temporary.chmod(_mode(self.path))
+            self._temporary.replace(self.path)
 
     def discard(self) -> None:
-        """Throw it away, unless it has its name already."""
+        """Delete the temporary file."""
         with suppress(OSError):
             self._file.close()
-        if self._beside is not None:
-            self._beside.unlink(missing_ok=True)
+        if self._temporary is not None:
+            self._temporary.unlink(missing_ok=True)
 
     def _open(self) -> int:
         if _special(self.path):
             return os.open(self.path, os.O_WRONLY)
         prefix = f".{self.path.name}."
         descriptor, name = tempfile.mkstemp(prefix=prefix, dir=self.path.parent)
-        self._beside = Path(name)
+        self._temporary = Path(name)
         return descriptor
 
 
 class AppendedFile(Sink):
-    """What stands in the file already stays, such as the summaries of other steps."""
+    """A file that is appended to, such as the step summary of GitHub Actions."""
 
     def __init__(self, renderer: Renderer, path: Path) -> None:
         """Open it. Raises OutputError, before any packet is sent."""
@@ -161,7 +160,7 @@ class AppendedFile(Sink):
 
 
 def _destination(path: Path) -> Path:
-    """Where a symbolic link leads: it keeps leading there. Raises OSError."""
+    """The file itself, for a symbolic link its target. Raises OSError."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "it is a directory")
     return path if _special(path) else Path(os.path.realpath(path))
@@ -172,7 +171,7 @@ def _special(path: Path) -> bool:
 
 
 def _mode(path: Path) -> int:
-    """Who may read and write there: as it is, or as the umask has it for what is new."""
+    """The mode of the file, or that of a new one (umask)."""
     try:
         return stat.S_IMODE(path.stat().st_mode)
     except OSError:
@@ -188,7 +187,7 @@ def _umask() -> int:
 class Outputs:
     """Every document of a run. Called with each target as it is done.
 
-    A document that cannot be written on is given up, and the others go on.
+    A document that can no longer be written is given up, and the others go on.
 
     Attributes:
         broken: a line for each document that was given up, empty where its reader went away.
@@ -204,21 +203,21 @@ class Outputs:
 
     @property
     def keeps(self) -> bool:
-        """Whether some document wants what was observed."""
+        """Whether reports have to hold what was observed."""
         return any(sink.renderer.keeps for sink in self._sinks)
 
     @property
     def ahead(self) -> int | None:
-        """How far one slow target lets the others run ahead of it, None for as far as they get."""
+        """How many reports may wait for one slow target before them, None for no limit."""
         return AHEAD if any(sink.renderer.ordered for sink in self._sinks) else None
 
     @property
     def gone(self) -> bool:
-        """Whether no document is left: nobody listens any more."""
+        """Whether no document is left."""
         return not self._sinks
 
     def exit_code(self, code: int) -> int:
-        """The exit code in the words of the first document's format."""
+        """The exit code of the first document's format for the run's exit code."""
         return self._console.renderer.exit_code(code)
 
     def head(self, vantage: Vantage) -> None:
@@ -226,7 +225,7 @@ class Outputs:
         self._write(self._sinks, lambda sink: sink.renderer.head(self._run, vantage))
 
     def __call__(self, number: int, report: TargetReport, vantage: Vantage) -> None:
-        """Print a target: at once, or in its turn where the format keeps the order (law 11)."""
+        """Write a target: at once, or in order where the format wants that (law 11)."""
         prompt = [sink for sink in self._sinks if not sink.renderer.ordered]
         ordered = [sink for sink in self._sinks if sink.renderer.ordered]
         self._target(prompt, report, vantage)
@@ -238,12 +237,12 @@ class Outputs:
             self._target(ordered, due, vantage)
 
     def tail(self, summary: Summary, vantage: Vantage) -> None:
-        """End every document, and let files appear under their names."""
+        """End every document, and give files their names."""
         self._write(self._sinks, lambda sink: sink.renderer.tail(summary, self._run, vantage))
         self._each(self._sinks, lambda sink: sink.finish())
 
     def discard(self) -> None:
-        """Throw unfinished files away."""
+        """Give up every document."""
         for sink in self._sinks:
             sink.discard()
 

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from ipv6check.model import TargetReport, Verdict
 from ipv6check.reports import progress as module
-from ipv6check.reports.progress import Line, Progress, progress
+from ipv6check.reports.progress import Progress, ProgressLine, progress
 
 CLEAR = "\r\x1b[2K"
 
@@ -65,7 +65,7 @@ def drawn(terminal: Terminal, words: str) -> bool:
 
 def test_counts_what_is_done_and_names_what_is_waited_for() -> None:
     """One line answers how far, how well, how long, and what holds it up."""
-    line = Line(Terminal(), 200)
+    line = ProgressLine(Terminal(), 200)
     for number in range(37):
         line.started(f"{number}.example")
         line.done(done(f"{number}.example", Verdict.NOT_READY if number < 2 else Verdict.READY))
@@ -83,7 +83,7 @@ def test_counts_what_is_done_and_names_what_is_waited_for() -> None:
 )
 def test_a_total_may_be_unknown_or_not_worth_a_word(total: int | None, text: str) -> None:
     """A stream has no total, and of one target there is nothing to count."""
-    line = Line(Terminal(), total)
+    line = ProgressLine(Terminal(), total)
     line.done(done("a"))
     assert line.text(2.0) == text
 
