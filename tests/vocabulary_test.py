@@ -8,10 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-# Names that two classes have for now, and why.
+# Names that two classes have, and why: empty, or soon to be.
 EXCEPTIONS: dict[str, str] = {
-    "Course": "the plan of the probes, and the set-up of a race",
-    "Gate": "what a run passes, and a limit by key",
     "Host": "an observation, and a server of the demonstration",
 }
 

@@ -18,7 +18,7 @@ from ipv6check.firewall.model import (
     Unmodelled,
 )
 
-MAX_SAID = 3
+MAX_LISTED = 3
 MAX_SENTENCES = 12
 _ADDRESSES = {
     Field.SADDR: "from",
@@ -28,44 +28,45 @@ _ADDRESSES = {
 _INTERFACES = {Field.IIF: "on", Field.OIF: "out of"}
 _PORTS = {Field.SPORT: "from port", Field.DPORT: "to port"}
 
-Told = tuple[str, Sequence[Condition], str]
+# A verdict, the conditions under which it is reached, and the reason of one that is unclear.
+End = tuple[str, Sequence[Condition], str]
 
 
-def sentences(told: Iterable[Told], otherwise: str, bits: int) -> tuple[str, ...]:
-    """One sentence for each end that is not the one that is come to otherwise.
+def sentences(ends: Iterable[End], otherwise: str, bits: int) -> tuple[str, ...]:
+    """A sentence for each end but the verdict ``otherwise``, and one for that.
 
-    ``told``: verdict, conditions, and the reason of an end that is unclear.
+    ``bits``: the length of an address of the packet's family.
     """
-    found: dict[str, None] = {}
-    for verdict, conditions, reason in told:
-        said = " and ".join(dict.fromkeys(phrase(condition, bits) for condition in conditions))
+    unique: dict[str, None] = {}
+    for verdict, conditions, reason in ends:
+        condition = " and ".join(dict.fromkeys(phrase(part, bits) for part in conditions))
         if verdict == "unclear":
-            found[f"accept only {reason}{f', {said}' if said else ''}"] = None
-        elif said and verdict != otherwise:
-            found[f"{verdict} {'' if otherwise == 'accept' else 'only '}{said}"] = None
-    said_all = list(found)
-    if len(said_all) > MAX_SENTENCES:
-        said_all[MAX_SENTENCES:] = [f"and {len(said_all) - MAX_SENTENCES} conditions more"]
-    return (*said_all, f"{otherwise} otherwise") if otherwise else tuple(said_all)
+            unique[f"accept only {reason}{f', {condition}' if condition else ''}"] = None
+        elif condition and verdict != otherwise:
+            unique[f"{verdict} {'' if otherwise == 'accept' else 'only '}{condition}"] = None
+    listed = list(unique)
+    if len(listed) > MAX_SENTENCES:
+        listed[MAX_SENTENCES:] = [f"and {len(listed) - MAX_SENTENCES} more conditions"]
+    return (*listed, f"{otherwise} otherwise") if otherwise else tuple(listed)
 
 
 def phrase(condition: Condition, bits: int) -> str:
     """A condition in words: "from 2001:db8::/32", "not on wg0", "under a rate limit"."""
     match condition:
         case Not(part):
-            said = f"not {phrase(part, bits)}"
+            text = f"not {phrase(part, bits)}"
         case Unmodelled(reason):
-            said = reason
+            text = reason
         case InterfaceMatch(field, names):
-            said = f"{_INTERFACES[field]} {_or(names)}"
+            text = f"{_INTERFACES[field]} {_or(names)}"
         case FieldMatch():
-            said = _among(condition, bits)
+            text = _among(condition, bits)
         case AllOf(parts):
-            said = " and ".join(phrase(part, bits) for part in parts) or "always"
+            text = " and ".join(phrase(part, bits) for part in parts) or "always"
         case AnyOf(parts):
-            said = _or([phrase(part, bits) for part in parts]) or "never"
+            text = _or([phrase(part, bits) for part in parts]) or "never"
     negated = isinstance(condition, FieldMatch | InterfaceMatch) and condition.negated
-    return f"not {said}" if negated else said
+    return f"not {text}" if negated else text
 
 
 def _among(condition: FieldMatch, bits: int) -> str:
@@ -86,13 +87,13 @@ def _among(condition: FieldMatch, bits: int) -> str:
 
 
 def _prefixes(ranges: Ranges, bits: int) -> list[str]:
-    found: list[str] = []
+    texts: list[str] = []
     kind = IPv6Address if bits == 128 else IPv4Address
-    for low, high in ranges[: MAX_SAID + 1]:
+    for low, high in ranges[: MAX_LISTED + 1]:
         networks = list(summarize_address_range(kind(low), kind(high)))
         whole = str(networks[0]).removesuffix(f"/{bits}")
-        found.append(whole if len(networks) == 1 else f"{kind(low)}-{kind(high)}")
-    return found + [""] * (len(ranges) - len(found))
+        texts.append(whole if len(networks) == 1 else f"{kind(low)}-{kind(high)}")
+    return texts + [""] * (len(ranges) - len(texts))
 
 
 def _address(number: int, bits: int) -> str:
@@ -104,6 +105,6 @@ def _numbers(ranges: Ranges) -> list[str]:
 
 
 def _or(names: Sequence[str]) -> str:
-    if len(names) > MAX_SAID:
-        return f"{', '.join(names[:MAX_SAID])} or {len(names) - MAX_SAID} others"
+    if len(names) > MAX_LISTED:
+        return f"{', '.join(names[:MAX_LISTED])} or {len(names) - MAX_LISTED} others"
     return " or ".join(names)

@@ -9,11 +9,11 @@ from ipv6check.model.findings import Cause
 
 
 class BadInputError(ValueError):
-    """What the user gave cannot be used. The message is the one printable line that says why."""
+    """Unusable input of the user's. The message is one printable line that says why."""
 
 
 class Kind(StrEnum):
-    """How the network can say no: the closed list of Failure kinds."""
+    """Kinds of Failure: a closed list."""
 
     TIMEOUT = "timeout"
     REFUSED = "refused"
@@ -40,7 +40,7 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
-# What the vantage could not do says nothing of the target (law 1).
+# Failures of the vantage, which say nothing about the target (law 1).
 VANTAGE_KINDS = frozenset(
     {
         Kind.NO_LOCAL_ROUTE,
@@ -51,15 +51,15 @@ VANTAGE_KINDS = frozenset(
         Kind.NOT_RECORDED,
     }
 )
-# What may be otherwise a moment later: a packet was lost, a server began anew, its resolver was
-# busy. A refusal or a filter was somebody's decision, NXDOMAIN is an answer, a missing route takes
-# longer to come back than we wait, and after a deadline there is no time left.
+# Failures that may be gone a moment later: a packet was lost, a server restarted, its resolver was
+# busy. A refusal or a filter is a decision, NXDOMAIN is an answer, a missing route takes longer to
+# come back than we wait, and after a deadline there is no time left.
 TRANSIENT_KINDS = frozenset({Kind.TIMEOUT, Kind.RESET, Kind.SERVFAIL, Kind.RESOLVER_UNREACHABLE})
 
 
 @dataclass(frozen=True, slots=True)
 class ExtendedError:
-    """Why a name server says so, in its own words (RFC 8914)."""
+    """An extended DNS error: a name server's reason for its answer (RFC 8914)."""
 
     code: int
     text: str = ""
@@ -67,13 +67,13 @@ class ExtendedError:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The network said no: data, not an exception.
+    """Why something could not be observed: data, not an exception.
 
-    ``source`` is the address that said so, where one did (the router that sent an ICMP error);
-    ``near`` tells that it is the vantage's own or its first router's, who is no part of a target.
-    ``cause`` tells what was missing where time was over (kind deadline).
-    ``extended`` is what a name server gave as its reasons; ``dnssec``: validation is what fails, by
-    those, or because the question is answered where validation is switched off.
+    ``source`` is the address that reported it, if any (the router that sent an ICMP error);
+    ``near``: that address is the vantage's own or its first router's, no part of a target.
+    ``cause`` says what was missing when time was over (kind deadline).
+    ``extended`` are the reasons that a name server gave; ``dnssec``: validation fails, by those
+    reasons, or because the query is answered where validation is switched off.
     """
 
     kind: Kind
@@ -87,5 +87,5 @@ class Failure:
 
     @property
     def of_vantage(self) -> bool:
-        """Whether it says nothing of the target (law 1)."""
+        """Whether it says nothing about the target (law 1)."""
         return self.near or self.kind in VANTAGE_KINDS

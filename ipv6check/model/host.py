@@ -1,4 +1,4 @@
-"""What this host's kernel says of itself: sockets, interfaces, routes, name servers, rules."""
+"""The state of this host: sockets, interfaces, routes, name servers, firewall rules."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ipv6check.model.network import Address, Port
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Sockets of this host that wait for others at one address and port, by the kernel's tables.
+    """Listening sockets of this host at one address and port, by the kernel's tables.
 
     ``protocol``: tcp or udp. ``address``: ``::`` or ``0.0.0.0`` for every one of the family; an
-    IPv4-mapped one is told as the IPv4 address that it is on the wire. ``dual``: bound to ``::``
+    IPv4-mapped one is given as the IPv4 address that it is on the wire. ``dual``: bound to ``::``
     with IPV6_V6ONLY off, so it serves IPv4 too (RFC 3493 section 5.3). ``interface``: the only one
     it serves, empty for all. ``programs``: the names of the processes that hold it, sorted, empty
     where this user may not know.
@@ -57,7 +57,7 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where packets to the Internet go. ``gateway`` and ``source`` are empty where there is none.
+    """The route to the Internet. ``gateway`` and ``source`` are empty where there is none.
 
     ``dead``: the gateway does not answer neighbour discovery (RFC 4861) or ARP. Whether a host can
     be reached over a route is another question.
@@ -71,7 +71,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """What this host's kernel says of itself. A route is None where the kernel has none.
+    """The network configuration of this host's kernel. A route is None where the kernel has none.
 
     ``ipv6``: whether the kernel has IPv6 at all (``ipv6.disable=1`` takes it away).
     """
@@ -87,7 +87,7 @@ class HostState:
 class NameServer:
     """One name server that this host is configured with, and why it gave no answer, if so.
 
-    ``loses_second``: of two questions at once from one port it answers the first alone.
+    ``loses_second``: of two queries sent at once from one port it answers only the first.
     """
 
     address: str
@@ -97,9 +97,9 @@ class NameServer:
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """In which order getaddrinfo gives addresses of both families.
+    """The order in which getaddrinfo returns addresses of both families.
 
-    ``missing``: why it is that of loopback, where a name on the Internet has not both.
+    ``missing``: why it is that of loopback, where no name on the Internet has both.
     """
 
     addresses: tuple[str, ...] = ()
@@ -108,10 +108,10 @@ class Preference:
 
 @dataclass(frozen=True, slots=True)
 class Stub:
-    """How programs of the vantage are told to resolve names (resolv.conf(5)).
+    """The stub resolver's configuration at the vantage (resolv.conf(5)).
 
     ``search`` completes names of fewer than ``ndots`` dots. ``unasked`` are the name servers after
-    the third, which nobody asks. ``use_vc``: over TCP alone; ``no_aaaa``: getaddrinfo never asks
+    the third, which are never used. ``use_vc``: over TCP alone; ``no_aaaa``: getaddrinfo never asks
     for AAAA; ``single_request``: it asks for A and AAAA one after the other.
     """
 
@@ -125,7 +125,7 @@ class Stub:
 
 @dataclass(frozen=True, slots=True)
 class RuleTexts:
-    """Firewall rules in force: (command, what it prints) each, and what could not be asked, why.
+    """Firewall rules in force: (command, its output) each, and why others could not be listed.
 
     ``leased``: the addresses of this host that DHCPv6 has given it.
     """
@@ -137,9 +137,9 @@ class RuleTexts:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """What nft listed after it had loaded a file, as JSON and as text; or its ``refusal``.
+    """nft's listing after loading a file, as JSON and as text; or its ``refusal``.
 
-    ``line`` is where it found what it refuses, 0 if it does not say. ``nft`` is its version.
+    ``line`` is the line that it refuses, 0 if it does not say. ``nft`` is its version.
     """
 
     nft: str
@@ -153,7 +153,7 @@ class Loading:
 class RuleFiles:
     """Files of firewall rules, (name, text) each.
 
-    ``included``: those that each pattern of theirs includes, None where that could not be told.
+    ``included``: the files that each pattern in them includes, None where they are not known.
     ``loaded``: what became of each text that nft was asked about.
     """
 

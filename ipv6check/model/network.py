@@ -1,4 +1,4 @@
-"""What was observed of the network: answers, attempts, handshakes, echoes, and from where."""
+"""Observations of the network: answers, attempts, handshakes, echoes, and from where."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ipv6check.model.failures import ExtendedError, Failure, Kind
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """What a value has to be besides its type. Whoever reads recordings asks (pydantic).
+    """A constraint on a value besides its type; checked when recordings are read (pydantic).
 
     ``test`` raises ValueError. ``endless``: a number may be infinite.
     """
@@ -21,7 +21,7 @@ class Constraint:
     endless: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
-        """What pydantic is to do with such a value."""
+        """The schema by which pydantic reads such a value."""
         from pydantic_core import core_schema  # noqa: PLC0415 - only to read a recording
 
         schema = handler(source) | ({"allow_inf_nan": True} if self.endless else {})
@@ -56,7 +56,7 @@ Address = Annotated[str, Constraint(_address)]
 Port = Annotated[int, Constraint(_port)]
 # Milliseconds, infinite where nothing ever happens.
 Endless = Annotated[float, Constraint(endless=True)]
-# A TCP says no by a reset; with a source it is a router's or a packet filter's word.
+# A host refuses by a reset; one with a source comes from a router or a packet filter.
 _OWN_ANSWERS = frozenset({Kind.REFUSED, Kind.RESET})
 
 
@@ -96,7 +96,7 @@ class Attempt:
     """One TCP connection attempt to one address and port, pinned to its family.
 
     ``rtt_ms`` and ``retransmissions`` are the kernel's own (TCP_INFO) of a completed handshake,
-    where it tells them: a SYN that was lost is a retransmission, and its wait is in ``elapsed_ms``.
+    where it has them: a SYN that was lost is a retransmission, and its wait is in ``elapsed_ms``.
     """
 
     address: Address
@@ -149,12 +149,12 @@ class Handshake:
 
     @property
     def address(self) -> str:
-        """The address that it was made with."""
+        """The address of the TCP connection."""
         return self.tcp.address
 
     @property
     def port(self) -> int:
-        """The port that it was made with."""
+        """The port of the TCP connection."""
         return self.tcp.port
 
     @property
@@ -164,7 +164,7 @@ class Handshake:
 
     @property
     def silent(self) -> bool:
-        """Whether it accepted the connection, and then nothing came of TLS."""
+        """Whether TCP was accepted, and TLS was met with silence."""
         return self.failure is not None and self.failure.kind is Kind.TIMEOUT
 
     @property
@@ -176,7 +176,7 @@ class Handshake:
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """ICMP echo to one address: what was sent, what came back, the least round-trip time."""
+    """ICMP echo to one address: requests sent, replies received, the least round-trip time."""
 
     address: Address
     sent: int
@@ -192,7 +192,7 @@ class Echo:
 
 @dataclass(frozen=True, slots=True)
 class Vantage:
-    """Where the packets leave from. ``ipv4``: yes or no; ``ipv6``: yes, no or broken."""
+    """The vantage: where packets leave from. ``ipv4``: yes or no; ``ipv6``: yes, no or broken."""
 
     name: str = "local"
     kind: str = "local"

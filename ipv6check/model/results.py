@@ -1,4 +1,4 @@
-"""What is reported: results, verdicts, and the two rules that add verdicts up."""
+"""Reports: results, verdicts, and the two rules that add verdicts up."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCHEMA_VERSION = "1"
 
 
 class Verdict(StrEnum):
-    """What the results add up to, for one target and for the run."""
+    """The sum of the results, for one target and for the run."""
 
     READY = "ready"
     DEGRADED = "degraded"
@@ -27,14 +27,14 @@ class Verdict(StrEnum):
     NOT_READY = "not-ready"
 
 
-# Under this name a target's report tells what no check does; so no check can have it.
+# The name of results in a target's report that are no check's; so no check can have it.
 OWN_NAME = "ipv6"
 WORST_FIRST = (Verdict.NOT_READY, Verdict.UNKNOWN, Verdict.DEGRADED, Verdict.READY)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something was written down; ``line`` counts from 1."""
+    """A place in a file; ``line`` counts from 1."""
 
     file: str
     line: int
@@ -42,7 +42,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """A finding that may stay for a while: whose decision, why, and until which day, inclusive.
+    """A finding that is excused for a while: by whom, why, and until which day, inclusive.
 
     ``target`` is a glob of what the user writes as a target, or of its host. ``subject`` narrows
     the waiver to one subject of the check; empty for any.
@@ -58,7 +58,7 @@ class Waiver:
 
 
 class WaiverState(StrEnum):
-    """How a waiver stands on the day of the run."""
+    """The state of a waiver on the day of the run."""
 
     ACTIVE = "active"
     EXPIRING = "expiring"
@@ -67,7 +67,7 @@ class WaiverState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Waived:
-    """The waiver that speaks of a result. An expired one excuses it no longer."""
+    """The waiver of a result. An expired one excuses it no longer."""
 
     waiver: Waiver
     term: WaiverState
@@ -76,7 +76,7 @@ class Waived:
 
 @dataclass(frozen=True, slots=True)
 class NoIPv6:
-    """That a service has no IPv6 on purpose: why, and on which day somebody looks again."""
+    """A service without IPv6 on purpose: why, and when this is reviewed."""
 
     reason: str
     review: dt.date
@@ -84,7 +84,7 @@ class NoIPv6:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A line on the run itself, such as a waiver that is about to expire. It fails nothing."""
+    """A line about the run itself, such as a waiver that is about to expire. It fails nothing."""
 
     text: str
     place: Place | None = None
@@ -95,8 +95,8 @@ class Result:
     """A Finding with its check. Made by the runner alone; the gate adds what is agreed on it.
 
     ``finding`` is the Finding's id; ``check_version`` rises when the check judges the same facts
-    otherwise. ``status`` says what is, ``excused`` whether a gate lets it pass all the same: it is
-    waived, or the baseline has it already (``known``).
+    differently. ``status`` says what is, ``excused`` whether a gate ignores it: it is waived, or
+    the baseline has it already (``known``).
     """
 
     check: str
@@ -115,13 +115,13 @@ class Result:
 
     @property
     def excused(self) -> bool:
-        """Whether a gate lets it pass. A waiver counts before the baseline, which prolongs none."""
+        """Whether a gate ignores it. A waiver counts before the baseline, which prolongs none."""
         return self.known if self.waived is None else self.waived.term is not WaiverState.EXPIRED
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One attempt at a target.
+    """The observations of one attempt at a target.
 
     ``facts``: what each probe has observed, by its name, but for what can be computed from the
     rest. ``known_ms``: when each fact was known, since the attempt began.
@@ -166,7 +166,7 @@ class TargetReport:
 
 
 class GateOutcome(StrEnum):
-    """What the gate says of a run, by its thresholds, waivers and baseline."""
+    """The gate's decision on a run, by its thresholds, waivers and baseline."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -175,7 +175,7 @@ class GateOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceInfo:
-    """How the targets of a service were observed and judged, as far as data can tell.
+    """How the targets of a service were observed and judged, as plain data.
 
     ``settings`` are without rules, which ``rules`` holds as texts, and without ``clients_dirs``.
     ``checks``: those that judged, whatever a later version adds to its profiles.
@@ -190,12 +190,12 @@ class ServiceInfo:
 
 
 class RecordingError(BadInputError):
-    """What is wrong with a recording: one printable line, with file and line number."""
+    """A recording that cannot be used: one printable line, with file and line number."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleDoc:
-    """A check, or one finding that it can give (``tcp/refused``), as reports tell of it.
+    """The documentation of a check, or of one of its findings (``tcp/refused``), in reports.
 
     ``about`` is its sentence, ``text`` paragraphs on why it matters and what to do, ``reference``
     and ``url`` where to read on.
@@ -228,7 +228,7 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is known of a run after its last target.
+    """The end of a run, after its last target.
 
     ``gate`` is what the exit code says; ``excused`` counts the findings that it leaves out.
     ``bad_lines`` counts the lines of an input that name no target. ``on_purpose`` counts the

@@ -1,4 +1,4 @@
-"""What a run has to know of its options."""
+"""The settings of a run, and the profiles they start from."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ipv6check.model.network import Port
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
-# So much longer a pause may be by chance, so that not all targets come at once again.
+# A pause is longer by a random share of it, so that not all targets are tried again at once.
 SPREAD = 0.5
 
 
 def pauses_s(retries: int) -> tuple[float, ...]:
-    """How long to wait before each further attempt, at the least; ``SPREAD`` more at the most."""
+    """The shortest wait before each further attempt, in seconds; ``SPREAD`` longer at most."""
     return tuple(min(FIRST_PAUSE_S * 2**number, LONGEST_PAUSE_S) for number in range(retries))
 
 
 def all_pauses_s(retries: int) -> float:
-    """The most that the pauses of one target take together."""
+    """The longest that the pauses of one target take together, in seconds."""
     return sum(pauses_s(retries)) * (1 + SPREAD)
 
 
@@ -47,7 +47,7 @@ class Profile:
     target: str = ""
 
     def runs(self, check: str) -> bool:
-        """Whether this profile has a use for a check that nobody asked for by name."""
+        """Whether this profile runs a check that the user has not named."""
         return (not self.checks or check in self.checks) and check not in self.without
 
     def grade(self, check: str, status: Status) -> Status:
@@ -65,7 +65,7 @@ class Settings:
 
     ``rules``: the RuleSet of ``--firewall``, for every target; None without. ``happy_eyeballs``
     names the algorithm of the race; its delays are None where they are those of the RFC.
-    ``brief``: the run is a long list, of which nobody wants to know at length what is well.
+    ``brief``: the run is a long list, in which what is well is reported briefly.
     ``clients_dirs``: where more clients are read from, whose fallback is predicted. ``retries``:
     how often a target is observed again for what may change by itself.
     """
@@ -96,7 +96,7 @@ class Settings:
 
     @property
     def optional(self) -> frozenset[str]:
-        """The checks whose ``unknown`` leaves the verdict alone: none that the user asks for."""
+        """The checks whose ``unknown`` leaves the verdict alone: none that the user has named."""
         graded = self.profile.graded
         asked = {check for check in graded if graded[check] is Status.FAIL}
         return self.profile.optional - self.only - asked

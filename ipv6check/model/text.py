@@ -1,4 +1,4 @@
-"""How all that we print is said alike, and how text from elsewhere becomes harmless."""
+"""Common wordings of numbers and times, and text from elsewhere made harmless."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def count(number: int, one: str, many: str) -> str:
 
 
 def closest(name: str, names: Iterable[str]) -> str | None:
-    """The one of these names that was probably meant, None where none is like it."""
+    """The name that was probably meant, None where none is like it."""
     import difflib  # noqa: PLC0415 - only on the way to an error
 
     near = difflib.get_close_matches(name[:64], sorted(names), 1)
