@@ -11,6 +11,8 @@ from typing import Any
 
 from tests.docs import COMMAND, code, table
 
+HEADS = ("finding", "status", "meaning")
+
 
 @cache
 def catalogue() -> Any:
@@ -66,15 +68,11 @@ def _section(check: Mapping[str, Any]) -> str:
         for each in check["findings"]
     ]
     inputs = ", ".join(f"[`{each}`](inputs.md#input-{each})" for each in check["inputs"])
-    return "\n\n".join(
-        [
-            f"### {name}",
-            f"{check['about']} It judges {inputs}. What to do is in [checks.d/{name}.md]({page}).",
-            table(["finding", "status", "meaning"], rows),
-        ]
-    )
+    about = f"{check['about']} Explanations and fixes: [checks.d/{name}.md]({page})."
+    return f"### {name}\n\n{about} Inputs: {inputs}.\n\n{table(HEADS, rows)}"
 
 
 def _sentence(paragraph: str) -> str:
-    """Its first sentence."""
-    return re.split(r"(?<=[.:;])\s", " ".join(paragraph.split()), maxsplit=1)[0].rstrip(":;")
+    """Its first sentence, or the part of it that stands by itself."""
+    first = re.split(r"(?<=[.:;])\s", " ".join(paragraph.split()), maxsplit=1)[0]
+    return first.rstrip(".:;") + "."

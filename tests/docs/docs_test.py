@@ -9,11 +9,11 @@ import pytest
 
 from ipv6check.commands import check, demo_servers, main, race
 from ipv6check.config.options import OPTIONS
-from ipv6check.engine.checks.inputs import GIVEN, all_probes
+from ipv6check.engine.checks.inputs import all_probes
 from ipv6check.model import Cause, Status, Verdict
 from ipv6check.net import icmp
 from ipv6check.reports.formats import format_names
-from tests.docs import ROOT, checks, json_keys, options, part, renewed, text
+from tests.docs import ROOT, checks, inputs, json_keys, options, part, renewed, text
 from tests.docs.parts import FILES, PARTS, alike
 
 TRIES = 3
@@ -95,7 +95,7 @@ def test_every_finding_is_described() -> None:
 def test_every_input_is_described() -> None:
     """Of a check: the probes and what is given."""
     shown = part(text("docs/inputs.md"), "inputs")
-    for name in (*all_probes(), *GIVEN):
+    for name in (*all_probes(), *inputs.GIVEN):
         assert f"### Input `{name}`" in shown
 
 
