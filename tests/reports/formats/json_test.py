@@ -95,6 +95,7 @@ def test_the_document_says_what_the_report_holds() -> None:
                 "results": [
                     {
                         "check": "tcp",
+                        "check_version": 1,
                         "finding": "quiet",
                         "status": "fail",
                         "subject": "S",
