@@ -33,10 +33,10 @@ def with_roots(
     """
     causes = _Causes(
         {check.id: check for check in checks},
-        {check.id: (check, found) for check, found in roots},
+        {check.id: (check, of_root) for check, of_root in roots},
     )
     order = sorted(range(len(checks)), key=lambda number: checks[number].id in optional)
-    new = {number: [*causes.told(checks[number], findings[number])] for number in order}
+    new = {number: [*causes.expanded(checks[number], findings[number])] for number in order}
     return [
         tuple(causes.pointed(check, finding) for finding in new[number])
         for number, check in enumerate(checks)
@@ -49,16 +49,16 @@ class _Causes:
 
     running: Mapping[str, Check]
     roots: Mapping[str, tuple[Check, Findings]]
-    tellers: dict[str, str] = field(default_factory=dict)
+    reported_by: dict[str, str] = field(default_factory=dict)
 
-    def told(self, check: Check, findings: Findings) -> Iterator[Finding]:
+    def expanded(self, check: Check, findings: Findings) -> Iterator[Finding]:
         """The findings of one check: in place of those that only point to a cause, the cause."""
         for finding in findings:
             root = self._root(check, finding)
-            if root is None or root in self.tellers:
+            if root is None or root in self.reported_by:
                 yield finding
                 continue
-            self.tellers[root] = check.id
+            self.reported_by[root] = check.id
             if finding.status not in _POINTS_ONLY:
                 yield finding
             yield from self._worst(root)
@@ -67,8 +67,8 @@ class _Causes:
         """The finding, pointing to no check but those that run."""
         message, hint = finding.message, finding.hint
         for root in self.roots:
-            teller = self.tellers.get(root)
-            another = None if teller == check.id else teller
+            reporter = self.reported_by.get(root)
+            another = None if reporter == check.id else reporter
             message, hint = _see(root, another, message), _see(root, another, hint)
         return replace(finding, message=message, hint=hint)
 
@@ -93,8 +93,8 @@ class _Causes:
         )
 
 
-def _see(root: str, teller: str | None, text: str) -> str:
+def _see(root: str, reporter: str | None, text: str) -> str:
     """The text with the pointer to a check that does not run led to another one, or left out."""
-    if teller is not None:
-        return re.sub(rf"\bsee {root}\b", f"see {teller}", text)
+    if reporter is not None:
+        return re.sub(rf"\bsee {root}\b", f"see {reporter}", text)
     return re.sub(rf"[:,;] see {root}\b| \(see {root}\)", "", text)

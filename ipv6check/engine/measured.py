@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import fields, is_dataclass
 from typing import Any
 
+from ipv6check.engine.facts import everything
 from ipv6check.eyeballs.race import Outcome
 from ipv6check.model import (
     OWN_NAME,
@@ -23,7 +23,7 @@ from ipv6check.model import (
 _SENT_NONE = "nothing was measured: this run sent no IPv6 packet to the target"
 _HEARD_NONE = "nothing was measured: no connection and no echo reply over IPv6 was seen"
 _LOOKED_NONE = "nothing was measured: no check of this run applies to the target"
-_HINT = "let tcp run too, which tells whether IPv6 works: see --only, --skip and severity"
+_HINT = "run the check tcp too, which shows whether IPv6 works: see --only, --skip and severity"
 _LOOKED = frozenset({Status.PASS, Status.WARN})
 
 
@@ -40,10 +40,10 @@ def unmeasured(
     """
     if verdict_of(results, optional) not in {Verdict.READY, Verdict.DEGRADED}:
         return ()
-    if any(each.check in measuring and each.status in _LOOKED for each in results):
+    if any(result.check in measuring and result.status in _LOOKED for result in results):
         return ()
-    looked = any(each.status in _LOOKED for each in results)
-    likely = [each.get("connections") for each in attempts]
+    looked = any(result.status in _LOOKED for result in results)
+    likely = [facts.get("connections") for facts in attempts]
     if looked and any(_over_ipv6([*likely, *attempts])):  # the first that worked will do
         return ()
     sent = [*_over_ipv6(attempts)]
@@ -55,21 +55,16 @@ def unmeasured(
 
 
 def _over_ipv6(facts: Iterable[Any]) -> Iterator[bool]:
-    """Of everything that was sent over IPv6 by these facts, at any depth: whether it worked."""
-    for fact in facts:
-        if isinstance(fact, Attempt | Handshake | Echo):
-            if _is_ipv6(fact.address):
-                yield fact.received > 0 if isinstance(fact, Echo) else fact.connected
+    """Everything that was sent over IPv6 by these facts: whether it was answered."""
+    for fact in everything(facts, whole=(Attempt, Handshake, Echo, Outcome)):
+        if isinstance(fact, Echo) and _is_native(fact.address):
+            yield fact.received > 0
+        elif isinstance(fact, Attempt | Handshake) and _is_native(fact.address):
+            yield fact.connected
         elif isinstance(fact, Outcome):
-            yield fact.winner is not None and _is_ipv6(fact.winner)
-        elif isinstance(fact, Mapping):
-            yield from _over_ipv6(fact.values())
-        elif isinstance(fact, tuple):
-            yield from _over_ipv6(fact)
-        elif is_dataclass(fact):
-            yield from _over_ipv6(getattr(fact, each.name) for each in fields(fact))
+            yield fact.winner is not None and _is_native(fact.winner)
 
 
-def _is_ipv6(address: str) -> bool:
+def _is_native(address: str) -> bool:
     """Whether packets to it are IPv6: those to ::ffff:192.0.2.1 are not."""
     return ":" in address and "." not in address

@@ -1,4 +1,4 @@
-"""A service without IPv6 on purpose: what its targets are called, as long as that is so. Pure."""
+"""A service without IPv6 on purpose: what becomes of the results of its targets. Pure."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ def applies(results: Sequence[Result], purpose: NoIPv6 | None, optional: Abstrac
     """Whether nothing is wrong with a target but what was agreed: it has no IPv6."""
     if purpose is None or not any(map(_is_absent, results)):
         return False
-    others = [each for each in results if not _is_absent(each)]
+    others = [result for result in results if not _is_absent(result)]
     return verdict_of(others, optional) in {Verdict.READY, Verdict.DEGRADED}
 
 
 def marked(
     results: Sequence[Result], purpose: NoIPv6, *, on_purpose: bool, published: bool
 ) -> list[Result]:
-    """The results with what was agreed in the place of the fault, or with a word that it is not so.
+    """The results with what was agreed in place of the fault, or with a warning that it is not so.
 
     ``published``: the name has an AAAA record.
     """
     if published:
         return [*results, _not_so(purpose)]
     return [
-        _on_purpose(each, purpose) if on_purpose and _is_absent(each) else each for each in results
+        _on_purpose(result, purpose) if on_purpose and _is_absent(result) else result
+        for result in results
     ]
 
 
@@ -46,5 +47,5 @@ def _on_purpose(result: Result, purpose: NoIPv6) -> Result:
 
 def _not_so(purpose: NoIPv6) -> Result:
     message = f'an IPv6 address is published, yet the service says ipv6 = "none": {purpose.reason}'
-    hint = 'take ipv6 = "none" out of the configuration, or withdraw the address'
+    hint = 'remove ipv6 = "none" from the configuration, or remove the address'
     return Result(OWN_NAME, Status.WARN, message, hint, cause=Cause.DNS, finding="not-none")

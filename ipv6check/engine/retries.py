@@ -6,11 +6,12 @@ something is not well. Of each check the best attempt counts, and every result t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+from ipv6check.engine.facts import everything
 from ipv6check.model import TRANSIENT_KINDS, Echo, Failure, Result, Status
 
 # What says most of a target comes first: what was measured goes before what could not be.
@@ -31,7 +32,7 @@ Results = Sequence[Result]
 def worth_another(results: Results, facts: Mapping[str, Any]) -> bool:
     """Whether what is not well may be well a moment later."""
     return any(result.status in _NOT_WELL for result in results) and any(
-        _may_pass(each) for each in _everything(facts.values())
+        _may_pass(fact) for fact in everything(facts.values())
     )
 
 
@@ -44,18 +45,6 @@ def _may_pass(fact: Any) -> bool:
     return bool(getattr(fact, "retransmissions", 0))
 
 
-def _everything(facts: Iterable[Any]) -> Iterator[Any]:
-    """These facts, and what they hold at any depth."""
-    for fact in facts:
-        yield fact
-        if isinstance(fact, Mapping):
-            yield from _everything(fact.values())
-        elif isinstance(fact, tuple):
-            yield from _everything(fact)
-        elif is_dataclass(fact):
-            yield from _everything(getattr(fact, each.name) for each in fields(fact))
-
-
 def best(attempts: Sequence[Results]) -> Results:
     """What the attempts add up to; each has its results by check, the checks in the same order."""
     if len(attempts) == 1:
@@ -65,33 +54,34 @@ def best(attempts: Sequence[Results]) -> Results:
 
 
 def _by_check(results: Results) -> list[list[Result]]:
-    return [list(found) for _, found in groupby(results, key=lambda result: result.check)]
+    return [list(group) for _, group in groupby(results, key=lambda result: result.check)]
 
 
 def _best(tries: Sequence[Results]) -> Results:
     """The results of one check in its best attempt, the later one among equals."""
-    ranks = [BEST_FIRST.index(_worst(found).status) for found in tries]
+    ranks = [BEST_FIRST.index(_worst(results).status) for results in tries]
     chosen = max(range(len(tries)), key=lambda number: (-ranks[number], number))
     first, *rest = tries[chosen]
-    said = [{"status": each.status, "message": each.message} for each in map(_worst, tries)]
+    told = [{"status": worst.status, "message": worst.message} for worst in map(_worst, tries)]
     message = first.message
-    if len({_essence(found) for found in tries}) > 1:
-        message += f" ({_told([each['status'] for each in said], chosen)})"
-    return [replace(first, message=message, evidence={**first.evidence, "tries": said}), *rest]
+    if len({_essence(results) for results in tries}) > 1:
+        message += f" ({_others([attempt['status'] for attempt in told], chosen)})"
+    return [replace(first, message=message, evidence={**first.evidence, "tries": told}), *rest]
 
 
-def _worst(found: Results) -> Result:
-    return max(found, key=lambda result: BEST_FIRST.index(result.status))
+def _worst(results: Results) -> Result:
+    return max(results, key=lambda result: BEST_FIRST.index(result.status))
 
 
-def _essence(found: Results) -> frozenset[tuple[Status, str]]:
+def _essence(results: Results) -> frozenset[tuple[Status, str]]:
     """What makes two attempts of a check alike: of what is well there is no more to say."""
     return frozenset(
-        (result.status, "" if result.status is Status.PASS else result.subject) for result in found
+        (result.status, "" if result.status is Status.PASS else result.subject)
+        for result in results
     )
 
 
-def _told(statuses: Sequence[str], chosen: int) -> str:
+def _others(statuses: Sequence[str], chosen: int) -> str:
     before, after = ", ".join(statuses[:chosen]), ", ".join(statuses[chosen + 1 :])
     others = [f"{when}: {what}" for when, what in (("before", before), ("after", after)) if what]
     return f"at the {_ordinal(chosen + 1)} attempt of {len(statuses)}; {'; '.join(others)}"

@@ -32,14 +32,14 @@ def read_rules(paths: Sequence[str], *, nft: bool = True) -> tuple[tuple[str, ..
     if paths:
         names = tuple(STDIN if path == "-" else path for path in paths)
         return names, rules_of([(name, text_of(Path(name))) for name in names], nft=nft)
-    found = live_rules()
-    if isinstance(found, Failure):
+    in_force = live_rules()
+    if isinstance(in_force, Failure):
         raise RuleError(
-            f"the rules of this host cannot be read: {found.detail}; name a file of them"
+            f"the rules of this host cannot be read: {in_force.detail}; name a file of them"
         )
-    rules = live(found.texts, found.missing)
-    rules.leased = found.leased
-    return tuple(name for name, _ in found.texts), rules
+    rules = live(in_force.texts, in_force.missing)
+    rules.leased = in_force.leased
+    return tuple(name for name, _ in in_force.texts), rules
 
 
 def text_of(path: Path) -> str:
@@ -78,19 +78,19 @@ def _rules(
     loaded: dict[str, Loading | Failure] = {}
 
     def include(pattern: str) -> list[tuple[str, str]] | None:
-        found = included[pattern] = look(pattern)
-        return None if found is None else list(found)
+        texts = included[pattern] = look(pattern)
+        return None if texts is None else list(texts)
 
     def load(name: str, text: str, interfaces: Sequence[str]) -> Loading | Failure | None:
-        found = ask(name, text, interfaces) if ask else None
-        if found is not None:
-            loaded[name] = found
-        return found
+        outcome = ask(name, text, interfaces) if ask else None
+        if outcome is not None:
+            loaded[name] = outcome
+        return outcome
 
     rules = read(files, include, load)
     rules.gaps += unreached(rules)
     rules.source = RuleFiles(tuple(files), included, loaded)
-    rules.empty_includes += [pattern for pattern, found in included.items() if found == ()]
+    rules.empty_includes += [pattern for pattern, texts in included.items() if texts == ()]
     return rules
 
 
@@ -114,9 +114,9 @@ def _included_text(path: Path) -> str:
 def _included(beside: Sequence[Path], pattern: str) -> Texts | None:
     places = [Path(pattern)] if Path(pattern).is_absolute() else [at / pattern for at in beside]
     for place in places:
-        found = sorted(glob.glob(str(place)))[: MAX_INCLUDED + 1]  # noqa: PTH207 - any path
-        if len(found) > MAX_INCLUDED:
+        paths = sorted(glob.glob(str(place)))[: MAX_INCLUDED + 1]  # noqa: PTH207 - any path
+        if len(paths) > MAX_INCLUDED:
             raise RuleError(f"{pattern}: includes more than {MAX_INCLUDED} files")
-        if found:
-            return _texts(pattern, found)
+        if paths:
+            return _texts(pattern, paths)
     return () if any(character in pattern for character in "*?[") else None

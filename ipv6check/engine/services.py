@@ -25,24 +25,24 @@ def plans_of(options: Options, *, brief: bool = False) -> Mapping[str, ServicePl
     """
     settings = replace(with_rules(options), brief=brief)
     clients.load(settings.clients_dirs)
-    found = loader.find(options.checks_dir)
-    require_checks(options, found)
-    return of_services(options, settings, found)
+    available = loader.find(options.checks_dir)
+    require_checks(options, available)
+    return of_services(options, settings, available)
 
 
 def plans_again(services: Mapping[str, ServiceInfo], options: Options) -> Mapping[str, ServicePlan]:
     """The same for what was recorded, as these services were."""
     clients.load(options.clients_dir)
-    found = loader.find(options.checks_dir)
-    require_checks(options, found)
-    return of_recording(services, options, found)
+    available = loader.find(options.checks_dir)
+    require_checks(options, available)
+    return of_recording(services, options, available)
 
 
 def of_services(
-    options: Options, settings: Settings, found: AvailableChecks
+    options: Options, settings: Settings, available: AvailableChecks
 ) -> Mapping[str, ServicePlan]:
-    """The plan of each service, with checks out of those that were found."""
-    plans = {"": _plan(settings, found)}
+    """The plan of each service, with checks out of those that were available."""
+    plans = {"": _plan(settings, available)}
     for service in options.services:
         own = replace(
             settings,
@@ -50,7 +50,7 @@ def of_services(
             ports=service.ports or settings.ports,
         )
         plans[service.name] = replace(
-            _plan(own, found),
+            _plan(own, available),
             owner=service.owner,
             requires=service.vantage,
             no_ipv6=service.no_ipv6,
@@ -58,11 +58,11 @@ def of_services(
     return plans
 
 
-def _plan(settings: Settings, found: AvailableChecks) -> ServicePlan:
-    return ServicePlan(found.plan(settings.only, settings.skip, settings.profile), settings)
+def _plan(settings: Settings, available: AvailableChecks) -> ServicePlan:
+    return ServicePlan(available.plan(settings.only, settings.skip, settings.profile), settings)
 
 
-def require_checks(options: Options, found: AvailableChecks) -> None:
+def require_checks(options: Options, available: AvailableChecks) -> None:
     """Raises PluginError where an option, a service or a waiver names a check that is none."""
     named = [
         (check, f"{options.places[option]}: " if option in options.places else "")
@@ -74,7 +74,7 @@ def require_checks(options: Options, found: AvailableChecks) -> None:
         named.append((check, f"{at}{key}: "))
     for check, where in named:
         try:
-            found.require(check)
+            available.require(check)
         except PluginError as error:
             raise PluginError(f"{where}{error}") from None
 
@@ -92,13 +92,13 @@ def with_rules(options: Options) -> Settings:
 
 
 def of_recording(
-    services: Mapping[str, ServiceInfo], options: Options, found: AvailableChecks
+    services: Mapping[str, ServiceInfo], options: Options, available: AvailableChecks
 ) -> Mapping[str, ServicePlan]:
     """The plan of each recorded service. Raises PluginError, RuleError."""
     given = with_rules(options)
     return {
         name: replace(
-            _replanned(info, _regraded(info, options, given), options, found),
+            _replanned(info, _regraded(info, options, given), options, available),
             owner=info.owner,
             requires=info.requires,
             no_ipv6=info.no_ipv6,
@@ -136,13 +136,13 @@ def _regraded(info: ServiceInfo, options: Options, given: Settings) -> Settings:
 
 
 def _replanned(
-    info: ServiceInfo, settings: Settings, options: Options, found: AvailableChecks
+    info: ServiceInfo, settings: Settings, options: Options, available: AvailableChecks
 ) -> ServicePlan:
     """The checks that judged then, unless others are asked for today."""
     if options.given & {"only", "profile"}:
-        return _plan(settings, found)
+        return _plan(settings, available)
     try:
-        return ServicePlan(found.plan(info.checks, settings.skip, settings.profile), settings)
+        return ServicePlan(available.plan(info.checks, settings.skip, settings.profile), settings)
     except PluginError as error:
         raise PluginError(f"{error}; the recording was judged by it: --checks-dir") from None
 
@@ -155,7 +155,12 @@ def recordable(plans: Mapping[str, ServicePlan]) -> Mapping[str, ServiceInfo]:
 def _recordable(plan: ServicePlan) -> ServiceInfo:
     """What a recording holds of it. Directories are this host's, and rules are texts there."""
     settings = plan.settings
-    rules = getattr(settings.rules, "source", None)
+    rules = None
+    if settings.rules is not None:
+        from ipv6check.firewall.model import RuleSet  # noqa: PLC0415 - few runs have rules
+
+        assert isinstance(settings.rules, RuleSet)
+        rules = settings.rules.source
     bare = replace(settings, rules=None, clients_dirs=())
     checks = frozenset(check.id for check in plan.plan.checks)
     return ServiceInfo(bare, plan.owner, plan.requires, rules, checks, plan.no_ipv6)

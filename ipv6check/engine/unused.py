@@ -55,13 +55,13 @@ class UnusedOptions:
         """Raises ConfigError for what on the command line touches none of these, which are all."""
         for target in targets:
             self.see(target)
-        for option, told in self._told():
+        for option, fault in self._faults():
             if self.options.places.get(option, "").startswith("--"):
-                raise ConfigError(told)
+                raise ConfigError(fault)
 
     def notes(self) -> tuple[Note, ...]:
         """A line for each thing that touched nothing."""
-        return tuple(Note(told) for _, told in self._told())
+        return tuple(Note(fault) for _, fault in self._faults())
 
     def require_checks(self, services: Iterable[str]) -> None:
         """Raises ConfigError where nothing is to be done with the targets of one of these."""
@@ -69,24 +69,24 @@ class UnusedOptions:
             if self.jobs[service].plan.checks:
                 continue
             where = f"service {service}: " if service else ""
-            given = [f"--{each}" for each in ("only", "skip") if getattr(self.options, each)]
+            given = [f"--{option}" for option in ("only", "skip") if getattr(self.options, option)]
             reason = " and ".join(given) or "severity, which is off for all"
             raise ConfigError(f"{where}no check is left to run, see {reason}")
 
-    def _told(self) -> Iterator[tuple[str, str]]:
+    def _faults(self) -> Iterator[tuple[str, str]]:
         """The option, and what is wrong with it."""
         if not self._services:
-            return  # a run without targets has other troubles
-        yield from (("resolve", told) for told in self._of_resolve())
+            return  # without targets nothing can be said of options
+        yield from (("resolve", fault) for fault in self._of_resolve())
         if self.options.port and self._on_own_ports:
             ports = ", ".join(map(str, self.options.port))
-            told = f"port {ports}: every target, or its service, has a port of its own"
-            yield "port", self._at("port", told)
-        run = {probe.name for each in self._services for probe in self.jobs[each].plan.probes}
+            fault = f"port {ports}: every target, or its service, names its own port"
+            yield "port", self._at("port", fault)
+        run = {probe.name for service in self._services for probe in self.jobs[service].plan.probes}
         for option, probes in PROBES.items():
             if option in self.options.given and not probes & run:
-                told = "no check of this run uses it: see --only, --skip and the profile"
-                yield option, self._at(option, told)
+                fault = "no check of this run uses it: see --only, --skip and the profile"
+                yield option, self._at(option, fault)
 
     def _of_resolve(self) -> Iterator[str]:
         for host in self.options.resolve:
@@ -95,20 +95,20 @@ class UnusedOptions:
             elif host not in self._hosts:
                 near = closest(host, self._hosts)
                 meant = f"; did you mean {near}?" if near else ""
-                yield self._at("resolve", f"{host} is no target of this run{meant}")
+                yield self._at("resolve", f"{host} is not a target of this run{meant}")
 
-    def _at(self, option: str, told: str) -> str:
-        return f"{self.options.places.get(option, f'--{option}')}: {told}"
+    def _at(self, option: str, fault: str) -> str:
+        return f"{self.options.places.get(option, f'--{option}')}: {fault}"
 
 
 def _beside(host: str, ports: Iterable[int], given: Iterable[int]) -> str:
     here, there = map(_ports, (given, ports))
     return (
-        f"{host} is given an address for {here} alone, and is checked on {there}: "
-        f"name the target with its port, or give {host}:ADDR, which is for every port"
+        f"the address for {host} is for {here} only, but it is checked on {there}: "
+        f"give the target with its port, or {host}:ADDR for every port"
     )
 
 
 def _ports(numbers: Iterable[int]) -> str:
-    told = [*map(str, sorted(numbers))]
-    return f"port{'s' if len(told) > 1 else ''} {' and '.join(told)}"
+    names = [*map(str, sorted(numbers))]
+    return f"port{'s' if len(names) > 1 else ''} {' and '.join(names)}"

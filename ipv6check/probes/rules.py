@@ -35,7 +35,10 @@ class Rules:
 async def rules(in_force: RuleTexts | Failure | None, settings: Settings) -> Rules | Failure:
     """Those of ``--firewall``, for any target; else those in force here, if the target is here."""
     if settings.rules is not None:
-        return Rules(settings.rules)  # type: ignore[arg-type]
+        from ipv6check.firewall.model import RuleSet  # noqa: PLC0415
+
+        assert isinstance(settings.rules, RuleSet)
+        return Rules(settings.rules)
     if in_force is None:
         return Rules(None)
     if isinstance(in_force, Failure):

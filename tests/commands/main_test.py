@@ -219,10 +219,10 @@ def test_bad_configuration(
         ("def x(:\n", ":1: SyntaxError"),
         ("\nimport nonsense_that_is_not_there\n", ":2: ModuleNotFoundError"),
         ("x = 1\n\n1 / 0\n", ":3: ZeroDivisionError"),
-        ("", ":1: holds 0 functions marked @check"),
+        ("", ":1: defines 0 @check functions"),
         (
             'from ipv6check import *\n\n@check(cause="dns")\ndef x(adresses):\n    """X."""\n',
-            '"adresses" is no input; did you mean "addresses"?',
+            '"adresses" is not an input; did you mean "addresses"?',
         ),
         (
             'from ipv6check import *\n@check(cause="dns")\ndef x(pings: Path):\n    """X."""\n',

@@ -47,8 +47,8 @@ REFUSED = [
     ({"resolve": ["example.com:::1"]}, ["www.example.com"], "--resolve: example.com is no target"),
     ({"resolve": ["wwv.example.com:::1"]}, ["www.example.com"], "did you mean www.example.com?"),
     ({"resolve": ["a.example:::1", "b.example:::1"]}, ["a.example"], "b.example is no target"),
-    ({"resolve": ["h.example:443:::1"]}, ["h.example"], "for port 443 alone, and is checked on"),
-    ({"resolve": ["h.example:80:::1"]}, ["https://h.example"], "port 80 alone"),
+    ({"resolve": ["h.example:443:::1"]}, ["h.example"], "for port 443 only, but it is checked on"),
+    ({"resolve": ["h.example:80:::1"]}, ["https://h.example"], "port 80 only"),
     ({"port": ["8443"]}, ["h.example:443", "https://h.example"], "--port: port 8443: every target"),
     ({"port": ["8443"], "only": ["aaaa"]}, ["h.example"], "--port: no check of this run uses it"),
     ({"happy_eyeballs": "v3", "skip": ["fallback"]}, ["h.example"], "--happy-eyeballs: no check"),
@@ -90,7 +90,7 @@ def test_what_a_file_or_a_variable_says_is_noted(unused: Make) -> None:
     for given in (unused({}, env), unused({}, file='[check]\nresolve = ["a.example:::1"]\n')):
         given.refuse([parse("b.example")])
         (note,) = [each.text for each in given.notes()]
-        assert "a.example is no target of this run" in note
+        assert "a.example is not a target of this run" in note
 
 
 @pytest.mark.parametrize(

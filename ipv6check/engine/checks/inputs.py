@@ -22,7 +22,7 @@ GIVEN: Mapping[str, type] = {"target": Target, "settings": Settings, "net": Net}
 
 def all_probes() -> dict[str, Probe]:
     """Every probe of the package, by its module's name."""
-    found: dict[str, Probe] = {}
+    probes: dict[str, Probe] = {}
     functions = {}
     for module in pkgutil.iter_modules(probe_package.__path__):
         loaded = importlib.import_module(f"{probe_package.__name__}.{module.name}")
@@ -34,8 +34,8 @@ def all_probes() -> dict[str, Probe]:
     for name, function in functions.items():
         stubs = {key: Probe(key, function, (), value) for key, value in returns.items()}
         inputs = read_inputs(function, stubs, allowed=set(GIVEN))
-        found[name] = Probe(name, function, inputs, returns[name])
-    return found
+        probes[name] = Probe(name, function, inputs, returns[name])
+    return probes
 
 
 def read_inputs(
@@ -59,9 +59,9 @@ def _read_input(
 ) -> Input:
     name = parameter.name
     if parameter.kind not in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}:
-        raise PluginError(f'"{parameter}" is no input: inputs are given by name, one by one')
+        raise PluginError(f'"{parameter}" is not an input: each input is a parameter of its own')
     if name not in allowed and name not in probes:
-        raise PluginError(f'"{name}" is no input{nearest(name, {*allowed, *probes})}')
+        raise PluginError(f'"{name}" is not an input{nearest(name, {*allowed, *probes})}')
     if annotation is None:
         raise PluginError(f'input "{name}" has no annotation')
     wanted = _alternatives(annotation)

@@ -30,13 +30,15 @@ def find(directories: Iterable[Path] = ()) -> AvailableChecks:
     Raises PluginError for a broken file or an unknown input.
     """
     probes = all_probes()
-    found: dict[str, Check] = {}
+    checks: dict[str, Check] = {}
     for directory in (shipped_directory(), *directories):
-        found.update({item.id: item for item in _load_directory(directory, probes)})
-    for each in found.values():
-        for name in {name for names in each.roots.values() for name in names} - found.keys():
-            raise PluginError(f'{each.path}: "{name}" is not a check to see{nearest(name, found)}')
-    return AvailableChecks(found, probes)
+        checks.update({check.id: check for check in _load_directory(directory, probes)})
+    for check in checks.values():
+        for name in {name for names in check.roots.values() for name in names} - checks.keys():
+            raise PluginError(
+                f'{check.path}: "{name}" is not a check to see{nearest(name, checks)}'
+            )
+    return AvailableChecks(checks, probes)
 
 
 def load(
@@ -66,14 +68,14 @@ def _load_directory(directory: Path, probes: Mapping[str, Probe]) -> list[Check]
         if path.name.startswith((".", "_")) or path.suffix == pages.SUFFIX:
             continue  # a page is no program, even where a file system calls every file executable
         if path.suffix == ".py":
-            found = _load_python(path, probes)
+            check = _load_python(path, probes)
         elif os.access(path, os.X_OK):
-            found = _load_executable(path)
+            check = _load_executable(path)
         else:
             continue
-        if found.id in checks:
-            raise PluginError(f"{path}: {checks[found.id].path.name} is check {found.id} already")
-        checks[found.id] = found
+        if check.id in checks:
+            raise PluginError(f"{path}: {checks[check.id].path.name} is check {check.id} already")
+        checks[check.id] = check
     return list(checks.values())
 
 
@@ -89,18 +91,18 @@ def _load_executable(path: Path) -> Check:
 def _load_python(path: Path, probes: Mapping[str, Probe]) -> Check:
     identifier = _id(path)
     module = _import(path, f"ipv6check_checks_d.{identifier.replace('-', '_')}")
-    found = [item for item in vars(module).values() if isinstance(item, Check)]
-    if len(found) != 1:
-        raise PluginError(f"{path}:1: holds {len(found)} functions marked @check, wants one")
-    line = found[0].judge.__code__.co_firstlineno
+    marked = [item for item in vars(module).values() if isinstance(item, Check)]
+    if len(marked) != 1:
+        raise PluginError(f"{path}:1: defines {len(marked)} @check functions, expected 1")
+    line = marked[0].judge.__code__.co_firstlineno
     try:
-        inputs = read_inputs(found[0].judge, probes, allowed={"target", "settings"})
+        inputs = read_inputs(marked[0].judge, probes, allowed={"target", "settings"})
     except PluginError as error:
         raise PluginError(f"{path}:{line}: {error}") from error
-    if not found[0].about:
+    if not marked[0].about:
         raise PluginError(f"{path}:{line}: the check has no docstring to say what it checks")
     text = inspect.getdoc(module) or ""
-    loaded = replace(found[0], inputs=inputs, id=identifier, path=path, text=text)
+    loaded = replace(marked[0], inputs=inputs, id=identifier, path=path, text=text)
     return loaded if loaded.findings else _with_page(loaded)
 
 

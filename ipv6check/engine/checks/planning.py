@@ -42,7 +42,7 @@ class AvailableChecks:
 
     def _roots(self, chosen: Iterable[Check]) -> tuple[Check, ...]:
         """The checks that tell root causes of these, and are none of them."""
-        known = {each.id: each for each in chosen}
+        known = {check.id: check for check in chosen}
         waiting, roots = [*known.values()], dict[str, Check]()
         while waiting:
             for name in (name for names in waiting.pop().roots.values() for name in names):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ipv6check.commands.list import document
 from ipv6check.config.profiles import PROFILES
 from ipv6check.config.target import parse
 from ipv6check.engine.checks import inputs, planning
@@ -20,7 +22,7 @@ from ipv6check.engine.checks.loader import load
 from ipv6check.model import Answer, Cause, Failure, Finding, Kind, Status, fail, ok, warn
 from ipv6check.probes.addresses import Addresses
 from ipv6check.probes.connections import Connections
-from ipv6check.testing import SETTINGS, attempt, run_check
+from ipv6check.testing import SETTINGS, FakeNet, attempt, examine, run_check
 
 SHIPPED = ["aaaa", "fallback", "host", "listeners", "ping", "ptr", "tcp"]
 GOOD = '''"""It is so.
@@ -255,16 +257,16 @@ def test_a_file_that_exits_is_refused(tmp_path: Path) -> None:
 def test_a_file_holds_one_check(tmp_path: Path, text: str, number: int) -> None:
     """A file without a check is a mistake, and so is one with two."""
     path = write(tmp_path, "bad.py", text)
-    said = f"{path}:1: holds {number} functions marked @check, wants one"
+    said = f"{path}:1: defines {number} @check functions, expected 1"
     assert refused(tmp_path) == said
 
 
 @pytest.mark.parametrize(
     ("code", "says"),
     [
-        (one("adresses: Addresses"), '"adresses" is no input; did you mean "addresses"?'),
-        (one("xyzzy: int"), '"xyzzy" is no input; there are: addresses, connections, '),
-        (one("net: int"), '"net" is no input; '),
+        (one("adresses: Addresses"), '"adresses" is not an input; did you mean "addresses"?'),
+        (one("xyzzy: int"), '"xyzzy" is not an input; there are: addresses, connections, '),
+        (one("net: int"), '"net" is not an input; '),
         (one("addresses"), 'input "addresses" has no annotation'),
         (one("addresses: Answer"), 'input "addresses" is Addresses | Failure, not Answer'),
         (one("addresses: Addresses | Answer"), 'input "addresses" is Addresses | Failure, not '),
@@ -605,3 +607,31 @@ def test_what_reports_call_a_target_is_no_name_of_a_check(tmp_path: Path) -> Non
     path = program(tmp_path, "ipv6", "echo fine")
     with pytest.raises(PluginError, match="is what reports call a target as a whole"):
         load([path.parent])
+
+
+# --- versions --------------------------------------------------------------------------------
+
+
+def test_a_check_declares_its_version(tmp_path: Path) -> None:
+    """It is 1 where nobody raised it, and in every result and in the catalogue where one did."""
+    (tmp_path / "stricter.py").write_text(
+        '"""Why."""\nfrom ipv6check import check, ok\n\n\n@check(cause="dns", version=2)\n'
+        'def stricter():\n    """It is."""\n    return ok("fine")\n'
+    )
+    versions = {check.id: check.version for check in load([tmp_path]).checks}
+    assert (versions["stricter"], versions["tcp"]) == (2, 1)
+    report = examine("a.example", FakeNet(), only={"stricter"}, directories=[tmp_path])
+    assert [result.check_version for result in report.results] == [2]
+    catalogue = json.loads(document([tmp_path]))["checks"]
+    assert {entry["id"]: entry["version"] for entry in catalogue} == versions
+
+
+@pytest.mark.parametrize("version", [0, -1])
+def test_versions_begin_at_one(tmp_path: Path, version: int) -> None:
+    """What is no version is refused before anything runs."""
+    (tmp_path / "a.py").write_text(
+        f'"""Why."""\nfrom ipv6check import check\n\n\n@check(cause="dns", version={version})\n'
+        'def a():\n    """It is."""\n'
+    )
+    with pytest.raises(PluginError, match=rf"a.py:5: ValueError: version is {version}, and"):
+        load([tmp_path])
