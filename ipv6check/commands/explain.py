@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable
 from itertools import zip_longest
 from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.markdown import Markdown
 
 from ipv6check.engine.checks import loader
-from ipv6check.engine.checks.api import PluginError
+from ipv6check.engine.checks.api import Check, PluginError
 from ipv6check.engine.checks.inputs import nearest
 from ipv6check.engine.checks.pages import Section
-from ipv6check.engine.checks.texts import is_laid_out, paragraphs, sentence, url
+from ipv6check.engine.checks.texts import is_laid_out, page_source, paragraphs, sentence, url
 from ipv6check.model.findings import Explained
 
 WIDTH = 80
+# Longer lines of text are hard to read, however wide the terminal is.
+MOST_COLUMNS = 100
+# In a terminal a link leads nowhere: its text is what to explain next.
+_LINK = re.compile(r"\[([^]]+)\]\([^)]+\)")
+
+
+def show(name: str, directories: Iterable[Path], stream: TextIO) -> None:
+    """Write a check or a finding: in a terminal as its page looks, else as plain text.
+
+    Raises PluginError where there is none of that name.
+    """
+    check, finding = _named(name, directories)
+    source = page_source(check) if finding is None else getattr(finding, "source", "")
+    console = Console(file=stream, highlight=False)
+    if source and console.is_terminal and not console.is_dumb_terminal:
+        console.width = min(console.width, MOST_COLUMNS)
+        console.print(Markdown(_LINK.sub(r"\1", source), code_theme="ansi_dark", hyperlinks=False))
+        return
+    encoding = stream.encoding or "ascii"
+    # A file may hold more than the terminal's encoding does.
+    text = explanation(name, directories).encode(encoding, "backslashreplace")
+    stream.write(text.decode(encoding))
 
 
 def explanation(name: str, directories: Iterable[Path] = ()) -> str:
@@ -22,6 +49,24 @@ def explanation(name: str, directories: Iterable[Path] = ()) -> str:
 
     Raises PluginError where there is none of that name.
     """
+    check, finding = _named(name, directories)
+    if finding is not None:
+        return "\n".join(_explained(finding)) + "\n"
+    blocks = [_wrapped(f"{check.id}: {sentence(check)}"), *map(_wrapped, paragraphs(check))]
+    if check.findings:
+        blocks += [["Findings:"], *(_explained(explained, "  ") for explained in check.findings)]
+    facts = {
+        "Judges": ", ".join(wanted.name for wanted in check.inputs),
+        "File": str(check.path),
+        "Reference": check.reference,
+        "Online": url(check),
+    }
+    blocks.append([f"{key}: {value}" for key, value in facts.items() if value])
+    return "\n\n".join("\n".join(lines) for lines in blocks) + "\n"
+
+
+def _named(name: str, directories: Iterable[Path]) -> tuple[Check, Explained | Section | None]:
+    """The check, and the finding where one is named. Raises PluginError where there is none."""
     wanted, _, finding = name.partition("/")
     (check,) = loader.load(directories, only=[wanted]).checks
     known = {explained.id: explained for explained in check.findings}
@@ -33,19 +78,7 @@ def explanation(name: str, directories: Iterable[Path] = ()) -> str:
     if finding and finding not in known:
         meant = nearest(finding, known) if known else ", which explains none"
         raise PluginError(f'"{finding}" is not a finding of {check.id}{meant}')
-    if finding:
-        return "\n".join(_explained(known[finding])) + "\n"
-    blocks = [_wrapped(f"{check.id}: {sentence(check)}"), *map(_wrapped, paragraphs(check))]
-    if known:
-        blocks += [["Findings:"], *(_explained(explained, "  ") for explained in check.findings)]
-    facts = {
-        "Judges": ", ".join(wanted.name for wanted in check.inputs),
-        "File": str(check.path),
-        "Reference": check.reference,
-        "Online": url(check),
-    }
-    blocks.append([f"{key}: {value}" for key, value in facts.items() if value])
-    return "\n\n".join("\n".join(lines) for lines in blocks) + "\n"
+    return check, known[finding] if finding else None
 
 
 def _explained(finding: Explained | Section, indent: str = "") -> list[str]:

@@ -435,7 +435,7 @@ def _explain(check: str, *, checks_dir: Any = None) -> None:
     """Explain a check, or one finding of it (tcp/refused): what it means, and how to fix it."""
     from ipv6check.commands import explain  # noqa: PLC0415
 
-    _say(explain.explanation(check, _private(checks_dir)))
+    explain.show(check, _private(checks_dir), sys.stdout)
 
 
 def _say(text: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,50 @@ def test_each_finding_of_ours_can_be_asked_for(check: Check) -> None:
 def test_a_root_cause_is_explained_by_whoever_tells_it() -> None:
     """Where aaaa is left out, a report says tcp/no-aaaa."""
     assert explain.explanation("tcp/no-aaaa") == explain.explanation("aaaa/no-aaaa")
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        """It is."""
+        return True
+
+
+def shown(name: str, *directories: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What a terminal of 80 columns gets, without its colours."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    stream = Terminal()
+    explain.show(name, directories, stream)
+    return re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
+
+
+def test_a_terminal_gets_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headings, code and all; a link is the name of what to explain next."""
+    text = shown("tcp/prohibited", monkeypatch=monkeypatch)
+    assert "Status: fail" in text
+    assert "see filtered for how" in text.replace("\n", " ")
+    assert "#" not in text
+    whole = shown("tcp", monkeypatch=monkeypatch)
+    assert "prohibited" in whole
+    assert "listen [::]:443 ssl;" in whole
+
+
+def test_what_has_no_page_is_plain_everywhere(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A private check that explains in its file looks the same in a terminal."""
+    for name in ("mine", "mine/shut"):
+        assert shown(name, directory, monkeypatch=monkeypatch) == explain.explanation(
+            name, [directory]
+        )
+
+
+def test_a_pipe_gets_plain_text() -> None:
+    """No Markdown and no colours."""
+    stream = io.StringIO()
+    explain.show("tcp/prohibited", (), stream)
+    assert stream.getvalue() == explain.explanation("tcp/prohibited")

@@ -6,13 +6,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from textwrap import indent
 
+from ipv6check.engine.checks import pages
 from ipv6check.engine.checks.api import Check
+from ipv6check.engine.checks.pages import Section
 from ipv6check.model import RuleDoc
 
 
 def sentence(check: Check) -> str:
     """The first line of the check's docstring."""
     return check.about.partition("\n")[0]
+
+
+def page_source(check: Check) -> str:
+    """The whole page beside the check as Markdown; empty where its findings are from its file."""
+    if not any(isinstance(finding, Section) for finding in check.findings):
+        return ""
+    return pages.read(check.path.with_suffix(pages.SUFFIX)).source
 
 
 def paragraphs(check: Check) -> list[str]:
