@@ -12,7 +12,7 @@ from ipv6check.eyeballs.clients import Client
 from ipv6check.eyeballs.policy import Policy
 from ipv6check.eyeballs.prediction import Survey, predict_all
 from ipv6check.eyeballs.race import RUNNING, Entrant, Outcome
-from ipv6check.model import Failure, Settings
+from ipv6check.model import Failure, Settings, is_ipv6
 from ipv6check.model.text import count, ms, printable
 from ipv6check.net import Net
 from ipv6check.net.pacing import politely
@@ -102,7 +102,7 @@ def _line(entrant: Entrant) -> str:
 def _end(outcome: Outcome) -> str:
     if outcome.winner is None:
         return f"no connection to port {outcome.port}"
-    name = "IPv6" if ":" in outcome.winner else "IPv4"
+    name = "IPv6" if is_ipv6(outcome.winner) else "IPv4"
     return f"{name} connects to port {outcome.port} after {ms(outcome.elapsed_ms)}"
 
 

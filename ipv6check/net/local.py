@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from ipv6check.model import VANTAGE_KINDS, Answer, Attempt, Echo, Failure, Handshake, Kind
+from ipv6check.model import VANTAGE_KINDS, Answer, Attempt, Echo, Failure, Handshake, Kind, is_ipv6
 from ipv6check.net import clock, icmp, tcp, tls
 from ipv6check.net.dns import resolvconf
 from ipv6check.net.dns.control_names import ControlNames
@@ -283,7 +283,7 @@ class LocalNet:
 
     def _echo_socket(self, address: str) -> icmp.EchoSocket | Failure:
         """The socket that pings the addresses of this family, or why there is none."""
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        family = socket.AF_INET6 if is_ipv6(address) else socket.AF_INET
         opened = self._echo_sockets.get(family)
         if opened is None:
             opened = self._echo_sockets[family] = _open_echo(family)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from ipv6check.model import Failure
+from ipv6check.model import Failure, is_ipv6
 from ipv6check.model.text import ms, printable
 
 LOGGER = logging.getLogger("ipv6check.net")
@@ -27,4 +27,4 @@ def exchange(sent: str, to: str, came: str | Failure, elapsed_ms: float | None =
 
 def endpoint(address: str, port: int) -> str:
     """``[2001:db8::1]:443`` or ``192.0.2.1:443`` (RFC 5952 section 6)."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return f"[{address}]:{port}" if is_ipv6(address) else f"{address}:{port}"

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ipv6check.model import Attempt, Failure, Kind
+from ipv6check.model import Attempt, Failure, Kind, is_ipv6
 from ipv6check.net import errors, log
 from ipv6check.net.wait import first_ready
 
@@ -155,7 +155,7 @@ class _Tries:
                 return None
             _Tries.spare -= 1
             self._borrowed += 1
-        family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
+        family = socket.AF_INET6 if is_ipv6(self._address) else socket.AF_INET
         try:
             return socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         except OSError as error:

@@ -19,7 +19,7 @@ from functools import lru_cache, partial
 from math import inf
 from typing import TypeVar
 
-from ipv6check.model import Attempt, Echo, Failure, Handshake, Kind, Vantage
+from ipv6check.model import Attempt, Echo, Failure, Handshake, Kind, Vantage, family_of
 from ipv6check.net.own_time import own_time
 from ipv6check.net.reset_witnesses import Again, ResetWitnesses
 from ipv6check.net.special_addresses import special_purpose, usable_ipv4
@@ -234,7 +234,7 @@ class LocalUplink:
         family = self._family(address)
         attempt = partial(self._beyond_filter, address, once)
         made = await self._watched(family, attempt)
-        anybody = family.witnesses or self._of(_version(address))
+        anybody = family.witnesses or self._of(family_of(address))
         if not anybody or not self._doubtful(family, made):
             return made
         return await self._again(address, made, attempt)
@@ -321,7 +321,7 @@ class LocalUplink:
         self, address: str, made: Seen, once: Callable[[float], Coroutine[None, None, Seen]]
     ) -> Seen:
         family = self._family(address)
-        version = _version(address)
+        version = family_of(address)
         until_s = time.monotonic() + PATIENCE_S
         first, away = made, family.away_s > _began_s(made)
         while True:
@@ -391,11 +391,11 @@ class LocalUplink:
         return [
             (address, known)
             for address, known in self._controls
-            if (_version(address), known) == (version, port)
+            if (family_of(address), known) == (version, port)
         ]
 
     def _family(self, address: str) -> _Family:
-        return self._families[_version(address)]
+        return self._families[family_of(address)]
 
 
 def _vouching(began_s: float, ended_s: float = inf) -> tuple[tuple[float, float], ...]:
@@ -416,10 +416,6 @@ def _is_beyond(address: str, source: str) -> bool:
     else:
         special, own = not usable_ipv4(address, internal=False), 24
     return not special and ip not in ipaddress.ip_network((source, own), strict=False)
-
-
-def _version(address: str) -> int:
-    return 6 if ":" in address else 4
 
 
 def _control(text: str) -> tuple[str, int]:

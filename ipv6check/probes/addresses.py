@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ipv6check.config.target import Target
-from ipv6check.model import Address, Answer, Failure, Kind, Settings, Stub
+from ipv6check.model import Address, Answer, Failure, Kind, Settings, Stub, is_ipv6
 from ipv6check.net import Net
 from ipv6check.net.dns.nat64 import WELL_KNOWN_NAME, embedding
 from ipv6check.net.special_addresses import UNSPECIFIED, SpecialPurpose, unusable_ipv6, usable_ipv4
@@ -136,8 +136,8 @@ def _records(answer: Answer | Failure) -> tuple[str, ...]:
 
 def _families(given: Iterable[str]) -> tuple[list[str], list[str]]:
     known = list(given)
-    ipv6 = [address for address in known if ":" in address]
-    return ipv6, [address for address in known if ":" not in address]
+    ipv6 = [address for address in known if is_ipv6(address)]
+    return ipv6, [address for address in known if not is_ipv6(address)]
 
 
 # --- what is published, and what the resolver made of it -------------------------------------

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ipv6check.config.target import Target
-from ipv6check.model import Attempt, Port, Settings
+from ipv6check.model import Attempt, Port, Settings, is_ipv6
 from ipv6check.net import Net
 from ipv6check.net.own_time import own_time
 from ipv6check.net.pacing import in_time
@@ -33,12 +33,12 @@ class Connections:
     @property
     def ipv6(self) -> tuple[Attempt, ...]:
         """The attempts over IPv6."""
-        return tuple(attempt for attempt in self.attempts if ":" in attempt.address)
+        return tuple(attempt for attempt in self.attempts if is_ipv6(attempt.address))
 
     @property
     def ipv4(self) -> tuple[Attempt, ...]:
         """The attempts over IPv4."""
-        return tuple(attempt for attempt in self.attempts if ":" not in attempt.address)
+        return tuple(attempt for attempt in self.attempts if not is_ipv6(attempt.address))
 
 
 async def connections(
@@ -56,8 +56,8 @@ async def connections(
     wanted.sort(key=lambda endpoint: rank[endpoint[0]])
     calls = [partial(net.connect, *endpoint) for endpoint in wanted]
     attempts = [attempt for attempt in await in_time(calls, _time_s(settings)) if attempt]
-    attempts.sort(key=lambda attempt: ":" not in attempt.address)
-    over_ipv6 = {attempt.port for attempt in attempts if ":" in attempt.address}
+    attempts.sort(key=lambda attempt: not is_ipv6(attempt.address))
+    over_ipv6 = {attempt.port for attempt in attempts if is_ipv6(attempt.address)}
     tried = tuple(port for port in ports if port in over_ipv6)
     return Connections(tried, named, tuple(attempts), len(wanted) - len(attempts))
 

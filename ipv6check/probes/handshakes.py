@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ipv6check.config.target import Target
-from ipv6check.model import Attempt, Handshake, Port, Settings
+from ipv6check.model import Attempt, Handshake, Port, Settings, is_ipv6
 from ipv6check.net import Net
 from ipv6check.net.own_time import spare_s
 from ipv6check.net.pacing import in_time
@@ -51,7 +51,7 @@ async def handshakes(
 
     async def shake(attempt: Attempt) -> Handshake | None:
         nonlocal needless
-        alike = (":" in attempt.address, attempt.port)
+        alike = (is_ipv6(attempt.address), attempt.port)
         if silent[alike] >= ENOUGH:
             needless += 1
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from ipv6check.model import Address, Answer
+from ipv6check.model import Address, Answer, is_ipv6
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
 
@@ -28,12 +28,12 @@ class Here:
     @property
     def ipv6(self) -> tuple[str, ...]:
         """Those of IPv6."""
-        return tuple(address for address in self.addresses if ":" in address)
+        return tuple(address for address in self.addresses if is_ipv6(address))
 
     @property
     def ipv4(self) -> tuple[str, ...]:
         """Those of IPv4."""
-        return tuple(address for address in self.addresses if ":" not in address)
+        return tuple(address for address in self.addresses if not is_ipv6(address))
 
 
 async def here(addresses: Addresses, net: Net) -> Here:
@@ -49,4 +49,4 @@ async def here(addresses: Addresses, net: Net) -> Here:
     published = (address for address in others if not ip_address(address).is_loopback)
     known = dict.fromkeys((*addresses.ipv6, *addresses.ipv4, *published))
     own = [address for address in known if kernel.is_own(address)]
-    return Here(tuple(sorted(own, key=lambda address: ":" not in address)))
+    return Here(tuple(sorted(own, key=lambda address: not is_ipv6(address))))

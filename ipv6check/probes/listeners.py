@@ -7,7 +7,7 @@ from functools import partial
 from ipaddress import ip_address
 
 from ipv6check.config.target import Target
-from ipv6check.model import Attempt, Failure, Listener, Port, Settings
+from ipv6check.model import Attempt, Failure, Listener, Port, Settings, is_ipv6
 from ipv6check.net import Net
 from ipv6check.net.pacing import politely
 from ipv6check.probes.here import Here
@@ -95,4 +95,4 @@ def covers(listener: Listener, address: str) -> bool:
 def _rank(listener: Listener, address: str) -> int:
     if listener.address == address:
         return 0
-    return 1 if (":" in listener.address) == (":" in address) else 2
+    return 1 if is_ipv6(listener.address) == is_ipv6(address) else 2

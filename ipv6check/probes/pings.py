@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from ipv6check.model import Address, Echo, Failure
+from ipv6check.model import Address, Echo, Failure, is_ipv6
 from ipv6check.net import Net
 from ipv6check.net.own_time import spare_s
 from ipv6check.net.pacing import at_once
@@ -29,12 +29,12 @@ class Pings:
     @property
     def ipv6(self) -> tuple[Echo, ...]:
         """The echoes over IPv6."""
-        return tuple(echo for echo in self.echoes if ":" in echo.address)
+        return tuple(echo for echo in self.echoes if is_ipv6(echo.address))
 
     @property
     def ipv4(self) -> tuple[Echo, ...]:
         """The echoes over IPv4."""
-        return tuple(echo for echo in self.echoes if ":" not in echo.address)
+        return tuple(echo for echo in self.echoes if not is_ipv6(echo.address))
 
 
 async def pings(addresses: Addresses, net: Net) -> Pings | Failure:

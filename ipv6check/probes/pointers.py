@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 from dataclasses import dataclass
 
-from ipv6check.model import VANTAGE_KINDS, Address, Answer, Failure, Kind
+from ipv6check.model import VANTAGE_KINDS, Address, Answer, Failure, Kind, is_ipv6
 from ipv6check.net import Net
 from ipv6check.probes.addresses import Addresses
 
@@ -100,7 +100,7 @@ async def _confirmed(
 
 
 async def _forward(name: str, address: str, addresses: Addresses, net: Net) -> Answer | Failure:
-    rdtype = "AAAA" if ":" in address else "A"
+    rdtype = "AAAA" if is_ipv6(address) else "A"
     known = addresses.aaaa if rdtype == "AAAA" else addresses.a
     if isinstance(known, Answer) and name.lower() == addresses.name:
         return known
@@ -125,7 +125,7 @@ async def _clouded(address: str, failures: list[Failure], net: Net) -> Failure |
     ours = [failure for failure in (*blamed, *failures) if failure.kind in VANTAGE_KINDS]
     if ours:
         return ours[0]
-    withheld = await net.resolver.aaaa_withheld() if ":" in address else None
+    withheld = await net.resolver.aaaa_withheld() if is_ipv6(address) else None
     if withheld is None:
         return None
     detail = f"this network's resolver returns no AAAA for any name: {withheld.detail}"

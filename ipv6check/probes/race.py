@@ -16,7 +16,7 @@ from ipv6check.eyeballs.policy import ALGORITHMS, HTTPS, Policy, tuned
 from ipv6check.eyeballs.prediction import FELT_MS
 from ipv6check.eyeballs.race import CANCELLED, Entrant, Outcome
 from ipv6check.eyeballs.race import race as run_race
-from ipv6check.model import Answer, Attempt, Failure, Handshake, Kind, Settings
+from ipv6check.model import Answer, Attempt, Failure, Handshake, Kind, Settings, is_ipv6
 from ipv6check.net import Net
 from ipv6check.net.pacing import politely
 from ipv6check.net.special_addresses import unusable_ipv6, usable_ipv4
@@ -97,7 +97,7 @@ class RaceSetup:
 
         One lost packet is no news: the race is run again.
         """
-        if outcome.winner is None or ":" in outcome.winner:
+        if outcome.winner is None or is_ipv6(outcome.winner):
             return False
         took_ms = {
             each.address: each.elapsed_ms
@@ -105,7 +105,7 @@ class RaceSetup:
             if each.port == outcome.port and each.connected
         }
         return any(
-            ":" in each.address
+            is_ipv6(each.address)
             and each.outcome == CANCELLED
             and each.tls_started_ms is None
             and took_ms.get(each.address, inf) + FELT_MS < outcome.elapsed_ms - each.started_ms
@@ -142,7 +142,7 @@ def _offered(
 
 
 def _is_usable(address: str, settings: Settings) -> bool:
-    if ":" not in address:
+    if not is_ipv6(address):
         return usable_ipv4(address, internal=settings.internal)
     return unusable_ipv6(address, internal=settings.internal) is None
 
@@ -183,7 +183,7 @@ def system_order(
     # glibc has those of A first where RFC 6724 does not tell.
     answered = [*_records(addresses.a, addresses.ipv4), *_records(addresses.aaaa, addresses.ipv6)]
     published = [*answered, *(address for address in more if address not in answered)]
-    sources = {address: source_ipv6 if ":" in address else _ANY_IPV4 for address in published}
+    sources = {address: source_ipv6 if is_ipv6(address) else _ANY_IPV4 for address in published}
     sources |= {
         attempt.address: attempt.source for attempt in connections.attempts if attempt.source
     }

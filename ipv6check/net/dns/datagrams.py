@@ -14,7 +14,7 @@ import dns.message
 import dns.name
 import dns.rdatatype
 
-from ipv6check.model import Failure, Kind
+from ipv6check.model import Failure, Kind, is_ipv6
 from ipv6check.net import clock, errors
 from ipv6check.net.dns import messages
 
@@ -121,7 +121,7 @@ class Channel:
         self.server = server
         self._heard = heard
         self._pending: dict[int, Sent] = {}
-        family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
+        family = socket.AF_INET6 if is_ipv6(server[0]) else socket.AF_INET
         self._sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)

@@ -7,6 +7,7 @@ import random
 import socket
 import struct
 
+from ipv6check.model import is_ipv6
 from ipv6check.net.dns.datagrams import Server, sockaddr
 
 _LENGTH = struct.Struct("!H")
@@ -17,7 +18,7 @@ async def exchange(server: Server, wire: bytes, timeout_s: float) -> bytes:
 
     Raises TimeoutError, OSError, or EOFError where the connection ends before that.
     """
-    family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
+    family = socket.AF_INET6 if is_ipv6(server[0]) else socket.AF_INET
     number = random.getrandbits(16).to_bytes(2, "big")
     message = number + wire[2:]
     loop = asyncio.get_running_loop()

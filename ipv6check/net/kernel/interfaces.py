@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ipv6check.model import Failure, HostState, Interface, InterfaceAddress, Kind, Route
+from ipv6check.model import Failure, HostState, Interface, InterfaceAddress, Kind, Route, is_ipv6
 from ipv6check.net.kernel import netlink
 
 SYSCTL = Path("/proc/sys/net/ipv6")
@@ -227,7 +227,7 @@ def _with_dead_gateways(kernel: Any, routes: list[Route | None]) -> list[Route |
 def _solicit(route: Route) -> None:
     """Let the kernel look for the gateway, by an empty datagram to it."""
     with suppress(OSError), socket.socket(_family(route.gateway), socket.SOCK_DGRAM) as sock:
-        place = (socket.if_nametoindex(route.interface),) if ":" in route.gateway else ()
+        place = (socket.if_nametoindex(route.interface),) if is_ipv6(route.gateway) else ()
         sock.connect((route.gateway, _DISCARD, *((0, *place) if place else ())))
         sock.send(b"")
 
@@ -254,4 +254,4 @@ def _sysctl(name: str) -> str:
 
 
 def _family(address: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.AF_INET6 if is_ipv6(address) else socket.AF_INET

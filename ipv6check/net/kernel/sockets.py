@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ipv6check.model import Failure, Kind, Listener
+from ipv6check.model import Failure, Kind, Listener, is_ipv6
 from ipv6check.net.kernel import netlink
 
 PROC = Path("/proc")
@@ -119,7 +119,7 @@ def _interface(index: int) -> str:
 
 def _order(key: tuple[str, int, str, bool, str]) -> tuple[object, ...]:
     protocol, port, address, *rest = key
-    return protocol, port, ":" not in address, int(ipaddress.ip_address(address)), *rest
+    return protocol, port, not is_ipv6(address), int(ipaddress.ip_address(address)), *rest
 
 
 def _ephemeral_ports() -> Collection[int]:

@@ -15,6 +15,7 @@ from ipv6check.model import (
     Preference,
     RuleTexts,
     Stub,
+    is_ipv6,
 )
 from ipv6check.net.dns import resolvconf
 from ipv6check.net.dns.control_names import A_MOMENT_S, BOTH_FAMILIES, serves
@@ -143,4 +144,4 @@ class ThisHost:
 
 
 def _are_both(addresses: Sequence[str]) -> bool:
-    return len({":" in address for address in addresses}) > 1
+    return len({is_ipv6(address) for address in addresses}) > 1
