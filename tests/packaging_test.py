@@ -56,5 +56,5 @@ def test_ci_runs_the_readme_s_test_command() -> None:
     )
     (command,) = done.stdout.splitlines()
     assert command.startswith("python3 -m venv .venv && ")
-    assert command.endswith(".venv/bin/pytest")
+    assert command.endswith(".venv/bin/pytest -n 2")
     assert f"`{command}`" in text("README.md") or f"\n{command}\n" in text("README.md")

@@ -14,10 +14,6 @@ from tests.clients.measure import Row, bench, scenarios
 from tests.clients.programs import DIRECTORY, programs
 from tests.lab import Lab
 
-if not DIRECTORY:
-    reason = "IPV6CHECK_CLIENTS is not set: python -m tests.clients install DIRECTORY"
-    pytest.skip(reason, allow_module_level=True)
-
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(2700)]
 NAMES = [scenario.name for scenario in scenarios()]
 
@@ -25,6 +21,8 @@ NAMES = [scenario.name for scenario in scenarios()]
 @pytest.fixture(scope="module")
 def rows() -> Iterator[dict[str, Row]]:
     """Every client before every scenario."""
+    if not DIRECTORY:
+        pytest.skip("IPV6CHECK_CLIENTS is not set: python -m tests.clients install DIRECTORY")
     without = ", ".join(each.label for each in programs() if not each.installed)
     reason = Lab.unavailable() or (f"not installed: {without}" if without else None)
     if reason is not None:

@@ -31,8 +31,8 @@ HEALTHY = "healthy"
 # tcp_syn_retries: the kernel gives up after 7 s, so that a whole matrix takes minutes.
 SYN_RETRIES = 2
 PATIENCE_S = 45.0
-# Few enough for each of them to have a processor when it starts.
-AT_ONCE = 3
+# They wait most of the time; few enough for most to have a processor when they start.
+AT_ONCE = 5
 # A cell that missed is measured again alone, so often at most, with a pause before each time.
 REPEATS = 5
 PAUSE_S = 1.0
