@@ -23,7 +23,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             ),
             Profile(
                 "mail",
-                "a mail exchanger: others reject mail from an address without a name",
+                "a mail exchanger: other servers reject mail from an address without a PTR record",
                 ports=(25,),
                 optional=frozenset({"ping", "fallback", "firewall", "listeners"}),
                 severity={"ptr": Status.FAIL},
@@ -38,14 +38,14 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             ),
             Profile(
                 "strict",
-                "a web site, and every warning fails",
+                "a web site; every warning counts as a failure",
                 ports=(443, 80),
                 severity={"*": Status.FAIL},
                 without=_HOST_CHECKS,
             ),
             Profile(
                 "host",
-                "this host itself: its addresses, routes, resolvers, and every port that listens",
+                "this host itself: addresses, routes, resolvers and every listening port",
                 ports=(),
                 optional=frozenset({"firewall"}),
                 checks=frozenset({"firewall", "host", "listeners"}),

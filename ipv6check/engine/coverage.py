@@ -59,10 +59,10 @@ def _findings(check: Check) -> frozenset[str]:
 
 
 def not_looked_at(target: Target) -> tuple[str, ...]:
-    """What the user named and no check looks at, a clause each."""
+    """What the user named and no check looks at, a noun each."""
     clauses = []
     if target.path not in {"", "/"}:
-        clauses.append(f"the path {target.path} was not asked for")
+        clauses.append(f"the path {target.path} (no HTTP request is sent)")
     if target.scheme not in _OF_PAGES:
-        clauses.append(f"no {target.scheme.upper()} was spoken")
+        clauses.append(f"the protocol {target.scheme.upper()}")
     return tuple(clauses)

@@ -59,12 +59,12 @@ def test_an_address_is_looked_up_nowhere() -> None:
 @pytest.mark.parametrize(
     ("target", "told"),
     [
-        ("https://h.example/health?a=1", ("the path /health?a=1 was not asked for",)),
+        ("https://h.example/health?a=1", ("the path /health?a=1 (no HTTP request is sent)",)),
         ("https://h.example/", ()),
         ("https://h.example", ()),
         ("h.example:25", ()),
-        ("smtp://h.example", ("no SMTP was spoken",)),
-        ("dns://h.example/x", ("the path /x was not asked for", "no DNS was spoken")),
+        ("smtp://h.example", ("the protocol SMTP",)),
+        ("dns://h.example/x", ("the path /x (no HTTP request is sent)", "the protocol DNS")),
     ],
 )
 def test_what_the_user_named(target: str, told: tuple[str, ...]) -> None:
@@ -78,7 +78,7 @@ def test_the_table_says_so(style: Style) -> None:
     told = report(f"https://{NAME}/health")
     text = formats.load("table").target(told, RUN, Vantage(), style)
     quiet = style.quiet
-    assert ("not checked: the path /health was not asked for" in text) != quiet
+    assert ("not checked: the path /health (no HTTP request is sent)" in text) != quiet
     assert ("checked: DNS, ping, TCP, TLS handshake" in text) == (not style.many)
 
 
@@ -92,5 +92,5 @@ def test_documents_say_so(format_: str) -> None:
     if format_ == "markdown":
         summary = Summary(told.verdict, {}, {told.verdict: 1}, 1.0)
         text += reporter.tail(summary, RUN, Vantage(), Style())
-    assert "the path /health was not asked for" in text
+    assert "the path /health (no HTTP request is sent)" in text
     assert "TLS handshake" in text
