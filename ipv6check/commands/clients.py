@@ -6,9 +6,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from ipv6check.commands.parsing import ClientsDir, Command, typer_app, write
 from ipv6check.eyeballs.clients import Client, load
 from ipv6check.eyeballs.policy import Policy
 from ipv6check.model.text import printable
+
+app = typer_app()
+
+
+@app.command("clients", cls=Command)
+def clients(*, clients_dir: ClientsDir = None) -> None:
+    """List the clients whose fallback is predicted: how each connects, and how that is known."""
+    write(listing(map(Path, clients_dir or ())))
 
 
 def listing(directories: Iterable[Path] = ()) -> str:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from ipv6check import __version__, engine
 from ipv6check.commands.check import BLIND, FINDINGS, INTERRUPTED, OK, stopped_by_signals
 from ipv6check.commands.demo_servers import Host, Ipv6, Served, has_ipv6, serve
+from ipv6check.commands.parsing import Command, typer_app
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, address_and_port, parse
 from ipv6check.model import RunInfo, Vantage, Verdict
@@ -38,6 +39,14 @@ healthy, four are broken in ways that a browser hides. No packet leaves.
 """
 OUTRO = "\nNow yours: ipv6check example.com\n"
 NO_IPV6 = "ipv6check: the demo runs on the IPv6 loopback address ::1, and this machine has none\n"
+
+app = typer_app()
+
+
+@app.command("demo", cls=Command)
+def demo() -> int:
+    """Check one healthy host and four broken ones, all on this machine: no network needed."""
+    return run()
 
 
 def run() -> int:

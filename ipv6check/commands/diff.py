@@ -12,13 +12,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
+from typing import Annotated
+
+import typer
 
 from ipv6check import __version__
+from ipv6check.commands.parsing import Command, TableOrJson, UsageError, typer_app
 from ipv6check.model import SCHEMA_VERSION, Result, Status, TargetReport
 from ipv6check.reports.baseline import Baseline, opened
 from ipv6check.reports.compare import Change, ChangeKind, compare
 from ipv6check.reports.formats import Style
-from ipv6check.reports.json_stream import ReportError
 from ipv6check.reports.sinks import terminal
 
 SAME, WORSE = 0, 1
@@ -30,6 +33,43 @@ _MARKS = {
     ChangeKind.GONE: Status.SKIP,
 }
 IN_MEMORY = 1 << 20  # characters of a kind of change, the rest is on disk
+
+HELP = """Show what got better or worse between two saved reports. Sends nothing.
+
+OLD and NEW are reports of -f json or -f jsonl, in any combination and of any size, also after jq;
+one of them can be - for standard input.
+
+\b
+lost     passed and now warns or fails, warned and now fails, or fails on one
+         more address
+gained   the other way round
+changed  as bad as before, but with another cause or on another address; or
+         not measured before or now, which is neither better nor worse
+new      a target that only NEW has
+gone     a target that only OLD has
+
+In CI use ipv6check check --baseline OLD: it fails for what is lost, and for faults that OLD cannot
+know, of a new target or of one that could not be measured then.
+
+Exit codes: 0 nothing is lost, 1 something is, 2 usage or a file that cannot be read."""
+
+EXAMPLES = """Examples:
+
+\b
+  ipv6check check -i targets.txt --save json=old.json
+  ipv6check check -i targets.txt -f jsonl | ipv6check diff old.json -"""
+app = typer_app()
+
+
+@app.command("diff", cls=Command, help=HELP, epilog=EXAMPLES)
+def diff(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The earlier report.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The later report.")],
+    *,
+    format: TableOrJson = "table",  # noqa: A002 - the option's name
+) -> int:
+    """Print what differs: 0 where nothing is lost, 1 where something is. Raises ReportError."""
+    return run(old, new, format)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +83,8 @@ class Difference:
 
 def run(old: str, new: str, format: str) -> int:  # noqa: A002 - the option's name
     """Print what differs: 0 where nothing is lost, 1 where something is. Raises ReportError."""
-    if format not in {"table", "json"}:
-        raise ReportError(f"--format {format!a} is neither table nor json")
     if old == new == "-":
-        raise ReportError("only one of the two reports can be standard input")
+        raise UsageError("only one of the two reports can be standard input")
     with opened(old) as before, opened(new) as after:
         for caveat in filter(None, (before.caveat, after.caveat)):
             sys.stderr.write(f"ipv6check: {caveat}\n")

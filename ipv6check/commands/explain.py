@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import sys
 import textwrap
 from collections.abc import Iterable
 from itertools import zip_longest
 from pathlib import Path
-from typing import TextIO
+from typing import Annotated, TextIO
 
+import typer
 from rich.console import Console
 from rich.markdown import Markdown
 
+from ipv6check.commands.parsing import ChecksDir, Command, options_of, typer_app, write
 from ipv6check.engine.checks import loader
 from ipv6check.engine.checks.api import Check, PluginError
 from ipv6check.engine.checks.inputs import nearest
@@ -24,6 +27,33 @@ WIDTH = 80
 MOST_COLUMNS = 100
 # In a terminal a link leads nowhere: its text is what to explain next.
 _LINK = re.compile(r"\[([^]]+)\]\([^)]+\)")
+EXAMPLES = """Examples:
+
+\b
+  ipv6check explain tcp
+  ipv6check explain tcp/refused"""
+app = typer_app()
+
+
+def _check_names() -> list[str]:
+    return sorted(path.stem for path in loader.shipped_directory().glob("*.py"))
+
+
+@app.command("explain", cls=Command, epilog=EXAMPLES)
+def explain(
+    check: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHECK",
+            help="A check, or CHECK/FINDING.",
+            autocompletion=_check_names,
+        ),
+    ],
+    *,
+    checks_dir: ChecksDir = None,
+) -> None:
+    """Explain a check or one of its findings: what it means, and how to fix it."""
+    show(check, options_of({"checks-dir": checks_dir}).checks_dir, sys.stdout)
 
 
 def show(name: str, directories: Iterable[Path], stream: TextIO) -> None:
@@ -38,10 +68,7 @@ def show(name: str, directories: Iterable[Path], stream: TextIO) -> None:
         console.width = min(console.width, MOST_COLUMNS)
         console.print(Markdown(_LINK.sub(r"\1", source), code_theme="ansi_dark", hyperlinks=False))
         return
-    encoding = stream.encoding or "ascii"
-    # A file may hold more than the terminal's encoding does.
-    text = explanation(name, directories).encode(encoding, "backslashreplace")
-    stream.write(text.decode(encoding))
+    write(explanation(name, directories), stream)
 
 
 def explanation(name: str, directories: Iterable[Path] = ()) -> str:

@@ -13,9 +13,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from ipv6check import __version__
+from ipv6check.commands.parsing import Command, TableOrJson, Text, Texts, typer_app
 from ipv6check.engine.results import result_of
 from ipv6check.engine.rule_files import read_rules, text_of
 from ipv6check.firewall.evaluate import Budget, PacketVerdict, judge
@@ -57,6 +60,113 @@ ERRORS = frozenset({1, 2, 3, 4})
 CHECK = "firewall"
 REFERENCE = "RFC 4890"
 
+HELP = """Show what firewall rules allow over IPv6. Sends nothing; needs no root and no network.
+
+RULES are the files of one host: ip6tables-save, iptables-save, ip6tables -S, nft list ruleset,
+nft -j list ruleset, nftables.conf; their content says which. - is standard input. Without any,
+the rules that are loaded on this host.
+
+Answers are accept, drop, reject, or depends with its conditions: whatever is not certain depends.
+Packets are assumed to come in on the interface that their source is routed over. Bridges, XDP and
+a cloud's filters are not seen.
+
+Exit codes: 0 nothing that breaks IPv6, 1 findings that do, 2 unreadable rules or usage,
+3 undetermined, 4 internal error."""
+
+EXAMPLES = """Examples:
+
+\b
+  ipv6check firewall rules.v4 rules.v6
+  ipv6check firewall /etc/nftables.conf --packet tcp/8443 --packet icmpv6/2"""
+PACKETS = "Packets to ask about"
+app = typer_app()
+
+
+@app.command("firewall", cls=Command, help=HELP, epilog=EXAMPLES)
+def firewall(
+    rules: Annotated[Texts, typer.Argument(metavar="[RULES]...", help="Files.")] = None,
+    *,
+    packet: Annotated[
+        Texts,
+        typer.Option(
+            "--packet",
+            metavar="PACKET",
+            help="tcp/443, udp/53, icmpv6/packet-too-big or icmpv6/1/4. Repeatable.",
+            rich_help_panel=PACKETS,
+        ),
+    ] = None,
+    packets: Annotated[
+        Text,
+        typer.Option(
+            "--packets",
+            metavar="FILE",
+            help="A JSON list of packets, answered in order under packets.",
+            rich_help_panel=PACKETS,
+        ),
+    ] = None,
+    iif: Annotated[
+        str,
+        typer.Option(
+            "--iif",
+            metavar="NAME",
+            help="The interface that packets come in on [default: any but loopback].",
+            show_default=False,
+            rich_help_panel=PACKETS,
+        ),
+    ] = "",
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="ADDR",
+            help="Their source: an address or prefix.",
+            show_default=False,
+            rich_help_panel=PACKETS,
+        ),
+    ] = "",
+    destination: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="ADDR",
+            help="Their destination: an address or prefix.",
+            show_default=False,
+            rich_help_panel=PACKETS,
+        ),
+    ] = "",
+    forward: Annotated[
+        bool,
+        typer.Option("--forward", help="Packets that this host forwards.", rich_help_panel=PACKETS),
+    ] = False,
+    no_nft: Annotated[
+        bool,
+        typer.Option(
+            "--no-nft",
+            envvar="IPV6CHECK_NO_NFT",
+            help="Do not run nft, in a namespace of its own, to read files.",
+        ),
+    ] = False,
+    format: TableOrJson = "table",  # noqa: A002 - the option's name
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show findings only.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show every packet, and evidence.")
+    ] = False,
+) -> int:
+    """Print what rules mean; the exit code. Raises RuleError."""
+    return run(
+        rules or [],
+        packet=packet,
+        packets=packets,
+        iif=iif,
+        source=source,
+        destination=destination,
+        forward=forward,
+        no_nft=no_nft,
+        format=format,
+        quiet=quiet,
+        verbose=verbose,
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -89,8 +199,6 @@ def run(
     verbose: bool,
 ) -> int:
     """Print what rules mean, and return the exit code of design.md. Raises RuleError."""
-    if format not in {"table", "json"}:
-        raise RuleError(f"--format {format!a} is neither table nor json")
     named = tuple(packet or ())
     ports = tuple(dict.fromkeys(port for text in named if (port := _port(text))))
     question = ReviewScope(ports, iif, source, (destination,) if destination else (), forward)

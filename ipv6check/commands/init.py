@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from ipv6check.commands.parsing import Command, Texts, typer_app
 from ipv6check.config.readers import FILE
 from ipv6check.config.target import parse
 from ipv6check.config.toml import ConfigError
@@ -54,6 +59,22 @@ EXAMPLE = """\
 #[service.shop]
 #targets = ["shop.example.com", "https://api.shop.example.com/health", "[2001:db8::1]:8443"]"""
 
+app = typer_app()
+
+
+@app.command("init", cls=Command)
+def init(
+    targets: Annotated[
+        Texts, typer.Argument(metavar="[TARGET]...", help="The targets of its first service.")
+    ] = None,
+    *,
+    config: Annotated[
+        str, typer.Option("--config", metavar="PATH", help="The file to write.")
+    ] = FILE,
+) -> None:
+    """Write a commented ipv6check.toml to start from; an existing file is not overwritten."""
+    sys.stdout.write(f"{write(Path(config), targets or [])}\n")
+
 
 def text(targets: Sequence[str]) -> str:
     """The file, with these targets as its first service. Raises TargetError."""
@@ -75,7 +96,7 @@ def write(path: Path, targets: Sequence[str]) -> str:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     except FileExistsError:
-        raise ConfigError(f"{shown} is there already, and stays as it is") from None
+        raise ConfigError(f"{shown} already exists; not overwritten") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(f"{shown} cannot be written: {reason}") from None

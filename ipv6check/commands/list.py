@@ -8,6 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ipv6check import __version__
+from ipv6check.commands.parsing import (
+    ChecksDir,
+    Command,
+    TableOrJson,
+    options_of,
+    typer_app,
+    write,
+)
 from ipv6check.config.profiles import PROFILES
 from ipv6check.engine.checks import loader
 from ipv6check.engine.checks.api import Check
@@ -16,6 +24,14 @@ from ipv6check.model import SCHEMA_VERSION, Profile
 from ipv6check.reports.formats import format_names
 
 WIDTH = 80
+app = typer_app()
+
+
+@app.command("list", cls=Command)
+def list_(*, format: TableOrJson = "table", checks_dir: ChecksDir = None) -> None:  # noqa: A002
+    """List the checks, the profiles and the formats."""
+    directories = options_of({"checks-dir": checks_dir}).checks_dir
+    write(document(directories) if format == "json" else listing(directories))
 
 
 def listing(directories: Iterable[Path] = ()) -> str:

@@ -6,9 +6,23 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import product
+from typing import Annotated
 
-from ipv6check.config.target import Target
-from ipv6check.eyeballs.clients import Client
+import typer
+
+from ipv6check.commands import debug as debugging
+from ipv6check.commands.check import local_net
+from ipv6check.commands.parsing import (
+    Command,
+    Debug,
+    Text,
+    Texts,
+    opt,
+    options_of,
+    typer_app,
+)
+from ipv6check.config.target import Target, parse
+from ipv6check.eyeballs.clients import Client, load
 from ipv6check.eyeballs.policy import Policy
 from ipv6check.eyeballs.prediction import Survey, predict_all
 from ipv6check.eyeballs.race import RUNNING, Entrant, Outcome
@@ -19,14 +33,60 @@ from ipv6check.net.pacing import politely
 from ipv6check.probes.addresses import Addresses, addresses
 from ipv6check.probes.connections import Connections
 from ipv6check.probes.handshakes import handshakes
-from ipv6check.probes.race import RaceSetup, resolved
+from ipv6check.probes.race import RaceSetup, policy_of, resolved
 from ipv6check.probes.survey import survey
 from ipv6check.reports.charts import bars, by_orders
+from ipv6check.reports.sinks import terminal
 
 CONNECTED, NOBODY, BLIND = 0, 1, 3
 
+EXAMPLES = """Examples:
+
+\b
+  ipv6check race example.com
+  ipv6check race example.com:8443 --happy-eyeballs v3
+  ipv6check race localhost:9 --internal"""
+app = typer_app()
+
 Say = Callable[[str], None]
 Drawn = Callable[[list[dict[str, object]]], list[str]]
+
+
+@app.command("race", cls=Command, epilog=EXAMPLES)
+def race(
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="A name, an address or a URL, as for check.")
+    ],
+    *,
+    nameserver: Annotated[Texts, opt("nameserver")] = None,
+    internal: Annotated[bool, opt("internal")] = False,
+    happy_eyeballs: Annotated[Text, opt("happy-eyeballs")] = None,
+    connection_attempt_delay: Annotated[Text, opt("connection-attempt-delay")] = None,
+    resolution_delay: Annotated[Text, opt("resolution-delay")] = None,
+    clients_dir: Annotated[Texts, opt("clients-dir")] = None,
+    debug: Debug = False,
+) -> int:
+    """Show a Happy Eyeballs race live, then how long each known client would take.
+
+    Exit codes: 0 connected, 1 no attempt connects, 2 usage, 3 the name cannot be resolved.
+    """
+    given = locals()
+    parsed = parse(given.pop("target"))
+    if given.pop("debug"):
+        debugging.start()
+    settings = options_of(given).settings
+    known = load(settings.clients_dirs)
+    style = terminal(quiet=False, verbose=True)
+    return run(
+        settings,
+        parsed,
+        policy_of(settings),
+        known,
+        local_net(settings, 1),
+        lambda line: print(line, flush=True),  # noqa: T201 - as it happens
+        style.width,
+        unicode=style.unicode,
+    )
 
 
 def run(

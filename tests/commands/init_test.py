@@ -82,7 +82,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     kept.write_text("mine")
     ended = command("init", cwd=tmp_path)
     assert (ended.returncode, kept.read_text()) == (2, "mine")
-    assert ended.stderr == "ipv6check: ipv6check.toml is there already, and stays as it is\n"
+    assert ended.stderr == "ipv6check: ipv6check.toml already exists; not overwritten\n"
     ended = command("init", "--config", "no/such/dir.toml", cwd=tmp_path)
     assert ended.returncode == 2
     assert (

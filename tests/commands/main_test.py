@@ -19,12 +19,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jsonschema
 import pytest
 
-from ipv6check.commands import check, schema
+from ipv6check.commands import app, check, schema
 from ipv6check.commands import main as cli
 from ipv6check.config import options, sources, workflow
 from ipv6check.config.target import TargetError
@@ -300,7 +301,7 @@ def test_a_directory_that_is_gone(
     )
     assert (ended.returncode, ended.stderr) == (
         2,
-        "ipv6check: the current directory cannot be told: No such file or directory\n",
+        "ipv6check: the current directory cannot be determined: No such file or directory\n",
     )
 
 
@@ -563,17 +564,17 @@ def test_order(lab: Lab) -> None:
 # --- ended early -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("where", ["_app", "_check"])
-def test_interrupted_before_it_began(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+@pytest.mark.parametrize(("module", "name"), [(app, "run"), (check, "check")])
+def test_interrupted_before_it_began(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str
+) -> None:
     """Ctrl-C while the command is still being loaded is exit 130 too, and never 0."""
 
-    def interrupted(wanted: str = "") -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, where, interrupted)
-    if where == "_check":
-        monkeypatch.setattr(cli, "_with_options", lambda command: command)
-    monkeypatch.setattr(sys, "argv", ["ipv6check", "check"])
+    monkeypatch.setattr(module, name, interrupted)
+    monkeypatch.setattr(sys, "argv", ["ipv6check", "check", "::1"])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 130

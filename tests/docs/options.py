@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from ipv6check.commands import main
+from ipv6check.commands import app
 from ipv6check.config.options import OPTIONS, Option
 from ipv6check.config.schema import config_schema
 from ipv6check.config.sources import PREFIX
@@ -45,7 +45,7 @@ def variable(name: str) -> str:
 
 def of_commands() -> str:
     """The help of every other command."""
-    return "\n\n".join(_help(name) for name in main.COMMANDS if name != "check")
+    return "\n\n".join(_help(name) for name in app.COMMANDS if name != "check")
 
 
 def _help(name: str) -> str:
