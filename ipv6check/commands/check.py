@@ -138,7 +138,7 @@ def check(
     if stream is None:
         unused.refuse(distinct)
     source = TargetSource(distinct, unused.see, total, stream)
-    run = RunInfo(__version__, _now(), total, services.recordable(jobs))
+    run = RunInfo(__version__, now(), total, services.recordable(jobs))
     whole = bool(options.services) and {*distinct} >= {*options.targets}
     return _print(
         options, source, jobs, run, unused, lambda: net(options.settings, total), whole=whole
@@ -286,7 +286,7 @@ def _here(run: RunInfo, jobs: Mapping[str, ServicePlan]) -> RunInfo:
     return replace(run, rules=rules, directory=str(here), root=str(root))
 
 
-def _now() -> str:
+def now() -> str:
     """The time as reports have it, to the millisecond in UTC (RFC 3339)."""
     now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
     return now.replace("+00:00", "Z")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import sys
 from collections.abc import AsyncIterator, Mapping
 
 from ipv6check import __version__, engine
-from ipv6check.commands.check import BLIND, FINDINGS, INTERRUPTED, OK, stopped_by_signals
+from ipv6check.commands.check import BLIND, FINDINGS, INTERRUPTED, OK, now, stopped_by_signals
 from ipv6check.commands.demo_servers import Host, Ipv6, Served, has_ipv6, serve
 from ipv6check.commands.parsing import Command, typer_app
 from ipv6check.config.options import Options
@@ -85,7 +84,7 @@ async def _examine(served: Served) -> Mapping[str, Verdict] | None:
     with progress(sys.stderr, len(targets)) as live:
         style = terminal(quiet=False, verbose=False, many=True)
         table = formats.Renderer(formats.load("table"), style)
-        info = RunInfo(__version__, dt.datetime.now(dt.UTC).isoformat(), len(targets))
+        info = RunInfo(__version__, now(), len(targets))
         outputs = Outputs([Console(table, sys.stdout, live)], info)
         examined = engine.run(engine.plans(options), _each(targets), net, watch=live)
         try:

@@ -286,7 +286,7 @@ def test_the_deadline_of_a_target_keeps_what_is_known() -> None:
     statuses = done.statuses("a.example")
     assert (statuses["aaaa"], statuses["ptr"], statuses["tcp"]) == ("pass", "pass", "unknown")
     (tcp,) = [result for result in done.report("a.example").results if result.check == "tcp"]
-    assert tcp.message == "4 of 4 pairs of address and port not tried in the time of the target"
+    assert tcp.message == "4 of 4 pairs of address and port not tried before the target's deadline"
     assert tcp.cause is Cause.NETWORK
 
 

@@ -66,7 +66,7 @@ async def _answer(
         async with asyncio.timeout(timeout_s):
             output = await _converse(process, question)
             if len(output) > MAX_OUTPUT:
-                return (broken(f"{check.id} said more than {MAX_OUTPUT} bytes"),)
+                return (broken(f"{check.id} printed more than {MAX_OUTPUT} bytes"),)
             code = await process.wait()
     except TimeoutError:
         return (broken(f"{check.id} gave no answer in {timeout_s:g} s"),)
@@ -179,9 +179,11 @@ def _read(name: str, output: bytes, code: int, complaint: str) -> Findings:
     try:
         said = json.loads(text)
         items = said if isinstance(said, list) else [said]
-        return tuple(_finding(item) for item in items) or (broken(f"{name} found nothing"),)
+        return tuple(_finding(item) for item in items) or (
+            broken(f"{name} returned an empty list"),
+        )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        return (broken(f"{name} answered with what is no Finding: {error}"),)
+        return (broken(f"{name} printed something that is not a Finding: {error}"),)
 
 
 def _crash(text: str, code: int, complaint: str) -> str:
@@ -192,7 +194,7 @@ def _crash(text: str, code: int, complaint: str) -> str:
         return f"crashed with exit code {code}"
     if not text.startswith(("{", "[")) and code not in _NAGIOS:
         return f"ended with exit code {code}"
-    return "" if text or code else "said nothing, which is no answer"
+    return "" if text or code else "printed nothing, which is not an answer"
 
 
 def _reason(complaint: str) -> str:
@@ -206,7 +208,7 @@ def _read_nagios(name: str, text: str, code: int) -> Findings:
     status = _NAGIOS[code]
     line, _, performance = text.partition("\n")[0].partition("|")
     evidence = {"perfdata": performance.strip()} if performance.strip() else {}
-    return (Finding(status, line.strip() or f"{name} said nothing", evidence=evidence),)
+    return (Finding(status, line.strip() or f"{name} printed nothing", evidence=evidence),)
 
 
 def _finding(said: Mapping[str, Any]) -> Finding:

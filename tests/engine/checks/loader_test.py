@@ -491,26 +491,26 @@ def test_an_executable_may_answer_like_a_nagios_plugin(
 def test_a_silent_nagios_plugin_says_so(tmp_path: Path) -> None:
     """A plugin without a word has its exit code."""
     (finding,) = asked(program(tmp_path, "says", "exit 1"))
-    assert finding == warn("says said nothing")
+    assert finding == warn("says printed nothing")
 
 
 @pytest.mark.parametrize(
     ("does", "says"),
     [
-        ("echo '{'", "says answered with what is no Finding"),
-        ("echo '[]'", "says found nothing"),
-        ("echo '[1]'", "says answered with what is no Finding"),
-        ("echo '[null]'", "says answered with what is no Finding"),
-        ("echo '{}'", "says answered with what is no Finding"),
+        ("echo '{'", "says printed something that is not a Finding"),
+        ("echo '[]'", "says returned an empty list"),
+        ("echo '[1]'", "says printed something that is not a Finding"),
+        ("echo '[null]'", "says printed something that is not a Finding"),
+        ("echo '{}'", "says printed something that is not a Finding"),
         ('echo \'{"status":"good","message":"m"}\'', "is not a valid Status"),
-        ('echo \'{"status":"pass"}\'', "says answered with what is no Finding"),
+        ('echo \'{"status":"pass"}\'', "says printed something that is not a Finding"),
         ('echo \'{"status":"fail","message":"m","cause":"x"}\'', "is not a valid Cause"),
-        ('echo \'{"status":"fail","message":"m","evidence":3}\'', "is no Finding"),
-        ("head -c 60000 /dev/zero | tr '\\0' '['", "says answered with what is no Finding"),
+        ('echo \'{"status":"fail","message":"m","evidence":3}\'', "is not a Finding"),
+        ("head -c 60000 /dev/zero | tr '\\0' '['", "says printed something that is not a Finding"),
         ("exit 4", "says ended with exit code 4"),
         ("kill -9 $$", "says was killed by signal 9"),
         ('echo \'{"status":"pass","message":"m"}\'; kill -15 $$', "says was killed by signal 15"),
-        ("exit 0", "says said nothing, which is no answer"),
+        ("exit 0", "says printed nothing, which is not an answer"),
         ("echo 'sh: nosuch: not found' >&2; exit 127", "exit code 127: sh: nosuch: not found"),
         ("echo why >&2; echo >&2; exit 1", "says crashed with exit code 1: why"),
         ("echo why >&2; exit 2", "says crashed with exit code 2: why"),
@@ -576,7 +576,7 @@ def test_an_executable_that_never_stops_talking_is_cut_off(tmp_path: Path, line:
     began = time.monotonic()
     (finding,) = asked(program(tmp_path, "says", f"yes '{line}'"))
     assert finding.status is Status.ERROR
-    assert finding.message == "says said more than 65536 bytes"
+    assert finding.message == "says printed more than 65536 bytes"
     assert time.monotonic() - began < SETTINGS.timeout_s - 1
 
 
