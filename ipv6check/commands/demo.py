@@ -12,6 +12,7 @@ from ipv6check.commands.demo_servers import Host, Ipv6, Served, has_ipv6, serve
 from ipv6check.commands.parsing import Command, typer_app
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, address_and_port, parse
+from ipv6check.engine.plan import ServicePlan
 from ipv6check.model import RunInfo, Vantage, Verdict
 from ipv6check.net.kernel.this_host import ThisHost
 from ipv6check.net.local import LocalNet
@@ -53,9 +54,13 @@ def run() -> int:
     if not has_ipv6():
         sys.stderr.write(NO_IPV6)
         return BLIND
-    _say(INTRO)
     with serve(tuple(HOSTS)) as served:
-        verdicts = asyncio.run(_examine(served))
+        options = Options(
+            nameserver=(served.nameserver,), timeout=TIMEOUT_S, internal=True, no_controls=True
+        )
+        jobs = engine.plans(options)
+        _say(INTRO)
+        verdicts = asyncio.run(_examine(served, jobs))
     if verdicts is None:
         return INTERRUPTED
     _say(OUTRO)
@@ -74,11 +79,8 @@ def _say(text: str) -> None:
     sys.stdout.flush()  # what is checked may write past this buffer
 
 
-async def _examine(served: Served) -> Mapping[str, Verdict] | None:
+async def _examine(served: Served, jobs: Mapping[str, ServicePlan]) -> Mapping[str, Verdict] | None:
     """Print the table of ``ipv6check check``; the verdicts by host, None if interrupted."""
-    options = Options(
-        nameserver=(served.nameserver,), timeout=TIMEOUT_S, internal=True, no_controls=True
-    )
     targets = [parse(text) for text in served.targets]
     net, gate, verdicts = _LoopbackNet(served.nameserver), Gate(), dict[str, Verdict]()
     with progress(sys.stderr, len(targets)) as live:
@@ -86,7 +88,7 @@ async def _examine(served: Served) -> Mapping[str, Verdict] | None:
         table = formats.Renderer(formats.load("table"), style)
         info = RunInfo(__version__, now(), len(targets))
         outputs = Outputs([Console(table, sys.stdout, live)], info)
-        examined = engine.run(engine.plans(options), _each(targets), net, watch=live)
+        examined = engine.run(jobs, _stream(targets), net, watch=live)
         try:
             with stopped_by_signals(examined.stop):
                 async for number, report in examined:
@@ -99,7 +101,7 @@ async def _examine(served: Served) -> Mapping[str, Verdict] | None:
     return None if summary.interrupted else verdicts
 
 
-async def _each(targets: list[Target]) -> AsyncIterator[Target]:
+async def _stream(targets: list[Target]) -> AsyncIterator[Target]:
     for target in targets:
         yield target
 

@@ -89,7 +89,7 @@ class End(TypedDict):
 
 def header(run: RunInfo, vantage: Vantage) -> str:
     """The first line of a run."""
-    said = {
+    values = {
         "observations_version": VERSION,
         "tool": {"name": "ipv6check", "version": run.version},
         "started_at": run.started_at,
@@ -97,31 +97,33 @@ def header(run: RunInfo, vantage: Vantage) -> str:
         "total": run.total,
         "services": run.services,
     }
-    return _line(_types().header, said)
+    return _line(_types().header, values)
 
 
 def target(report: TargetReport) -> str:
     """The line of a target."""
-    said = {
+    values = {
         "target": report.text,
         "service": report.service,
         "place": report.place,
         "duration_ms": report.duration_ms,
-        "attempts": [{"facts": each.facts, "known_ms": each.known_ms} for each in report.observed],
+        "attempts": [
+            {"facts": attempt.facts, "known_ms": attempt.known_ms} for attempt in report.observed
+        ],
     }
-    return _line(_types().line, said)
+    return _line(_types().line, values)
 
 
 def end(summary: Summary, vantage: Vantage) -> str:
     """The last line."""
     number = sum(summary.verdicts.values())
-    said = {
+    values = {
         "targets": number,
         "duration_ms": summary.duration_ms,
         "interrupted": summary.interrupted,
         "vantage": vantage,
     }
-    return _line(_types().end, said)
+    return _line(_types().end, values)
 
 
 def read_header(line: bytes) -> tuple[RunInfo, Vantage]:
@@ -132,19 +134,21 @@ def read_header(line: bytes) -> tuple[RunInfo, Vantage]:
         raise RecordingError("not a recording of ipv6check: no observations_version")
     if version != VERSION:
         raise RecordingError(f"of version {quoted(str(version))}: this ipv6check reads {VERSION}")
-    said = _typed(_types().header, line, plain)
+    values = _typed(_types().header, line, plain)
     services = {
         printable(name): replace(
             _safe(info),
             settings=_safe_settings(info.settings),
             checks=frozenset(map(printable, info.checks)),
         )
-        for name, info in said["services"].items()
+        for name, info in values["services"].items()
     }
     if "" not in services:
         raise RecordingError('services: nothing for targets of none, whose name is ""')
-    version = printable(said["tool"]["version"])
-    return RunInfo(version, said["started_at"], said["total"], services), _safe(said["vantage"])
+    version = printable(values["tool"]["version"])
+    return RunInfo(version, values["started_at"], values["total"], services), _safe(
+        values["vantage"]
+    )
 
 
 def read(line: bytes, services: Mapping[str, ServiceInfo]) -> RecordedTarget | End:
@@ -153,22 +157,24 @@ def read(line: bytes, services: Mapping[str, ServiceInfo]) -> RecordedTarget | E
     if "targets" in plain:
         end: End = _typed(_types().end, line, plain)
         return {**end, "vantage": _safe(end["vantage"])}
-    said = _typed(_types().line, line, plain)
-    service, place = said["service"], said["place"]
+    values = _typed(_types().line, line, plain)
+    service, place = values["service"], values["place"]
     if service not in services:
         raise RecordingError(f"service: {quoted(service)} is not in the header")
     try:
-        target = parse(said["target"])
+        target = parse(values["target"])
     except TargetError as error:
         raise RecordingError(f"target: {error}") from None
-    attempts = tuple(Observed(each["facts"], each["known_ms"]) for each in said["attempts"])
+    attempts = tuple(
+        Observed(attempt["facts"], attempt["known_ms"]) for attempt in values["attempts"]
+    )
     named = replace(target, place=place and _safe(place), service=service)
-    return RecordedTarget(named, attempts, said["duration_ms"])
+    return RecordedTarget(named, attempts, values["duration_ms"])
 
 
 def schema() -> str:
     """The JSON Schema of a line, computed; a copy of it ships in the package."""
-    any_line: Any = Union[*(each.type for each in _types())]
+    any_line: Any = Union[*(kind.type for kind in _types())]
     found = TypeAdapter(any_line).json_schema()
     about = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -218,9 +224,9 @@ def _types() -> _Types:
     return _Types(_Adapter(Header), _Adapter(line), _Adapter(End))
 
 
-def _line(adapter: _Adapter, said: Mapping[str, Any]) -> str:
+def _line(adapter: _Adapter, values: Mapping[str, Any]) -> str:
     """One line of ASCII: whatever the network sent is in escapes."""
-    plain = adapter.pydantic.dump_python(said, warnings="error")
+    plain = adapter.pydantic.dump_python(values, warnings="error")
     # A set has no order to keep.
     text = json.dumps(plain, default=sorted, separators=(",", ":"), check_circular=False)
     if len(text) > MAX_LINE:
@@ -271,7 +277,7 @@ def _number(kind: type[int | float]) -> Callable[[str], float]:
 
 def _constant(name: str) -> float:
     if name != "Infinity":
-        raise RecordingError(f"{name} is no number that is ever recorded")
+        raise RecordingError(f"{name} is not a number that a recording may hold")
     return inf
 
 
@@ -283,7 +289,7 @@ def _typed(adapter: _Adapter, line: bytes, plain: dict[str, Any]) -> Any:
         # others whole keys are missing.
         nearest = max(
             error.errors(include_url=False),
-            key=lambda each: (each["type"] not in _OTHER_KEYS, len(each["loc"])),
+            key=lambda detail: (detail["type"] not in _OTHER_KEYS, len(detail["loc"])),
         )
         where = ".".join(_path(nearest["loc"], plain)) or "line"
         raise RecordingError(
@@ -314,7 +320,7 @@ def _safe_settings(settings: Settings) -> Settings:
 
 def _safe(found: Any) -> Any:
     """What reaches a terminal without a check: its texts made harmless (law 8)."""
-    texts = {each.name: getattr(found, each.name) for each in fields(found)}
+    texts = {part.name: getattr(found, part.name) for part in fields(found)}
     return replace(
         found, **{name: printable(text) for name, text in texts.items() if isinstance(text, str)}
     )

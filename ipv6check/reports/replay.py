@@ -121,13 +121,13 @@ class Recording:
 
     def _targets(self) -> Iterator[RecordedTarget]:
         number = 0
-        while isinstance(found := recording.read(self._next(), self.run.services), RecordedTarget):
+        while isinstance(entry := recording.read(self._next(), self.run.services), RecordedTarget):
             number += 1
-            yield found
-        if found["targets"] != number:
-            raise RecordingError(f"counts {found['targets']} targets, there are {number}")
-        self.vantage = found["vantage"]
-        self._end = found
+            yield entry
+        if entry["targets"] != number:
+            raise RecordingError(f"counts {entry['targets']} targets, there are {number}")
+        self.vantage = entry["vantage"]
+        self._end = entry
         self._number += 1
         if next(self._lines, None) is not None:
             raise RecordingError("something follows the end")

@@ -44,7 +44,11 @@ def seen(unused: UnusedOptions, *targets: str) -> list[str]:
 
 
 REFUSED = [
-    ({"resolve": ["example.com:::1"]}, ["www.example.com"], "--resolve: example.com is not a target"),
+    (
+        {"resolve": ["example.com:::1"]},
+        ["www.example.com"],
+        "--resolve: example.com is not a target",
+    ),
     ({"resolve": ["wwv.example.com:::1"]}, ["www.example.com"], "did you mean www.example.com?"),
     ({"resolve": ["a.example:::1", "b.example:::1"]}, ["a.example"], "b.example is not a target"),
     ({"resolve": ["h.example:443:::1"]}, ["h.example"], "for port 443 only, but it is checked on"),

@@ -177,8 +177,8 @@ def _admitting(check: Check, finding: Finding, facts: Mapping[str, Any]) -> Find
     if finding.status not in {Status.SKIP, Status.UNKNOWN}:
         return finding
     inputs = (facts[wanted.name] for wanted in check.inputs)
-    crashed = (each for each in inputs if isinstance(each, Failure) and each.kind is Kind.CRASH)
-    why = next((each for each in crashed if each.detail in finding.message), None)
+    crashed = (fact for fact in inputs if isinstance(fact, Failure) and fact.kind is Kind.CRASH)
+    why = next((failure for failure in crashed if failure.detail in finding.message), None)
     return finding if why is None else skipped_for(why)
 
 
@@ -186,13 +186,15 @@ def _undeclared(check: Check, findings: Sequence[Finding]) -> Findings:
     """A defect for what a check found and does not explain. What it found is true all the same."""
     if not check.findings:
         return ()
-    known = {each.id: each for each in check.findings}
+    known = {explained.id: explained for explained in check.findings}
     strange = dict.fromkeys(
-        f'"{each.id}" ({each.status})'
-        for each in findings
-        if each.id not in known or each.status not in known[each.id].statuses
+        f'"{finding.id}" ({finding.status})'
+        for finding in findings
+        if finding.id not in known or finding.status not in known[finding.id].statuses
     )
-    return tuple(broken(f"{check.id} found {each}, which it does not explain") for each in strange)
+    return tuple(
+        broken(f"{check.id} found {finding}, which it does not explain") for finding in strange
+    )
 
 
 def missing_input(check: Check, facts: Mapping[str, Any]) -> Failure | None:
