@@ -1,4 +1,4 @@
-"""How long a datagram took: a busy event loop must not slow the network, nor a clock that is set.
+"""Round-trip times by the kernel's stamps: neither a busy loop nor a clock that is set counts.
 
 The kernel stamps what arrives by the wall clock, which somebody may set meanwhile. So a stamp only
 tells how long a datagram has waited to be read; all else is the monotonic clock's.
@@ -23,23 +23,23 @@ def want_timestamps(sock: socket.socket) -> None:
 
 
 def now_s() -> float:
-    """The monotonic clock, in seconds: that of the loop's timers."""
+    """Seconds of the monotonic clock, that of the loop's timers."""
     return time.monotonic()
 
 
 def now_ns() -> int:
-    """The monotonic clock, in nanoseconds: when something is sent."""
+    """Nanoseconds of the monotonic clock, for when something is sent."""
     return time.monotonic_ns()
 
 
 def arrival_ns(ancillary: Ancillary) -> int:
-    """When that which was just read arrived, by the monotonic clock."""
+    """Arrival of what was just read, in nanoseconds of the monotonic clock."""
     waited = time.time_ns() - _stamp_ns(ancillary)
     return now_ns() - max(0, waited)
 
 
 def elapsed_ms(sent_ns: int, arrived_ns: int) -> float:
-    """Milliseconds between the two.
+    """Milliseconds from sending to arrival, never negative.
 
     No answer comes before its question: a stamp that says so shows that the wall clock was set
     between arrival and reading, and then it is taken to have come just now.
@@ -49,7 +49,7 @@ def elapsed_ms(sent_ns: int, arrived_ns: int) -> float:
 
 
 def _stamp_ns(ancillary: Ancillary) -> int:
-    """The kernel's stamp in nanoseconds since the epoch, else now."""
+    """The kernel's stamp in nanoseconds since the epoch; now where there is none."""
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS and len(data) == _TIMESPEC.size:
             seconds, nanoseconds = _TIMESPEC.unpack(data)

@@ -1,4 +1,4 @@
-"""The one classifier: from what the kernel or a router said to a Failure kind."""
+"""Classification of errno values and ICMP errors as Failure kinds, in one place."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def connect_failure(sock: socket.socket, error: int, elapsed_ms: float) -> Failu
 
 
 def is_own(error: int | None) -> bool:
-    """Whether this host's own kernel says so, where no ICMP message came."""
+    """Whether an errno without an ICMP message is this host's own kernel's."""
     return error in _OWN_ERRORS
 
 

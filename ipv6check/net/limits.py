@@ -38,7 +38,7 @@ class KeyedLimit:
         queue = self._queues.setdefault(key, deque())
         queue.append(turn)
         try:
-            with own_time().standing():
+            with own_time().paused():
                 await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
@@ -66,7 +66,7 @@ class Limit(asyncio.Semaphore):
         """Take a place, in order of arrival."""
         if not self.locked():
             return await super().acquire()
-        with own_time().standing():
+        with own_time().paused():
             return await super().acquire()
 
 

@@ -73,7 +73,7 @@ class Memory(Generic[Key, Fact]):
             if asking is None or asking.since < clock.since:
                 return await self._ask(key, ask)
             if not asking.begun.done():
-                with clock.standing():
+                with clock.paused():
                     await asyncio.shield(asking.begun)
             fact = await asyncio.shield(asking.fact)
             if fact is not None:

@@ -1,4 +1,4 @@
-"""A target's own time, which stands still while it waits for its turn behind others.
+"""A target's own time, which is paused while it waits for its turn behind others.
 
 How long a queue is says nothing of the network, so whoever stands in one loses nothing by it:
 places in ``net/limits.py``, and what somebody else is asking already (``net/memory.py``).
@@ -43,8 +43,8 @@ class OwnTime:
         return self._deadline_s - self.spent_s
 
     @contextmanager
-    def standing(self) -> Iterator[None]:
-        """Waiting for a turn takes no time."""
+    def paused(self) -> Iterator[None]:
+        """Time inside does not count: the target waits for its turn."""
         if not self._waiting:
             self._stopped_at = self._loop.time()
         self._waiting += 1
@@ -64,7 +64,7 @@ class OwnTime:
         self.since = self._loop.time()
 
     @property
-    def is_standing(self) -> bool:
+    def is_paused(self) -> bool:
         """Whether it waits for a turn."""
         return self._waiting > 0
 
@@ -83,7 +83,7 @@ class Alarm:
         self._timer.cancel()
 
     def _set(self, left_s: float) -> None:
-        if self._clock.is_standing:
+        if self._clock.is_paused:
             left_s = max(left_s, _LOOK_S)
         self._timer = asyncio.get_running_loop().call_later(left_s, self._look)
 

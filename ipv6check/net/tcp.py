@@ -55,7 +55,7 @@ async def connect(address: str, port: int, timeout_s: float, *, once: bool = Fal
 async def establish(
     address: str, port: int, timeout_s: float, *, once: bool = False
 ) -> tuple[Attempt, socket.socket | None]:
-    """The same, with the socket of a connection that was made: its caller closes it.
+    """Make one handshake; the socket of a connection that was made is its caller's to close.
 
     An ICMP error does not end it any more (RFC 5461).
     """
@@ -72,7 +72,7 @@ async def establish(
 
 @dataclass(frozen=True, slots=True)
 class _Try:
-    """A SYN that is under way."""
+    """One SYN under way."""
 
     sock: socket.socket
     started: float
@@ -149,7 +149,7 @@ class _Tries:
             sock.close()
 
     def _socket(self) -> socket.socket | None:
-        """A new one; None where there is none to give, and others are under way."""
+        """A new socket; None where there is none to spare, and others are under way."""
         if self._running:
             if not _Tries.spare:
                 return None
@@ -171,7 +171,7 @@ class _Tries:
 
     def _judge(self, ended: _Try, code: int) -> None:
         """Take what has come of one try."""
-        state, rtt_ms, lost = _kernel_says(ended.sock)
+        state, rtt_ms, lost = _tcp_info(ended.sock)
         if code in _CONNECTED or state in _OPEN:
             errors.ignore_errors(ended.sock)
             took_ms = _handshake_ms(ended.elapsed_ms, rtt_ms, lost)
@@ -245,8 +245,8 @@ def _source(sock: socket.socket) -> str | None:
         return None
 
 
-def _kernel_says(sock: socket.socket) -> tuple[int, float | None, int]:
-    """The state; the round-trip time of the handshake in ms, None where untold; retransmissions."""
+def _tcp_info(sock: socket.socket) -> tuple[int, float | None, int]:
+    """TCP state, round-trip time of the handshake in ms (None if unknown), retransmissions."""
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
         (rtt_us,) = struct.unpack_from("=I", info, _RTT_OFFSET)

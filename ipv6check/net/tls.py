@@ -73,7 +73,7 @@ async def _beside(
     share_s: float,
     again: Callable[[float], Coroutine[None, None, Handshake | None]],
 ) -> Handshake:
-    """What comes of the first; where it is silent for its share, what comes of another beside it.
+    """Outcome of the first; where it is silent for its share, of another beside it.
 
     One lost packet after the other is no verdict either.
     """
@@ -179,7 +179,7 @@ class _Session:
         return self._outgoing.read(), True
 
     def farewell(self) -> bytes:
-        """The close_notify that whoever ends a session owes (RFC 8446 section 6.1)."""
+        """The close_notify that ends a session (RFC 8446 section 6.1)."""
         with suppress(ssl.SSLError):
             self._tls.unwrap()
         return self._outgoing.read()
@@ -226,7 +226,7 @@ async def _failure(sock: socket.socket, session: _Session, timeout_s: float) -> 
 
 
 def _read(sock: socket.socket) -> tuple[bytes, int]:
-    """What has come, nothing where the connection has ended; when, by the kernel's stamp."""
+    """Octets received, none where the connection has ended, and their arrival (ns)."""
     try:
         data, ancillary, _flags, _sender = sock.recvmsg(_CHUNK, clock.ANCILLARY_SIZE)
     except OSError:
@@ -271,7 +271,7 @@ def _alert(reason: str) -> str:
 
 
 def _words(reason: str) -> str:
-    """OpenSSL's reason for a reader."""
+    """Message for OpenSSL's reason."""
     if reason in _NO_TLS:
         return "the server does not speak TLS"
     if reason in _OLD:

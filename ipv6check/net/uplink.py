@@ -64,7 +64,7 @@ _FILTERED = "all {} connections of this host are reset, probably by its own fire
 
 @dataclass(slots=True)
 class _Family:
-    """What is known of one family by now. Times are of `time.monotonic`.
+    """Knowledge of one family by now. Times are of `time.monotonic`.
 
     ``silent_s``: since when those who were asked did not answer, and nobody answered; ``away_s``:
     when that was so at last.
@@ -90,7 +90,7 @@ class _Family:
 
     @property
     def lost(self) -> bool:
-        """Whether it is no use to wait: it never worked, or is away for too long."""
+        """Whether waiting is useless: it never worked, or is away for too long."""
         if not self.answered_s or self.silent_s is None:
             return not self.answered_s
         return time.monotonic() - self.silent_s > PATIENCE_S
@@ -178,7 +178,7 @@ class LocalUplink:
             self._family(address).data_s.append(sent_s)
 
     def marked_near(self, failure: Failure | None, address: str) -> Failure | None:
-        """The failure, which is ``near`` where this host itself or its own router said it."""
+        """The failure, marked ``near`` where this host itself or its own router reported it."""
         if failure is None or not self.is_afar(address):
             return failure
         if failure.source is None:
@@ -265,7 +265,7 @@ class LocalUplink:
         # What ends a connection may meet its last packet: only what is sent from now on is later.
         began_s, told_s = _began_s(made), time.monotonic()
         since_s = told_s
-        with own_time().standing():  # a filter's time is none of the target's
+        with own_time().paused():  # a filter's time is none of the target's
             await asyncio.sleep(MEANWHILE_S)
             while await others.refuse(address, since_s):
                 if others.refuse_for(PATIENCE_S):
@@ -327,7 +327,7 @@ class LocalUplink:
         while True:
             failure = _failure(made)
             asked_s = time.monotonic()
-            with own_time().standing():  # the uplink's time is none of the target's
+            with own_time().paused():  # the uplink's time is none of the target's
                 if away or (failure is not None and failure.kind is not Kind.TIMEOUT):
                     await asyncio.sleep(PAUSE_S)
                     asked_s = time.monotonic()
@@ -427,14 +427,14 @@ def _control(text: str) -> tuple[str, int]:
 
 
 def _failure(made: Attempt | Handshake | Echo) -> Failure | None:
-    """Why nothing came of it."""
+    """Why the attempt failed, None where it did not."""
     if isinstance(made, Handshake):
         return made.tcp.failure or made.failure
     return made.failure
 
 
 def _began_s(made: Attempt | Handshake | Echo) -> float:
-    """When what failed now was sent."""
+    """When the attempt that has just ended was begun."""
     failure = _failure(made)
     return time.monotonic() - (failure.elapsed_ms / 1000 if failure else 0.0)
 
@@ -451,7 +451,7 @@ def _is_refused(made: Attempt | Handshake | Echo) -> bool:
 
 
 def _from_here(made: Seen, why: str) -> Seen:
-    """The same, as the fault of this host that it is."""
+    """The attempt, with its failure marked as this host's own (``near``)."""
     if isinstance(made, Handshake) and made.tcp.failure is not None:
         return replace(made, tcp=_from_here(made.tcp, why))
     failure = made.failure

@@ -47,6 +47,6 @@ async def first_ready(
 
 
 def settle(future: asyncio.Future[Value], value: Value) -> None:
-    """Give it its value, unless it has one or nobody waits any more."""
+    """Set the result of a future, unless it is done or cancelled."""
     if not future.done():
         future.set_result(value)

@@ -152,9 +152,9 @@ async def _published(host: str, settings: Settings, net: Net) -> Addresses | Fai
             break
         again = await _ask_both(host, net)
         aaaa, a = again if _answered(*again) else (aaaa, a)
-    if blind := await _blind(host, aaaa, a, net) or await _invented(aaaa, net):
+    if fault := await _unusable_resolver(host, aaaa, a, net) or await _invented(aaaa, net):
         asked = "the name server" if settings.nameservers else "this network's resolver"
-        return Failure(Kind.RESOLVER_UNREACHABLE, f"{asked} {blind}")
+        return Failure(Kind.RESOLVER_UNREACHABLE, f"{asked} {fault}")
     ipv6, ipv4 = _records(aaaa), _records(a)
     prefixes = await net.resolver.pref64() if ipv6 else ()
     suspect = _suspect(ipv6, ipv4, prefixes)
@@ -166,7 +166,7 @@ async def _published(host: str, settings: Settings, net: Net) -> Addresses | Fai
 
 
 async def _ask_both(host: str, net: Net) -> Both:
-    """Back to back, AAAA first (RFC 8305 section 3); silence for one is asked about once more."""
+    """Ask for AAAA and A back to back (RFC 8305 section 3), again for the one that is silent."""
     asking_a = asyncio.ensure_future(net.resolve(host, "A"))
     try:
         aaaa = await net.resolve(host, "AAAA")
@@ -194,8 +194,10 @@ def _is_silent(answer: Answer | Failure) -> bool:
     return isinstance(answer, Failure) and answer.kind in _SILENT
 
 
-async def _blind(host: str, aaaa: Answer | Failure, a: Answer | Failure, net: Net) -> str:
-    """Why this host cannot tell: no resolver serves it, or what it says is not the name's.
+async def _unusable_resolver(
+    host: str, aaaa: Answer | Failure, a: Answer | Failure, net: Net
+) -> str:
+    """Why the answers say nothing about the name; empty where they do.
 
     Silence or an error for one name is that name's.
     """
@@ -207,11 +209,11 @@ async def _blind(host: str, aaaa: Answer | Failure, a: Answer | Failure, net: Ne
     if isinstance(aaaa, Failure) and isinstance(a, Failure):
         unserved = await _is_unserved(aaaa, a, net)
         return f"does not serve this host: {aaaa.detail}" if unserved else ""
-    return await _lacking(a, net) if isinstance(a, Answer) and _lacks(aaaa) else ""
+    return await _withholding(a, net) if isinstance(a, Answer) and _lacks(aaaa) else ""
 
 
-async def _lacking(a: Answer, net: Net) -> str:
-    """Whether the resolver lacks AAAA of every name, or every name altogether.
+async def _withholding(a: Answer, net: Net) -> str:
+    """How the resolver withholds AAAA of every name, or denies every name; empty where not.
 
     A zone's own server knows no other name, and of its own it is right.
     """
@@ -225,7 +227,7 @@ async def _lacking(a: Answer, net: Net) -> str:
 
 
 async def _invented(aaaa: Answer | Failure, net: Net) -> str:
-    """That the resolver made these AAAA up: it gives them a name that has none, too."""
+    """How the resolver invents AAAA: a name that has none gets them, too; empty where not."""
     if not _has_records(aaaa) or not isinstance(aaaa, Answer):
         return ""
     if not {*aaaa.records} <= {*await net.resolver.aaaa_of_all()}:
@@ -247,7 +249,7 @@ async def _is_unserved(aaaa: Failure, a: Failure, net: Net) -> bool:
 
 
 def _blocked(host: str, aaaa: Answer | Failure, a: Answer | Failure) -> str:
-    """What a resolver does that blocks names: it says so (RFC 8914), or answers ``::``."""
+    """How the resolver blocks the name: by RFC 8914, or by answering ``::``; empty where not."""
     for answer in (aaaa, a):
         words = [error.text for error in answer.extended if error.code in _BLOCKED]
         if any(error.code in _BLOCKED for error in answer.extended) and not _is_own(answer):

@@ -63,6 +63,6 @@ async def connections(
 
 
 def _time_s(settings: Settings) -> float:
-    """What is left of the target's time, but for what comes after."""
+    """Seconds for connections: what is left of the target's time, less what comes after."""
     left_s = own_time().left_s
     return max(left_s - 0.75 * settings.timeout_s, _MOST * left_s)

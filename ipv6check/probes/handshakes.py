@@ -34,7 +34,7 @@ class Handshakes:
     untried: int = 0
 
     def on(self, port: int) -> tuple[Handshake, ...]:
-        """Those with one port."""
+        """The handshakes with one port."""
         return tuple(attempt for attempt in self.attempts if attempt.port == port)
 
 
@@ -79,5 +79,5 @@ async def handshakes(
 
 
 def alpn(target: Target, port: int) -> tuple[str, ...]:
-    """What to offer on this port."""
+    """Protocols to offer on this port (RFC 7301)."""
     return ALPN[443] if target.scheme == "https" else ALPN.get(port, ())

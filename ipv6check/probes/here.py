@@ -27,12 +27,12 @@ class Here:
 
     @property
     def ipv6(self) -> tuple[str, ...]:
-        """Those of IPv6."""
+        """Own addresses of IPv6."""
         return tuple(address for address in self.addresses if is_ipv6(address))
 
     @property
     def ipv4(self) -> tuple[str, ...]:
-        """Those of IPv4."""
+        """Own addresses of IPv4."""
         return tuple(address for address in self.addresses if not is_ipv6(address))
 
 

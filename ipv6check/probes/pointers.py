@@ -75,7 +75,7 @@ async def _pointer(address: str, addresses: Addresses, net: Net) -> Pointer:
     names = tuple(published[:MAX_NAMES])
     confirmed, failures = await _confirmed(names, address, addresses, net)
     unseen = 0 if confirmed else len(published) - len(names)
-    failure = None if confirmed or not names else await _clouded(address, failures, net)
+    failure = None if confirmed or not names else await _why_unknown(address, failures, net)
     return Pointer(address, names, confirmed, failure, unseen)
 
 
@@ -119,8 +119,8 @@ async def _blamed(failure: Failure, net: Net) -> Failure:
     return Failure(Kind.RESOLVER_UNREACHABLE, detail, failure.elapsed_ms, failure.source)
 
 
-async def _clouded(address: str, failures: list[Failure], net: Net) -> Failure | None:
-    """Why it is not known that no name leads back: the resolver, who answers no AAAA perhaps."""
+async def _why_unknown(address: str, failures: list[Failure], net: Net) -> Failure | None:
+    """Why it is unknown whether a name leads back: the resolver fails, or returns no AAAA."""
     blamed = [await _blamed(failure, net) for failure in failures[:1]]
     ours = [failure for failure in (*blamed, *failures) if failure.kind in VANTAGE_KINDS]
     if ours:

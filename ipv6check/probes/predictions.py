@@ -9,20 +9,20 @@ from ipv6check.eyeballs.prediction import Prediction, Survey, predict_all
 from ipv6check.model import Settings
 
 
-class Foreseen(Mapping[int, tuple[Prediction, ...]]):
+class LazyPredictions(Mapping[int, tuple[Prediction, ...]]):
     """By port: every client's end, in the order of the clients.
 
-    Computed where it is looked at, which is not in the event loop: that one measures time.
+    Computed when it is read, by the thread of the checks: the event loop measures time.
     """
 
     def __init__(self, clients: tuple[Client, ...], surveys: Mapping[int, Survey]) -> None:
-        """What these clients would feel, had they seen this."""
+        """Predict these clients from these surveys, by port."""
         self._clients = clients
         self._surveys = surveys
         self._known: dict[int, tuple[Prediction, ...]] = {}
 
     def __getitem__(self, port: int) -> tuple[Prediction, ...]:
-        """What they would feel on this port."""
+        """The predictions for one port."""
         if port not in self._known:
             self._known[port] = predict_all(self._clients, self._surveys[port])
         return self._known[port]
@@ -40,4 +40,4 @@ async def predictions(
     survey: Mapping[int, Survey], settings: Settings
 ) -> Mapping[int, tuple[Prediction, ...]]:
     """By port: every client's end, in the order of the clients."""
-    return Foreseen(load(settings.clients_dirs), survey)
+    return LazyPredictions(load(settings.clients_dirs), survey)

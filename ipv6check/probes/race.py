@@ -133,7 +133,7 @@ class RaceSetup:
 def _offered(
     answer: Answer | Failure, port: int, settings: Settings
 ) -> tuple[tuple[Service, ...], Resolved]:
-    """The services that an answer names, and their hints as the race hears of them."""
+    """Services of HTTPS records (RFC 9460), and their address hints for the race."""
     if isinstance(answer, Failure):
         return (), Resolved((), inf if answer.kind is Kind.TIMEOUT else answer.elapsed_ms)
     known = services(answer.records)
@@ -157,7 +157,7 @@ def policy_of(settings: Settings) -> Policy:
 
 
 def resolved(addresses: Addresses) -> Mapping[str, Resolved]:
-    """What the resolver said by type, and when; the addresses that packets may go to."""
+    """Usable addresses by type, and when the resolver answered."""
     return {
         "AAAA": Resolved(addresses.ipv6, _elapsed_ms(addresses.aaaa)),
         "A": Resolved(addresses.ipv4, _elapsed_ms(addresses.a)),
@@ -175,7 +175,7 @@ def system_order(
     table: PolicyTable = RFC6724_TABLE,
     more: Sequence[str] = (),
 ) -> SystemOrder:
-    """All published addresses by RFC 6724; what it does not tell apart, as the resolver has it.
+    """All published addresses by RFC 6724 section 6; equals in the order of the resolver.
 
     ``more`` are those that only a hint names. The kernel's choice of a source is known where it was
     seen; ``source_ipv6`` stands for it else.

@@ -20,7 +20,7 @@ class Rules:
     ruleset: RuleSet | None
 
     def review(self, ports: Sequence[int], destinations: tuple[str, ...]) -> list[Finding]:
-        """What they mean for IPv6. TCP ``ports`` are to be open, besides what is asked anyway.
+        """Findings about IPv6. TCP ``ports`` must be allowed, besides what is asked anyway.
 
         ``destinations``: the target's address of each family, none where it may be any.
         """
@@ -33,7 +33,7 @@ class Rules:
 
 
 async def rules(in_force: RuleTexts | Failure | None, settings: Settings) -> Rules | Failure:
-    """Those of ``--firewall``, for any target; else those in force here, if the target is here."""
+    """Rules of ``--firewall``, for any target; else those in force here, if the target is here."""
     if settings.rules is not None:
         from ipv6check.firewall.model import RuleSet  # noqa: PLC0415
 

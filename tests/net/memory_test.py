@@ -139,12 +139,12 @@ def test_who_waits_for_anothers_turn_loses_no_time() -> None:
 
         tasks = [asyncio.ensure_future(target()) for _ in range(3)]
         await asyncio.sleep(0.01)
-        assert [clock.is_standing for clock in clocks] == [False, True, True]  # the first's gate
+        assert [clock.is_paused for clock in clocks] == [False, True, True]  # the first's gate
         assert world.queue is not None
         assert world.waits is not None
         world.queue.set()
         await asyncio.sleep(0.01)
-        assert not any(clock.is_standing for clock in clocks)
+        assert not any(clock.is_paused for clock in clocks)
         world.waits.set()
         assert await asyncio.gather(*tasks) == [1] * 3
 

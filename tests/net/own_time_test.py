@@ -43,7 +43,7 @@ def test_an_alarm_goes_by_its_own_clock() -> None:
         clock = own_time.begin(inf)
         rung: list[float] = []
         clock.alarm(0.02, lambda: rung.append(clock.spent_s))
-        with clock.standing():
+        with clock.paused():
             await asyncio.sleep(0.1)
             assert rung == []
         await asyncio.sleep(0.2)
@@ -60,7 +60,7 @@ def test_a_cancelled_alarm_is_silent() -> None:
         clock = own_time.begin(inf)
         rung: list[int] = []
         alarm = clock.alarm(0.01, lambda: rung.append(1))
-        with clock.standing():
+        with clock.paused():
             await asyncio.sleep(0.03)
         alarm.cancel()
         await asyncio.sleep(0.1)
@@ -75,7 +75,7 @@ def test_within_counts_own_time() -> None:
     async def main() -> None:
         clock = own_time.begin(inf)
         async with own_time.within(0.02):
-            with clock.standing():
+            with clock.paused():
                 await asyncio.sleep(0.1)
         with pytest.raises(TimeoutError):
             async with own_time.within(0.02):

@@ -1,4 +1,4 @@
-"""One UDP socket to one name server, which many questions share."""
+"""DNS over UDP (RFC 1035 section 4.2.1): one socket to a name server, shared by many questions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _REFUSALS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back from one server, ``edns`` as it was asked.
+    """Response of one server; ``edns``: the query had EDNS (RFC 6891).
 
     A message, a Failure, or neither where it was truncated. ``soft``: the Failure may pass, as an
     ICMP error does while a server restarts.
@@ -55,13 +55,13 @@ class Reply:
 
     @property
     def truncated(self) -> bool:
-        """Whether there is more, over TCP."""
+        """Whether the TC bit sends the question to TCP (RFC 7766 section 5)."""
         return self.message is None and self.failure is None
 
 
 @dataclass(slots=True)
 class Question:
-    """One question under way: how it is written, and what has come back."""
+    """Question under way: its octets, the ids it was sent under, and the replies so far."""
 
     text: str
     name: dns.name.Name
@@ -73,7 +73,7 @@ class Question:
     wake: asyncio.Future[None] | None = None
 
     def again(self, wire: bytes) -> Question:
-        """The same question in these octets, of which nothing has come back."""
+        """A copy in other octets, with no replies."""
         return Question(self.text, self.name, self.rdtype, wire)
 
     def hear(self, reply: Reply) -> None:
@@ -99,14 +99,14 @@ class Question:
         return self.replies.popleft() if self.replies else None
 
     def forget(self) -> None:
-        """Leave no id behind."""
+        """Withdraw the ids of all transmissions."""
         for channel, number in self.sends:
             channel.forget(number, self)
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A question as it went out once."""
+    """One transmission of a question."""
 
     question: Question
     wire: bytes
@@ -115,7 +115,7 @@ class Sent:
 
 
 class Channel:
-    """One connected UDP socket to one name server: the kernel drops what others send."""
+    """Connected UDP socket to one name server: the kernel drops what others send."""
 
     def __init__(self, server: Server, heard: Callable[[Server], None]) -> None:
         self.server = server
@@ -200,7 +200,7 @@ class Channel:
             self.hear_error(error)
 
     def hear_error(self, error: errors.IcmpError) -> None:
-        """Whoever refused a datagram has to quote it: a stranger knows neither port nor id."""
+        """Note the refusal if the ICMP error quotes a datagram of ours: a forger knows no id."""
         quoted = error.packet
         sent = self._pending.get(int.from_bytes(quoted[:2], "big"))
         if sent is None or len(quoted) < _QUOTED or not sent.wire.startswith(quoted):
@@ -214,12 +214,15 @@ class Channel:
 
 
 def place(server: Server) -> str:
-    """The server as it is told: its port where that is not DNS's own."""
+    """Printed form of a server, with its port unless that is 53."""
     return server[0] if server[1] == 53 else f"{server[0]} port {server[1]}"
 
 
 def sockaddr(server: Server) -> tuple[object, ...]:
-    """With the interface of a link-local server (``fe80::1%eth0``), as routers announce them."""
+    """Socket address of a server; a link-local one (``fe80::1%eth0``) keeps its interface.
+
+    Routers announce such servers (RFC 8106).
+    """
     numeric = socket.AI_NUMERICHOST
     resolved = socket.getaddrinfo(*server, type=socket.SOCK_DGRAM, flags=numeric)
     return resolved[0][4]

@@ -1,4 +1,4 @@
-"""DNS messages: the query as octets, and what a response means. dnspython reads them."""
+"""DNS messages (RFC 1035 section 4): queries as octets, and the meaning of responses."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _root_query(rdtype: str) -> bytes:
 
 
 def query(name: dns.name.Name, rdtype: str) -> bytes:
-    """The query for a name: the one for the root, with the name in the root's place.
+    """Octets of the query for a name: those for the root, with the name in the root's place.
 
     dnspython compresses even a lone name, which takes a millisecond for the 34 labels of ip6.arpa.
     """
@@ -92,19 +92,19 @@ def query(name: dns.name.Name, rdtype: str) -> bytes:
 
 
 def without_edns(wire: bytes) -> bytes:
-    """The same query without its OPT record, which is the last one: 11 octets."""
+    """The query without its OPT record (RFC 6891), which is the last one: 11 octets."""
     return wire[: HEADER_SIZE - 2] + _NO_RECORDS + wire[HEADER_SIZE:-11]
 
 
 def without_checking(wire: bytes) -> bytes:
-    """The same query with CD set: whoever validates is to answer what he has (RFC 4035 3.2.2)."""
+    """The query with CD set, so that a validator answers unvalidated (RFC 4035 section 3.2.2)."""
     return wire[:3] + bytes((wire[3] | _CHECKING_DISABLED,)) + wire[4:]
 
 
 def read(
     data: bytes, name: dns.name.Name, rdtype: dns.rdatatype.RdataType
 ) -> dns.message.QueryMessage | None:
-    """The message, None unless it is a well-formed response to this very question.
+    """Parsed response, None unless it is well-formed and answers this very question.
 
     What follows a message is not part of it: some NATs append octets, and glibc does not mind. Nor
     does it mind what is amiss with an option of EDNS, which is additional.
@@ -148,7 +148,7 @@ def meaning(
     *,
     tcp: bool,
 ) -> Answer | Failure:
-    """What the message says of ``text``, the name that was asked for. ``server``: who said it."""
+    """Answer or failure that a response amounts to for the name ``text``; ``server`` sent it."""
     rcode, reasons = message.rcode(), _reasons(message)
     source = server.partition(" ")[0]
     if rcode not in ANSWERS:
@@ -216,7 +216,7 @@ def _told(reasons: tuple[ExtendedError, ...]) -> str:
 def _chain(
     message: dns.message.QueryMessage, rdtype: dns.rdatatype.RdataType
 ) -> tuple[list[dns.rrset.RRset], bool]:
-    """The aliases from the question on, in the order of the chain, and whether it has no end."""
+    """CNAME records from the question on, in the order of the chain, and whether it loops."""
     name = message.question[0].name
     aliases: list[dns.rrset.RRset] = []
     seen = {name}
@@ -267,7 +267,7 @@ def _refers(message: dns.message.QueryMessage) -> bool:
 
 
 def _ttl(message: dns.message.QueryMessage, way: list[dns.rrset.RRset], end: dns.name.Name) -> int:
-    """The least on the way; where it ends in nothing, for as long as the SOA says (RFC 2308)."""
+    """Least TTL on the way; that of a negative answer is the SOA's (RFC 2308 section 5)."""
     ttls = [rrset.ttl for rrset in way]
     if not way or way[-1].rdtype == dns.rdatatype.CNAME:
         for rrset in message.authority:

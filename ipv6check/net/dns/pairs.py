@@ -1,4 +1,4 @@
-"""Two questions at once from one port, as getaddrinfo asks them; some NATs lose the second."""
+"""A and AAAA queries at once from one port, as getaddrinfo sends them; some NATs lose one."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _DNS_PORT = 53
 
 @dataclass(frozen=True, slots=True)
 class ResolvConf:
-    """What the file says. ``servers``: those that are asked; ``stub``: everything else."""
+    """Contents of resolv.conf: the ``servers`` that are asked, and all else as ``stub``."""
 
     servers: tuple[Server, ...]
     stub: Stub
@@ -137,7 +137,7 @@ def _search(lines: list[bytes], environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _names(words: list[str]) -> tuple[str, ...]:
-    """Those of the words that can be names; the root completes nothing."""
+    """The words that are valid names, without the root, which completes nothing."""
     names = (word.strip(".").lower() for word in words[:_MAX_SEARCH])
     return tuple(dict.fromkeys(name for name in names if name.isascii() and _is_name(name)))
 
@@ -171,6 +171,6 @@ def _with_options(stub: Stub, text: str) -> Stub:
 
 
 def _number(text: str) -> int:
-    """As atoi(3) reads it, within glibc's bounds."""
+    """Value of ``ndots`` as atoi(3) reads it, within glibc's bounds."""
     digits = text[: len(text) - len(text.lstrip("0123456789"))][:4]
     return min(int(digits or "0"), _MAX_NDOTS)

@@ -1,4 +1,4 @@
-"""A stub resolver that hides nothing: one question, its servers in turn, one answer with its time.
+"""Stub resolver that hides nothing: servers in turn, one answer with its time (RFC 1034, 5.3.1).
 
 A question is asked again until its time is over. A server that says no is not asked again; silence,
 an ICMP error or a kernel that does not send may pass in a moment, and end nothing by themselves.
@@ -34,7 +34,7 @@ _PATIENCE = 3
 
 
 class Resolver:
-    """Asks the name servers in turn, over UDP, and over TCP what was truncated.
+    """Queries name servers in turn, over UDP, and over TCP what was truncated (RFC 7766).
 
     ``use_vc``: over TCP alone, as resolv.conf(5) may say.
     """
@@ -47,7 +47,7 @@ class Resolver:
         self._places = Limit(IN_FLIGHT)
         self._streams = Limit(STREAMS)
         self._silent_since: float | None = None
-        self._pulse: asyncio.Task[Answer | Failure] | None = None
+        self._liveness: asyncio.Task[Answer | Failure] | None = None
 
     async def ask(self, name: str, rdtype: str) -> Answer | Failure:
         """Ask one question; SERVFAIL, REFUSED and silence move on to the next name server."""
@@ -72,17 +72,17 @@ class Resolver:
 
     def close(self) -> None:
         """Close every socket."""
-        if self._pulse is not None:
-            self._pulse.cancel()
+        if self._liveness is not None:
+            self._liveness.cancel()
         self.servers.close()
 
-    def feel_pulse(self) -> None:
-        """Ask for the root, which every resolver knows: does it answer anything at all?"""
-        if self._pulse is None or self._pulse.done():
+    def check_liveness(self) -> None:
+        """Ask for the root, which every resolver knows, to see whether it answers anything."""
+        if self._liveness is None or self._liveness.done():
             wire = messages.query(dns.name.root, "NS")
             question = Question(".", dns.name.root, dns.rdatatype.NS, wire)
-            asking = _Asking(self, question, self._timeout_s / 2, pulse=True)
-            self._pulse = asyncio.get_running_loop().create_task(asking.answer())
+            asking = _Asking(self, question, self._timeout_s / 2, liveness=True)
+            self._liveness = asyncio.get_running_loop().create_task(asking.answer())
 
     def _limit_s(self) -> float:
         """The time of one question: little where no server has said anything for long."""
@@ -118,16 +118,16 @@ class Resolver:
 
 
 class _Asking:
-    """One question under way, from the first send to the end of its time."""
+    """Question under way, from its first transmission to the end of its time."""
 
     def __init__(
-        self, resolver: Resolver, question: Question, limit_s: float, *, pulse: bool = False
+        self, resolver: Resolver, question: Question, limit_s: float, *, liveness: bool = False
     ) -> None:
         self._resolver = resolver
         self._servers = resolver.servers
         self._addresses = resolver.servers.addresses
         self._question = question
-        self._pulse = pulse
+        self._is_liveness = liveness
         self._limit_s = limit_s
         self._began = clock.now_s()
         self._deadline = self._began + limit_s
@@ -166,28 +166,28 @@ class _Asking:
     # --- time --------------------------------------------------------------------------------
 
     def _is_held(self) -> bool:
-        """Whether to wait on, as the resolver was here and says nothing to anybody any more."""
-        if self._pulse or self._others_heard():
+        """Whether to wait longer: the resolver answered before, and now answers nobody."""
+        if self._is_liveness or self._others_heard():
             return False
         self._deadline = max(self._deadline, self._servers.held_until)
         return clock.now_s() < self._deadline
 
     def _others_heard(self) -> bool:
-        """Whether the resolver was there at the end, to whatever question it gave an answer."""
+        """Whether the resolver answered any question towards the end of this one's time."""
         return self._servers.heard_since(self._deadline - self._limit_s / 2)
 
     def _look_further(self) -> None:
-        """After half of the time without a word: ask for something else, and in another way."""
+        """After half of the time without a reply: check liveness, and try TCP."""
         half = self._began + self._limit_s / 2
-        if self._pulse or clock.now_s() < half:
+        if self._is_liveness or clock.now_s() < half:
             return
         if not self._servers.heard_since(half):
-            self._resolver.feel_pulse()
+            self._resolver.check_liveness()
         for server in self._addresses:
             self._try_tcp(server)
 
     def _try_tcp(self, server: Server) -> None:
-        """UDP may be shut for a server that has never answered."""
+        """Try TCP with a server that has never answered: UDP may be blocked."""
         servers = self._servers
         known = servers.has_answered(server) or server in servers.streams | servers.without_tcp
         if not known and server not in self._streams and server not in self._failures:
@@ -236,7 +236,7 @@ class _Asking:
         return None
 
     def _send(self, server: Server) -> bool:
-        """Send; False where this host's kernel does not, final for who has never answered."""
+        """Send; False where the kernel refuses, which is final if the server never answered."""
         self._sends[server] += 1
         edns = self._servers.takes_edns(server)
         if server in self._plain:
@@ -254,7 +254,7 @@ class _Asking:
         return True
 
     async def _take(self, reply: Reply) -> Answer | None:
-        """What a reply comes to: an answer, or a no that is noted."""
+        """The answer in a reply; a refusal is noted, and gives None."""
         server = reply.server
         if reply.soft and reply.failure is not None:
             self._away[server] = reply.failure
@@ -274,7 +274,7 @@ class _Asking:
         return None
 
     def _meaning(self, reply: Reply) -> Answer | Failure | None:
-        """What the reply says, None where the question goes out again without EDNS."""
+        """Meaning of a reply, None where the question goes out again without EDNS."""
         server = reply.server
         if reply.message is None:
             assert reply.failure is not None
@@ -291,7 +291,7 @@ class _Asking:
         return self._said(reply)
 
     def _resend(self, server: Server) -> bool:
-        """At once, without EDNS; over TCP the next turn does."""
+        """Ask again at once without EDNS; over TCP the next turn does."""
         return server in self._servers.streams or self._send(server)
 
     def _said(self, reply: Reply) -> Answer | Failure:
@@ -345,7 +345,7 @@ class _Asking:
     # --- in the end --------------------------------------------------------------------------
 
     def _verdict(self) -> Failure:
-        """Why there is no answer: a server's own word goes before silence, and silence of all."""
+        """Why there is no answer: a server's refusal counts before silence."""
         elapsed_ms = (clock.now_s() - self._began) * 1000
         refusals = [failure for failure in self._failures.values() if not _is_unreachable(failure)]
         gone = {**self._failures, **self._away}

@@ -1,4 +1,4 @@
-"""The name servers of a resolver, and what a run has learned of each."""
+"""Name servers of a resolver, and what a run has learned of each: UDP, TCP, EDNS (RFC 6891)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Servers:
         self._without: Counter[Server] = Counter()
 
     def heard(self, server: Server, *, tcp: bool = False) -> None:
-        """Something came back from this server."""
+        """Note that something came back from this server."""
         self._heard_at = clock.now_s()
         if not tcp:
             self._over_udp.add(server)
@@ -50,19 +50,19 @@ class Servers:
         return server in self._over_udp
 
     def prefer_tcp(self, server: Server) -> None:
-        """It has answered over TCP; where it never has over UDP, that is shut."""
+        """Ask this server over TCP from now on, unless it has ever answered over UDP."""
         if server not in self._over_udp:
             self.streams.add(server)
 
     def learn_edns(self, server: Server, *, edns: bool) -> None:
-        """It has answered a question that had EDNS, or one that had not."""
+        """Note an answer to a query with EDNS, or without."""
         if edns:
             self._with_edns.add(server)
         else:
             self._without[server] += 1
 
     def forbid_edns(self, server: Server) -> None:
-        """It refuses what has EDNS."""
+        """Note that it refuses queries with EDNS."""
         self._without[server] = _ENOUGH
 
     def takes_edns(self, server: Server) -> bool | None:

@@ -57,7 +57,7 @@ def is_own(address: str) -> bool:
 
 
 def state(ipv6: str, ipv4: str) -> HostState | Failure:
-    """Interfaces, switches, and the routes to these two destinations; see ``Net.host``."""
+    """Interfaces, switches, and the routes to these two destinations; see ``HostKernel.host``."""
     netlink.load()
     from pyroute2 import IPRoute  # noqa: PLC0415 - slow to import, seldom needed
     from pyroute2.netlink.exceptions import NetlinkError  # noqa: PLC0415
@@ -130,7 +130,7 @@ def _kind(link: Any) -> str:
 
 
 def _addresses(messages: Any) -> Mapping[int, list[InterfaceAddress]]:
-    """By the number of their interface."""
+    """Addresses by the index of their interface."""
     by_interface: defaultdict[int, list[InterfaceAddress]] = defaultdict(list)
     for message in messages:
         # On a point-to-point link IFA_ADDRESS is the other end's (linux/if_addr.h).
@@ -142,7 +142,7 @@ def _addresses(messages: Any) -> Mapping[int, list[InterfaceAddress]]:
 
 
 def _state(flags: int) -> str:
-    """RFC 4862 section 5.4 and 5.5.4. An address that is a duplicate stays tentative, too."""
+    """State of an address (RFC 4862 sections 5.4 and 5.5.4); a duplicate stays tentative, too."""
     if flags & _IFA_F_DADFAILED:
         return "duplicate"
     if flags & _IFA_F_TENTATIVE:

@@ -34,7 +34,7 @@ _KIND_AND_CODE = struct.Struct("=4xH10xi")
 
 
 def listening() -> tuple[Listener, ...] | Failure:
-    """Every TCP listener and every UDP socket bound to a fixed port; see ``Net.listeners``."""
+    """Every TCP listener and every UDP socket bound to a fixed port; see `HostKernel`."""
     try:
         sockets = [
             message
