@@ -1,4 +1,4 @@
-"""What a check says: its findings, and what each of them means."""
+"""Findings: what a check returns, and the explanation of each kind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ipv6check.model.text import closest
 
 
 class Status(StrEnum):
-    """What one check says of one target."""
+    """Status of one finding about one target."""
 
     PASS = "pass"
     WARN = "warn"
@@ -23,7 +23,7 @@ class Status(StrEnum):
 
 
 class Cause(StrEnum):
-    """Where the trouble is. On every finding that is not ``pass`` or ``skip``."""
+    """Where the trouble is; every finding but ``pass`` and ``skip`` has one."""
 
     VANTAGE = "vantage"
     DNS = "dns"
@@ -34,16 +34,17 @@ class Cause(StrEnum):
     TOOL = "tool"
 
 
-# What was seen, for programs: plain data that JSON can hold, units in the names.
+# Observations behind a finding, for programs: plain data for JSON, units in the names.
 Evidence = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check returns. ``message`` is one line of what is, ``hint`` one of what to do.
+    """One result of a check: ``message`` states the fact, ``hint`` what to do, a line each.
 
-    ``id`` names which of the findings that its check can give this is: a short word such as
-    ``refused``, by which programs know it whatever the message says. Empty where it has none.
+    ``subject``: the address, port or server that it is about, where it is not the whole target.
+    ``id``: a short word such as ``refused``, by which programs recognise the finding whatever its
+    message says; empty where the check declares no findings.
     """
 
     status: Status
@@ -55,14 +56,14 @@ class Finding:
     id: str = ""
 
 
-# What one check has to say of one target.
+# All results of one check for one target.
 Findings = tuple[Finding, ...]
 
 
 def ok(
     message: str, *, subject: str = "", evidence: Evidence | None = None, id: str = ""
 ) -> Finding:
-    """A finding that passes."""
+    """Finding with status pass: nothing is wrong."""
     return Finding(Status.PASS, message, subject=subject, evidence=evidence or {}, id=id)
 
 
@@ -75,7 +76,7 @@ def warn(
     evidence: Evidence | None = None,
     id: str = "",
 ) -> Finding:
-    """A finding that degrades. Without ``cause`` the check's own is taken."""
+    """Finding with status warn, which degrades; ``cause`` defaults to the check's."""
     return Finding(
         Status.WARN, message, hint, subject, Cause(cause) if cause else None, evidence or {}, id
     )
@@ -90,7 +91,7 @@ def fail(
     evidence: Evidence | None = None,
     id: str = "",
 ) -> Finding:
-    """A finding that fails. Without ``cause`` the check's own is taken."""
+    """Finding with status fail; ``cause`` defaults to the check's."""
     return Finding(
         Status.FAIL, message, hint, subject, Cause(cause) if cause else None, evidence or {}, id
     )
@@ -99,7 +100,7 @@ def fail(
 def skip(
     message: str, *, subject: str = "", evidence: Evidence | None = None, id: str = ""
 ) -> Finding:
-    """A finding that does not apply, or whose input is missing: says which."""
+    """Finding with status skip: does not apply, or an input is missing; says which."""
     return Finding(Status.SKIP, message, subject=subject, evidence=evidence or {}, id=id)
 
 
@@ -112,7 +113,7 @@ def unknown(
     evidence: Evidence | None = None,
     id: str = "",
 ) -> Finding:
-    """A finding that could not be measured: says why."""
+    """Finding with status unknown: could not be measured; says why."""
     return Finding(Status.UNKNOWN, message, hint, subject, Cause(cause), evidence or {}, id)
 
 
@@ -132,15 +133,17 @@ SOFTWARE = (
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One finding that a check can give; ``@check(findings=(Explained(...), ...))``.
+    """Explanation of one finding that a check can give: ``@check(findings=(Explained(...),))``.
 
     ``id`` is the Finding's. ``status``: each that it can have, such as ``fail`` or ``warn fail``.
-    ``what``: what it means, ``mend``: what to do, both in whole sentences. ``examples``: the lines
-    that do it, by the software they are for, one of `SOFTWARE`. ``see``: the checks that tell the
-    root cause of it, apart by blanks, the first cause first; where none of them is part of the run,
-    what they say is told in place of it.
+    ``what``: what it means, ``mend``: how to fix it, both in whole sentences. ``examples``: the
+    lines that fix it, by the software they are for, one of `SOFTWARE`. ``see``: the checks that
+    report its root cause, separated by blanks, the first cause first; where none of them is part of
+    the run, their findings are reported in place of this one.
 
-    Raises ValueError for a word that is none of these.
+    A check may have a page instead, NAME.md beside NAME.py, as ours have.
+
+    Raises ValueError for an id, a status or a software that is not known.
     """
 
     id: str
@@ -163,5 +166,5 @@ class Explained:
 
     @property
     def statuses(self) -> tuple[Status, ...]:
-        """Each status that it can have."""
+        """Every status that it can have."""
         return tuple(map(Status, self.status.split()))

@@ -77,13 +77,16 @@ def surveyed(
     tls: Mapping[str, Tls] = MappingProxyType({}),
 ) -> dict[int, Survey]:
     """What the survey makes of these attempts, IPv6 first; on 443 TLS does as it is said to."""
-    ipv6 = (*found.ipv6, *(each.address for each in found.unusable))
+    ipv6 = (*found.ipv6, *(unusable.address for unusable in found.unusable))
     dns = {"AAAA": Resolved(ipv6, aaaa_ms), "A": Resolved(found.ipv4, a_ms)}
     surveys = {}
     for port in seen.ports:
-        told = {each.address: verdict(each) for each in seen.attempts if each.port == port}
+        told = {tried.address: verdict(tried) for tried in seen.attempts if tried.port == port}
         if port == 443:
-            told |= {each: replace(told[each], tls=end, tls_ms=20.0) for each, end in tls.items()}
+            told |= {
+                address: replace(told[address], tls=end, tls_ms=20.0)
+                for address, end in tls.items()
+            }
         surveys[port] = Survey(dns, (*ipv6, *found.ipv4), told)
     return surveys
 
@@ -110,22 +113,22 @@ def fallback(
 ) -> list[Finding]:
     """What fallback finds where this was tried and raced."""
     seen = connections(*attempts)
-    tried = tuple(dict.fromkeys(each.address for each in attempts))
-    ipv6 = tuple(each for each in tried if ":" in each)
-    ipv4 = tuple(each for each in tried if ":" not in each)
+    tried = tuple(dict.fromkeys(tried.address for tried in attempts))
+    ipv6 = tuple(address for address in tried if ":" in address)
+    ipv4 = tuple(address for address in tried if ":" not in address)
     known = found or addresses(ipv6=ipv6, ipv4=ipv4)
     surveys = {
-        port: replace(each, equal=equal)
-        for port, each in surveyed(seen, known, aaaa_ms, a_ms, tls).items()
+        port: replace(survey, equal=equal)
+        for port, survey in surveyed(seen, known, aaaa_ms, a_ms, tls).items()
     }
     races = race if isinstance(race, list) else [race] if race else []
     findings = judged(
         "fallback",
         addresses=known,
         connections=seen,
-        race={each.port: each for each in races},
+        race={run.port: run for run in races},
         survey=surveys,
-        predictions={port: predict_all(load(), each) for port, each in surveys.items()},
+        predictions={port: predict_all(load(), survey) for port, survey in surveys.items()},
         pings=heard,
         path=path,
         settings=settings,
@@ -136,7 +139,7 @@ def fallback(
 
 def client(finding: Finding, name: str) -> dict[str, Any]:
     """What one client feels."""
-    (told,) = [each for each in finding.evidence["clients"] if each["name"] == name]
+    (told,) = [row for row in finding.evidence["clients"] if row["name"] == name]
     assert isinstance(told, dict)
     return told
 
@@ -193,7 +196,7 @@ def test_the_whole_trace_is_evidence() -> None:
             "retransmissions": 1,
         }
     ]
-    assert [(each["address"], each["tcp"]) for each in told["survey"]] == [
+    assert [(row["address"], row["tcp"]) for row in told["survey"]] == [
         (V6, "connected"),
         (V4, "connected"),
     ]
@@ -223,7 +226,7 @@ def test_ports_that_are_alike_are_one_finding() -> None:
     attempts = (attempt(V6), attempt(V4), attempt(V6, 80), attempt(V4, 80))
     (finding,) = fallback(*attempts, race=[ipv6_wins(), ipv6_wins(80)])
     assert (finding.subject, finding.evidence["port"]) == ("", 443)
-    assert [each["port"] for each in finding.evidence["also"]] == [80]
+    assert [port["port"] for port in finding.evidence["also"]] == [80]
 
 
 def test_ports_that_differ_are_told_apart() -> None:
@@ -347,7 +350,7 @@ def test_a_masked_ipv6_names_who_loses_most(
     assert found[0].message.startswith("IPv6 is broken and IPv4 fallback hides it: node 18 ")
     assert costs in found[0].message
     assert "remove the AAAA" in found[0].hint
-    assert [each["address"] for each in found[0].evidence["attempts"]] == [V6, V4]
+    assert [row["address"] for row in found[0].evidence["attempts"]] == [V6, V4]
     ends = client(found[0], "node 18")
     assert (ends["outcome"], ends["connect_ms"]) == ("failed", None)
 
@@ -571,8 +574,8 @@ def test_a_dead_address_says_how_often_it_is_met(winner: str) -> None:
         "1 of 2 IPv6 addresses is dead: in 1 of 2 orders of the answer "
         "node 18 and dotnet fail, wget, requests and 2 more wait 133 s, chrome 300 ms"
     )
-    assert [each["connect_ms"] for each in client(found, "wget")["orders"]] == [133_611.0, 11.0]
-    assert {each["family"] for each in found.evidence["race_orders"]} == {"ipv6", "ipv4"}
+    assert [row["connect_ms"] for row in client(found, "wget")["orders"]] == [133_611.0, 11.0]
+    assert {row["family"] for row in found.evidence["race_orders"]} == {"ipv6", "ipv4"}
 
 
 def test_an_order_that_is_fixed_is_no_luck() -> None:
@@ -666,7 +669,9 @@ def test_a_name_without_any_address_is_not_of_one_family(
 ) -> None:
     """It is said why there is nothing to race to."""
     found = fallback(found=replace(addresses(ipv6=(), ipv4=()), a=said, aaaa=said))
-    assert [(each.status, each.id, each.message) for each in found] == [("skip", "no-race", words)]
+    assert [(finding.status, finding.id, finding.message) for finding in found] == [
+        ("skip", "no-race", words)
+    ]
 
 
 # --- TLS -------------------------------------------------------------------------------------
@@ -685,7 +690,7 @@ def test_nobody_goes_back_from_tls(ended: Tls, word: str) -> None:
     assert found.message.endswith("clients are stuck, all but Happy Eyeballs v3")
     assert client(found, "wget")["outcome"] == "failed"
     assert client(found, "java http")["family"] == "ipv4"
-    told = {each["address"]: (each["tls"], each["tls_ms"]) for each in found.evidence["survey"]}
+    told = {row["address"]: (row["tls"], row["tls_ms"]) for row in found.evidence["survey"]}
     assert told == {V6: (ended, 20.0), V4: ("ok", 20.0)}
 
 
@@ -701,7 +706,7 @@ def test_a_dead_tls_fails_once(settings: Settings, status: str) -> None:
     """That is for tls to say, and for fallback where tls is left out."""
     tls: dict[str, Tls] = {V6: "silent", V4: "ok"}
     found = fallback(*PAIR, race=ipv6_wins(), tls=tls, settings=settings)
-    assert [each.status for each in found] == [status]
+    assert [finding.status for finding in found] == [status]
 
 
 def test_a_dead_tls_over_ipv4() -> None:
@@ -736,7 +741,7 @@ def test_a_port_without_tls_is_another_matter() -> None:
     attempts = (*PAIR, attempt(V6, 80), attempt(V4, 80))
     races = [ipv6_wins(), ipv6_wins(80)]
     found = fallback(*attempts, race=races, tls={V6: "silent", V4: "ok"})
-    assert [(each.status, each.subject) for each in found] == [
+    assert [(finding.status, finding.subject) for finding in found] == [
         ("warn", "port 443"),
         ("pass", "port 80"),
     ]
@@ -750,7 +755,7 @@ def test_the_trace_of_v3() -> None:
     race = Outcome(443, V4, 270.0, (stuck, won), HAPPY_V3, services=(service,))
     (found,) = fallback(*PAIR, race=race, tls={V6: "silent", V4: "ok"})
     assert found.status == "warn"
-    assert [each["tls_started_ms"] for each in found.evidence["attempts"]] == [11.0, 262.0]
+    assert [row["tls_started_ms"] for row in found.evidence["attempts"]] == [11.0, 262.0]
     assert found.evidence["services"] == [
         {
             "priority": 1,

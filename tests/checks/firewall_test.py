@@ -41,7 +41,7 @@ def judged(
 def test_a_port_that_was_forgotten_fails() -> None:
     """Open in the IPv4 rules alone: half of the users wait for a timeout."""
     found = judged("", HTTPS)
-    (failed,) = [each for each in found if each.status == "fail"]
+    (failed,) = [finding for finding in found if finding.status == "fail"]
     assert "tcp/443 is allowed over IPv4 but blocked over IPv6" in failed.message
     assert failed.cause == "firewall"
     assert failed.subject == "tcp/443"
@@ -50,26 +50,26 @@ def test_a_port_that_was_forgotten_fails() -> None:
 def test_a_back_door_fails() -> None:
     """Open in the IPv6 rules alone is a hole that nobody sees over IPv4."""
     found = judged(HTTPS, "")
-    assert any("allowed over IPv6 but blocked over IPv4" in each.message for each in found)
+    assert any("allowed over IPv6 but blocked over IPv4" in finding.message for finding in found)
 
 
 def test_both_open_passes() -> None:
     """Alike, and with the ICMPv6 that IPv6 needs."""
-    assert [each.status for each in judged(HTTPS, HTTPS)] == ["pass"]
+    assert [finding.status for finding in judged(HTTPS, HTTPS)] == ["pass"]
 
 
 def test_a_port_that_the_target_names_has_to_be_open() -> None:
     """Rules for IPv6 alone are judged by the target's own port; a bare name asserts none."""
-    assert "fail" in {each.status for each in judged("")}
-    assert "fail" not in {each.status for each in judged("", target="www.example")}
+    assert "fail" in {finding.status for finding in judged("")}
+    assert "fail" not in {finding.status for finding in judged("", target="www.example")}
 
 
 def test_the_targets_address_is_the_one_that_counts() -> None:
     """A rule for one destination is certain where the target has one address, open without."""
     rule = "-A INPUT -d 2001:db8::1/128 -p tcp -m tcp --dport 443 -j ACCEPT"
-    assert [each.status for each in judged(rule)] == ["pass"]
+    assert [finding.status for finding in judged(rule)] == ["pass"]
     nowhere = Failure(Kind.SERVFAIL, "no such zone")
-    assert "unknown" in {each.status for each in judged(rule, addresses=nowhere)}
+    assert "unknown" in {finding.status for finding in judged(rule, addresses=nowhere)}
 
 
 DHCPV6 = "-A INPUT -p udp -m udp --dport 546 -j ACCEPT"
@@ -101,15 +101,15 @@ def test_a_lease_has_to_be_renewed(
     ruleset = read([("rules.v6", text.replace("COMMIT", f"{rule}\nCOMMIT" if rule else "COMMIT"))])
     ruleset.leased = leased
     found = run_check("firewall", target=parse("www.example"), addresses=OWN, rules=Rules(ruleset))
-    told = [each for each in found if each.id == "dhcpv6-lost"]
-    assert [each.status for each in told] == ([status] if status else [])
-    assert all(says in each.message for each in told)
+    told = [finding for finding in found if finding.id == "dhcpv6-lost"]
+    assert [finding.status for finding in told] == ([status] if status else [])
+    assert all(says in finding.message for finding in told)
 
 
 def test_another_host_is_skipped() -> None:
     """Without rules there is nothing to say."""
     found = run_check("firewall", target=parse("www.example"), addresses=OWN, rules=Rules(None))
-    assert [each.status for each in found] == ["skip"]
+    assert [finding.status for finding in found] == ["skip"]
     assert found[0].message.startswith("only applies to this host, and www.example")
 
 
@@ -118,7 +118,7 @@ def test_rules_that_cannot_be_read_are_unknown(kind: Kind) -> None:
     """This host does not tell: that is no fault of the target's."""
     failure = Failure(kind, "nft list ruleset: Operation not permitted")
     found = run_check("firewall", target=parse("localhost"), addresses=OWN, rules=failure)
-    assert [(each.status, each.cause) for each in found] == [("unknown", "vantage")]
+    assert [(finding.status, finding.cause) for finding in found] == [("unknown", "vantage")]
     assert found[0].hint.startswith("run as root")
 
 
@@ -126,7 +126,7 @@ def test_rules_that_there_was_no_time_for() -> None:
     """Who is root already is not told to become it."""
     failure = Failure(Kind.DEADLINE, "not measured within the run's 0.01 s")
     found = run_check("firewall", target=parse("localhost"), addresses=OWN, rules=failure)
-    assert [(each.status, each.hint) for each in found] == [
+    assert [(finding.status, finding.hint) for finding in found] == [
         ("unknown", "give the target more time: --deadline")
     ]
 
@@ -154,9 +154,9 @@ def test_whatever_rules_lead_to_is_explained() -> None:
             firewall, target=parse("www.example:8443"), addresses=OWN, rules=Rules(ruleset)
         )
     ]
-    assert [each.message for each in found if each.status == "error"] == []
-    explained = {each.id for each in firewall.findings} - {"not-here", "unreadable"}
-    assert {each.id for each in found} == explained
+    assert [finding.message for finding in found if finding.status == "error"] == []
+    explained = {finding.id for finding in firewall.findings} - {"not-here", "unreadable"}
+    assert {finding.id for finding in found} == explained
 
 
 CHAINS = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n"
@@ -171,9 +171,9 @@ def test_the_rules_that_are_told_are_well_themselves(
 ) -> None:
     """Whoever has no rules for IPv6 and copies ours has what IPv6 needs, and the port."""
     (firewall,) = loader.load(only=["firewall"]).checks
-    (told,) = [each.examples for each in firewall.findings if each.id == "unfiltered"]
+    (told,) = [finding.examples for finding in firewall.findings if finding.id == "unfiltered"]
     text = told[software].replace("\\\n", "").replace("ip6tables ", "")
     text = before + text.replace("-P INPUT DROP", after)
     rules = Rules(read([(name, text)]))
     found = run_check(firewall, target=parse("www.example:443"), addresses=OWN, rules=rules)
-    assert [(each.status, each.id) for each in found] == [("pass", "icmpv6-accepted")]
+    assert [(finding.status, finding.id) for finding in found] == [("pass", "icmpv6-accepted")]

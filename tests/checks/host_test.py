@@ -39,8 +39,8 @@ def eth0(
 ) -> Interface:
     """An interface that is up."""
     held = (
-        each if isinstance(each, InterfaceAddress) else InterfaceAddress(each, 64)
-        for each in addresses
+        address if isinstance(address, InterfaceAddress) else InterfaceAddress(address, 64)
+        for address in addresses
     )
     return Interface(name, mtu, ipv6=ipv6, addresses=tuple(held))
 
@@ -77,7 +77,9 @@ def host(
 
 def statuses(found: dict[str, Finding]) -> dict[str, str]:
     """The status of each subject that is not well."""
-    return {name: each.status.value for name, each in found.items() if each.status != "pass"}
+    return {
+        name: finding.status.value for name, finding in found.items() if finding.status != "pass"
+    }
 
 
 def test_no_aaaa_is_a_failure() -> None:
@@ -96,7 +98,7 @@ def test_a_path_that_loses_the_second_question_is_a_warning() -> None:
     """Every lookup of this host waits for it."""
     found = host(name_servers=(replace(SERVER6, loses_second=True), SERVER4))
     assert list(statuses(found).values()) == ["warn"]
-    assert any("single-request-reopen" in each.hint for each in found.values())
+    assert any("single-request-reopen" in finding.hint for finding in found.values())
 
 
 def test_a_name_server_that_nobody_asks_is_told() -> None:
@@ -109,7 +111,7 @@ def test_a_name_server_that_nobody_asks_is_told() -> None:
 def test_a_healthy_host() -> None:
     """Addresses, route, resolvers, order and the rest are told where all is well."""
     found = host()
-    assert {name: each.message for name, each in found.items()} == {
+    assert {name: finding.message for name, finding in found.items()} == {
         "addresses": f"{GLOBAL} on eth0",
         "route": "via fe80::1 on eth0 (IPv4 via 192.0.33.1 on eth0)",
         "resolvers": "2001:470::53, 192.0.33.53",
@@ -173,7 +175,7 @@ def test_a_kernel_without_ipv6() -> None:
 
 def test_addresses_on_the_loopback_interface() -> None:
     """A router with link-local links keeps its own addresses there; ::1 and 127/8 are none."""
-    held = tuple(InterfaceAddress(each, 128) for each in ("::1", "127.0.0.1", GLOBAL, V4))
+    held = tuple(InterfaceAddress(address, 128) for address in ("::1", "127.0.0.1", GLOBAL, V4))
     kernel = HostState((replace(LO, addresses=held), eth0(LINK)), ROUTE6, ROUTE4)
     found = host(kernel)
     assert statuses(found) == {}

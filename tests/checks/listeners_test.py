@@ -230,7 +230,7 @@ def test_a_host_is_judged_by_what_others_can_reach() -> None:
         Listener("udp", "127.0.0.1", 323),
         ports=(),
     )
-    assert [(each.status.value, each.subject) for each in findings] == [
+    assert [(finding.status.value, finding.subject) for finding in findings] == [
         ("warn", "port 53"),
         ("fail", "port 80"),
         ("warn", "port 81"),
@@ -255,4 +255,4 @@ def test_a_host_that_nobody_can_reach() -> None:
 def test_different_programs_on_a_host() -> None:
     """Who serves which is told there, too."""
     findings = found(on("::", "caddy"), on(ANY4, "nginx"), ports=())
-    assert [each.status.value for each in findings] == ["warn", "pass"]
+    assert [finding.status.value for finding in findings] == ["warn", "pass"]

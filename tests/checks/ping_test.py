@@ -64,7 +64,7 @@ def test_no_time_is_unknown() -> None:
     assert (kept(found), found[0].id) == ([("unknown", "network")], "no-time")
     assert found[0].message.startswith(f"no ping of {V6} and 1 other ended")
     found = ping(Pings((echo(V6, received=0, failure=Kind.TIMEOUT),), (V6B,)))
-    assert [each.id for each in found] == ["filtered", "no-time"]
+    assert [finding.id for finding in found] == ["filtered", "no-time"]
     assert kept(ping(Pings((echo(V6),), (V4,)))) == [("pass", None)]
 
 

@@ -188,7 +188,7 @@ SILENT_HERE = Failure(Kind.TIMEOUT, "this host's IPv6 reaches nobody", 1000.0, n
 @pytest.mark.parametrize(
     ("failure", "what", "cause", "says"),
     [
-        (NEAR, "no-route-from-here", "network", "works, its router knows no route to"),
+        (NEAR, "no-route-from-here", "network", "works, but its router has no route to"),
         (NO_ROUTE_HERE, "untried", "vantage", "cannot be tried from here: Network is unreachable"),
         (SILENT_HERE, "untried", "vantage", "cannot be tried from here: this host's IPv6 reaches"),
     ],

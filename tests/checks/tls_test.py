@@ -19,8 +19,8 @@ def tls(
     *made: Handshake | Attempt, ports: tuple[int, ...] = (443,), path: Path = HERE, text: str = NAME
 ) -> list[Finding]:
     """What tls finds in these handshakes; an attempt is one that was not tried for TLS."""
-    shaken = tuple(each for each in made if isinstance(each, Handshake))
-    attempts = [each.tcp if isinstance(each, Handshake) else each for each in made]
+    shaken = tuple(shake for shake in made if isinstance(shake, Handshake))
+    attempts = [shake.tcp if isinstance(shake, Handshake) else shake for shake in made]
     found = judged(
         "tls",
         handshakes=Handshakes(ports, shaken),
@@ -63,7 +63,9 @@ def test_completed_over_ipv6_passes(made: tuple[Handshake, ...], says: str) -> N
     found = tls(*made)
     assert kept(found) == [("pass", None)]
     assert found[0].message == f"TLSv1.3 on port 443 of {says}"
-    assert [each["address"] for each in found[0].evidence["attempts"]] == [m.address for m in made]
+    assert [shake["address"] for shake in found[0].evidence["attempts"]] == [
+        m.address for m in made
+    ]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def test_completed_over_ipv6_passes(made: tuple[Handshake, ...], says: str) -> N
 def test_what_ipv4_completes_and_ipv6_does_not(failure: Kind | Failure, says: str) -> None:
     """A fault of the application, told beside the twin."""
     found = tls(handshake(V6, failure=failure), handshake(V4, elapsed_ms=4.0))
-    assert [(each.status, each.subject) for each in found] == [("fail", f"[{V6}]:443")]
+    assert [(finding.status, finding.subject) for finding in found] == [("fail", f"[{V6}]:443")]
     assert found[0].message == f"[{V6}]:443 {says}, IPv4 completes TLS in 4.0 ms"
     assert found[0].evidence["ipv6"]["detail"]
     assert found[0].evidence["ipv4"]["outcome"] == "connected"
@@ -155,7 +157,7 @@ def alerted(address: str, alert: str, port: int = 443) -> Handshake:
         ),
         handshake(V6, failure=Kind.RESET),
     ],
-    ids=lambda each: each.alert or "ended",
+    ids=lambda made: made.alert or "ended",
 )
 def test_an_address_without_a_name(made: Handshake) -> None:
     """No site was named, and many servers serve nobody who names none: that proves nothing."""
@@ -226,7 +228,8 @@ def test_another_protocol() -> None:
 def test_a_client_certificate() -> None:
     """Whoever asks for one has answered well; but not where IPv4 asks for none."""
     asking = [
-        replace(handshake(each), version="TLSv1.2", asks_certificate=True) for each in (V6, V4)
+        replace(handshake(address), version="TLSv1.2", asks_certificate=True)
+        for address in (V6, V4)
     ]
     for made in (asking, asking[:1]):
         (found,) = tls(*made)
@@ -240,7 +243,9 @@ def test_a_client_certificate() -> None:
 
 def test_refused_the_second_time() -> None:
     """A rate limit of both families, or of one beside a server that ends: never down."""
-    refused = [handshake(each, tcp=attempt(each, failure=Kind.REFUSED)) for each in (V6, V4)]
+    refused = [
+        handshake(address, tcp=attempt(address, failure=Kind.REFUSED)) for address in (V6, V4)
+    ]
     for made in (refused, [refused[0], handshake(V4, failure=Kind.RESET)]):
         (found,) = tls(*made)
         assert (found.status, found.cause, found.id) == ("unknown", "network", "unsteady")
@@ -281,7 +286,7 @@ def test_a_whole_run() -> None:
         failures={V6: Kind.TIMEOUT, V4: Kind.TIMEOUT},
     )
     report = examine(NAME, net, only=frozenset({"tcp", "tls"}))
-    assert {each.check: each.status.value for each in report.results} == {
+    assert {result.check: result.status.value for result in report.results} == {
         "tcp": "pass",
         "tls": "fail",
     }

@@ -1,4 +1,4 @@
-"""What a failed attempt means: whose fault it is, and in which words. Pure."""
+"""A failed attempt: where the trouble is, and the words for it. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def blame(attempt: Attempt, others: tuple[Attempt, ...] = (), echo: Echo | None 
     """Where the trouble of a failed attempt is.
 
     ``others`` are attempts to the same address on other ports, ``echo`` its ping: silence of a host
-    that answers otherwise is a packet filter's.
+    that answers otherwise is a firewall's.
     """
     assert attempt.failure is not None
     kind = attempt.failure.kind
@@ -36,26 +36,29 @@ def blame(attempt: Attempt, others: tuple[Attempt, ...] = (), echo: Echo | None 
         alive = (echo is not None and echo.received) or any(other.answered for other in others)
         return Cause.FIREWALL if alive else Cause.NETWORK
     if kind in {Kind.REFUSED, Kind.RESET} and attempt.failure.source is not None:
-        # A host refuses TCP with a reset; an ICMP message is a packet filter's way.
+        # A host refuses TCP with a reset; a firewall may do so with an ICMP message.
         return Cause.FIREWALL
     return _CAUSES.get(kind, Cause.NETWORK)
 
 
 def ended_here(failure: Failure | None, address: str) -> bool:
-    """Whether this host or its own router is why nothing came of it, and is not the target."""
+    """Whether the attempt failed at this host or its own router, which are not the target."""
     return failure is not None and failure.of_vantage and not ip_address(address).is_loopback
 
 
 def out_of_reach(failure: Failure, subject: str, address: str) -> tuple[str, Cause, str]:
-    """What ended here, though IPv6 works: message, cause, and which finding of `mends` it is."""
+    """Message, cause and finding id of an attempt that ended here although IPv6 works.
+
+    The id is that of `NO_ROUTE_FROM_HERE` or of `UNTRIED`.
+    """
     if failure.kind is Kind.NO_ROUTE and failure.source is not None:
-        message = f"this host's IPv6 works, its router knows no route to {address}"
+        message = f"this host's IPv6 works, but its router has no route to {address}"
         return message, Cause.NETWORK, "no-route-from-here"
     return f"{subject} cannot be tried from here: {failure.detail}", Cause.VANTAGE, "untried"
 
 
 def describe(failure: Failure) -> str:
-    """The failure as the end of a sentence whose subject is the address."""
+    """Predicate of a sentence whose subject is the address: ``is silent``, ``refuses``."""
     if failure.source is None and failure.kind in _WORDS:
         return _WORDS[failure.kind]
     return f"fails: {failure.detail}"
