@@ -118,6 +118,7 @@ def test_packets_are_answered_in_order(command: Callable[..., Any], tmp_path: Pa
     assert [each["saddr"] for each in packets if "saddr" in each] == ["2001:db8::1", "2001:db9::1"]
 
 
+@pytest.mark.slow
 def test_a_named_packet_has_to_pass(command: Callable[..., Any]) -> None:
     """A port that is named is to be open; the same question of another source is not."""
     files = {"rules.v6": STRICT6}

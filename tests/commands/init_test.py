@@ -94,6 +94,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert not (tmp_path / "new.toml").exists()
 
 
+@pytest.mark.slow
 def test_no_argument_means_the_services(tmp_path: Path) -> None:
     """Without a file it is the help; with one that has no service the error says so."""
     assert "Commands:" in command(cwd=tmp_path).stderr

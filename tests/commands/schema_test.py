@@ -69,6 +69,7 @@ def test_every_output_validates(statuses: tuple[Status, ...], vantage: Vantage) 
         VALIDATOR.validate(json.loads(line))
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_any_text_validates(text: str) -> None:
     """What the network sends cannot make a document invalid."""

@@ -31,6 +31,7 @@ def test_generated_parts_are_up_to_date(name: str) -> None:
     assert renewed(text(name), PARTS[name]) == text(name), RENEW
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_what_is_made_of_a_run_is_up_to_date(name: str) -> None:
     """So do the picture and the package's page, times, ports and line breaks aside."""

@@ -167,6 +167,7 @@ POLICIES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=400)
 @given(POLICIES, HOSTS, HOSTS, TIMES, TIMES, HINTS, TIMES)
 def test_rules_of_every_client(

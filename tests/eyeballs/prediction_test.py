@@ -326,6 +326,7 @@ def _predict_often(world: Survey) -> None:
         predict_all(clients, world)
 
 
+@pytest.mark.slow
 def test_all_clients_take_little_time() -> None:
     """All clients for one target take a small part of a loop, boundary or not: some 2 ms."""
     for world in FAULTS.values():
@@ -357,6 +358,7 @@ def test_what_needs_no_run_ends_as_the_run_does(seed: int, monkeypatch: pytest.M
         assert ours.latest_ms <= theirs.latest_ms + 1e-6
 
 
+@pytest.mark.slow(after=10)
 @pytest.mark.parametrize("seed", range(60))
 def test_one_by_one_ends_as_the_run_does(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """What tries one address after the other needs no run either, whatever they do."""
@@ -497,6 +499,7 @@ def test_addresses_that_stand_in_no_order_are_left_alone() -> None:
     assert len(predict_all(CLIENTS.values(), empty)) == len(CLIENTS)
 
 
+@pytest.mark.slow(after=8)
 @pytest.mark.parametrize("seed", range(40))
 def test_what_was_not_tried_makes_no_difference(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """An end that is taken over from another order is the one that a run would have had."""
@@ -508,6 +511,7 @@ def test_what_was_not_tried_makes_no_difference(seed: int, monkeypatch: pytest.M
     assert predict_all(CLIENTS.values(), world) == taken
 
 
+@pytest.mark.slow(after=5)
 @pytest.mark.parametrize("seed", range(30))
 def test_every_order_ends_as_one_that_is_told(seed: int) -> None:
     """Of two addresses of each family: whichever way they come, the end is among those told."""

@@ -114,6 +114,7 @@ ONE_TABLE = [
 ]
 
 
+@pytest.mark.slow(after=5)
 @pytest.mark.parametrize("number", range(0, len(ONE_TABLE), max(1, len(ONE_TABLE) // 40)))
 def test_a_torn_table_is_never_certain(number: int) -> None:
     """Wherever the file ends early, its policy may have been the other one, so nobody knows."""

@@ -84,6 +84,7 @@ def test_nothing_is_certain_of_a_refused_file(case: suite.Case) -> None:
     assert set(told) == {"depends"}
 
 
+@pytest.mark.slow(after=60)
 @pytest.mark.parametrize(
     ("case", "notation"), DERIVED, ids=[f"{by_name(case)}: {name}" for case, name in DERIVED]
 )

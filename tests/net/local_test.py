@@ -195,6 +195,7 @@ def test_a_late_answer_is_measured_again_where_we_were_busy() -> None:
     assert (took_ms > local.LATE_MS, asked) == (True, 1)
 
 
+@pytest.mark.slow
 def test_politeness(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few attempts at a time go to one address, and so many in all."""
     now: dict[str, int] = {}
