@@ -247,8 +247,8 @@ def judge(rules: RuleSet, packet: Packet, budget: Budget | None = None) -> Packe
     cost = budget.used - before
     missing = _missing(rules, packet.family)
     if missing:
-        found = answer.conditions or (f"{answer.verdict} by the given rules",)
-        return _depending(answer, (*missing, *found))
+        conditions = answer.conditions or (f"{answer.verdict} by the given rules",)
+        return _depending(answer, (*missing, *conditions))
     if answer.on is None:
         return answer
     names = _interfaces(tables, answer.on)
@@ -282,15 +282,15 @@ def _by_interface(
 
 def _interfaces(tables: Iterable[Table], field: Field) -> list[str]:
     """The interfaces that rules name."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for table in tables:
         for chain in table.chains.values():
             if chain.base is not None and field is Field.IIF:
-                found |= dict.fromkeys(chain.base.devices)
+                names |= dict.fromkeys(chain.base.devices)
             for rule in chain.rules:
                 for step in rule.steps:
-                    found |= dict.fromkeys(_named_in(step, field))
-    return sorted(name for name in found if name != "*")
+                    names |= dict.fromkeys(_named_in(step, field))
+    return sorted(name for name in names if name != "*")
 
 
 def _named_in(step: Step, field: Field) -> Iterator[str]:
@@ -952,20 +952,20 @@ def truth(condition: Condition, path: _Path) -> Truth:
     """Whether a condition holds, by what is known and what has been assumed."""
     kind = type(condition)
     if kind is FieldMatch:
-        found = _among(condition, path.values)  # type: ignore[arg-type]
+        held = _among(condition, path.values)  # type: ignore[arg-type]
     elif kind is AllOf or kind is AnyOf:
-        found = _combined(condition, path)  # type: ignore[arg-type]
+        held = _combined(condition, path)  # type: ignore[arg-type]
     elif kind is InterfaceMatch:
-        found = _named(condition, path.interfaces)  # type: ignore[arg-type]
+        held = _named(condition, path.interfaces)  # type: ignore[arg-type]
     elif kind is Not:
-        found = _opposite(truth(condition.part, path))  # type: ignore[union-attr]
+        held = _opposite(truth(condition.part, path))  # type: ignore[union-attr]
     else:
-        found = Truth.MAYBE
-    if found is Truth.MAYBE and path.assumed:
+        held = Truth.MAYBE
+    if held is Truth.MAYBE and path.assumed:
         known, straight = _atom(condition)
         if (holds := path.assumed.get(known)) is not None:
             return Truth.YES if holds is straight else Truth.NO
-    return found
+    return held
 
 
 def _among(condition: FieldMatch, values: Values) -> Truth:
@@ -973,34 +973,34 @@ def _among(condition: FieldMatch, values: Values) -> Truth:
     if value is None:
         return Truth.NO
     if condition.mask is None:
-        found = lies(value, condition.ranges)
+        held = lies(value, condition.ranges)
     elif _single(value):
         masked = value[0][0] & condition.mask
-        found = lies(((masked, masked),), condition.ranges)
+        held = lies(((masked, masked),), condition.ranges)
     elif all(high - low < MAX_TRIED for low, high in value):
-        held = {
+        outcomes = {
             lies(_one(number & condition.mask), condition.ranges)
             for low, high in value
             for number in range(low, high + 1)
         }
-        found = held.pop() if len(held) == 1 else Truth.MAYBE
+        held = outcomes.pop() if len(outcomes) == 1 else Truth.MAYBE
     else:
-        found = Truth.MAYBE
-    return _opposite(found) if condition.negated else found
+        held = Truth.MAYBE
+    return _opposite(held) if condition.negated else held
 
 
 def _named(condition: InterfaceMatch, interfaces: dict[Field, str]) -> Truth:
     name = interfaces.get(condition.field)
     if name is None:
         # Packets from outside do not come in on loopback.
-        found = Truth.NO if condition.names == ("lo",) else Truth.MAYBE
+        held = Truth.NO if condition.names == ("lo",) else Truth.MAYBE
         if "*" in condition.names:
-            found = Truth.YES
+            held = Truth.YES
     else:
-        found = (
+        held = (
             Truth.YES if any(_is_called(name, pattern) for pattern in condition.names) else Truth.NO
         )
-    return _opposite(found) if condition.negated else found
+    return _opposite(held) if condition.negated else held
 
 
 def _is_called(name: str, pattern: str) -> bool:
@@ -1009,18 +1009,18 @@ def _is_called(name: str, pattern: str) -> bool:
 
 def _combined(condition: AllOf | AnyOf, path: _Path) -> Truth:
     final = Truth.NO if isinstance(condition, AllOf) else Truth.YES
-    found = _opposite(final)
+    whole = _opposite(final)
     for part in condition.parts:
         held = truth(part, path)
         if held is final:
             return final
         if held is Truth.MAYBE:
-            found = Truth.MAYBE
-    return found
+            whole = Truth.MAYBE
+    return whole
 
 
-def _opposite(found: Truth) -> Truth:
-    return _OPPOSITES[found]
+def _opposite(held: Truth) -> Truth:
+    return _OPPOSITES[held]
 
 
 def _atom(condition: Condition) -> tuple[Condition, bool]:

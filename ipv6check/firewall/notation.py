@@ -65,7 +65,7 @@ def read(
 
     Raises RuleError, with file, line and token, where a text is in no known notation.
     """
-    found = RuleSet()
+    whole = RuleSet()
     texts_of_nft = 0
     for name, text in files:
         if len(text) > MAX_SIZE:
@@ -73,12 +73,12 @@ def read(
         rules, notation = _one(name, text, include, load)
         texts_of_nft += notation == "nft"
         if texts_of_nft > 1 and _FLUSHES.search(text):
-            found.gaps.append(Gap(f"{name} flushes what another file has set"))
+            whole.gaps.append(Gap(f"{name} flushes what another file has set"))
         if notation == "nft":
-            found.gaps += _disputed(found, rules, name, text)
-        _add(found, rules)
-    _drop_what_is_shown_twice(found)
-    return found
+            whole.gaps += _disputed(whole, rules, name, text)
+        _add(whole, rules)
+    _drop_what_is_shown_twice(whole)
+    return whole
 
 
 def _disputed(before: RuleSet, rules: RuleSet, name: str, text: str) -> Iterator[Gap]:
@@ -109,22 +109,22 @@ def live(texts: Sequence[tuple[str, str]], missing: Sequence[str]) -> RuleSet:
 
     ``missing``: what could not be listed, a clause each. Raises RuleError.
     """
-    found = _live(dict(texts))
-    found.covers = frozenset({IPV4, IPV6})
-    found.gaps += [Gap(reason) for reason in missing]
-    return found
+    rules = _live(dict(texts))
+    rules.covers = frozenset({IPV4, IPV6})
+    rules.gaps += [Gap(reason) for reason in missing]
+    return rules
 
 
 def _live(texts: dict[str, str]) -> RuleSet:
     """The rule set of these texts; nft's two listings are combined into one."""
     listing = texts.pop(LISTING, "") if DOCUMENT in texts else ""
     document = texts.pop(DOCUMENT, "") if listing else ""
-    found = read([*texts.items()])
+    rules = read([*texts.items()])
     if document:
         objects = loaded.combined(document, listing, DOCUMENT)
-        _add(found, from_json.build(objects, DOCUMENT, loaded=True))
-        _drop_what_is_shown_twice(found)
-    return found
+        _add(rules, from_json.build(objects, DOCUMENT, loaded=True))
+        _drop_what_is_shown_twice(rules)
+    return rules
 
 
 def _one(name: str, text: str, include: Include | None, load: Load | None) -> tuple[RuleSet, str]:
@@ -165,32 +165,32 @@ def _nft(name: str, text: str, include: Include | None, load: Load | None) -> Ru
         table.opaque for table in rules.tables
     )
     given = loaded.given(text, name, include) if load and whole else None
-    found = load(name, given.text, loaded.interfaces(given.text)) if load and given else None
-    if given and isinstance(found, Loading) and found.refusal and not wrong:
-        line = given.text.split("\n")[max(found.line, 1) - 1]
-        if newer := _NEWER.search(f"{line}\n{found.refusal}"):
-            found = Failure(Kind.OTHER, f"{found.nft} may be too old for {newer[0]!a}")
-    if given and isinstance(found, Loading) and found.refusal:
-        place = _refused_at(given, found)
-        reason = f"{found.nft} refuses it: {found.refusal}"
+    loading = load(name, given.text, loaded.interfaces(given.text)) if load and given else None
+    if given and isinstance(loading, Loading) and loading.refusal and not wrong:
+        line = given.text.split("\n")[max(loading.line, 1) - 1]
+        if newer := _NEWER.search(f"{line}\n{loading.refusal}"):
+            loading = Failure(Kind.OTHER, f"{loading.nft} may be too old for {newer[0]!a}")
+    if given and isinstance(loading, Loading) and loading.refusal:
+        place = _refused_at(given, loading)
+        reason = f"{loading.nft} refuses it: {loading.refusal}"
         if wrong:
             raise RuleError(f"{place.file}:{place.line or 1}: {reason}")
         return RuleSet(covers=from_json.BOTH, refusals=[Refusal(reason, place)])
-    if isinstance(found, Loading):
-        listed = loaded.placed(loaded.listed(found, name), objects)
+    if isinstance(loading, Loading):
+        listed = loaded.placed(loaded.listed(loading, name), objects)
         rules = from_json.build(listed, name, loaded=True)
-        rules.notes.append(f"{name}: as {found.nft} has loaded it")
+        rules.notes.append(f"{name}: as {loading.nft} has loaded it")
         return rules
     if wrong:
         raise wrong
-    if isinstance(found, Failure):
-        rules.notes.append(f"{name}: read without nft ({found.detail})")
+    if isinstance(loading, Failure):
+        rules.notes.append(f"{name}: read without nft ({loading.detail})")
     return rules
 
 
-def _refused_at(given: loaded.Given, found: Loading) -> RulePlace:
-    file, line = given.origin[min(found.line, len(given.origin)) - 1]
-    return RulePlace(file, line if found.line else None)
+def _refused_at(given: loaded.Given, loading: Loading) -> RulePlace:
+    file, line = given.origin[min(loading.line, len(given.origin)) - 1]
+    return RulePlace(file, line if loading.line else None)
 
 
 def _hides_matches(table: Table, name: str, lines: Sequence[str]) -> bool:
@@ -222,12 +222,12 @@ def _named(name: str) -> int | None:
     return next((family for family, pattern in _NAMED if pattern.search(base)), None)
 
 
-def _add(found: RuleSet, rules: RuleSet) -> None:
+def _add(whole: RuleSet, rules: RuleSet) -> None:
     """Add the rules of one more file; a table that two files have is one, as to the kernel."""
     for table in rules.tables:
-        same = next((other for other in found.tables if _identity(other) == _identity(table)), None)
+        same = next((other for other in whole.tables if _identity(other) == _identity(table)), None)
         if same is None:
-            found.tables.append(table)
+            whole.tables.append(table)
         else:
             same.dormant = same.dormant and table.dormant
             same.opaque = same.opaque or table.opaque
@@ -239,10 +239,10 @@ def _add(found: RuleSet, rules: RuleSet) -> None:
                     known.base, known.place, known.declared = chain.base, chain.place, True
                 known.base = known.base or chain.base
                 known.rules += chain.rules
-    found.covers |= rules.covers
-    found.gaps += rules.gaps
-    found.refusals += rules.refusals
-    found.notes += rules.notes
+    whole.covers |= rules.covers
+    whole.gaps += rules.gaps
+    whole.refusals += rules.refusals
+    whole.notes += rules.notes
 
 
 def _identity(table: Table) -> tuple[str, str, str, str]:

@@ -293,7 +293,7 @@ def _error(what: str, value: object) -> RuleError:
 def _choice(given: Mapping[str, Any], key: str, choices: Mapping[str, Any], default: str) -> Any:
     value = given.get(key, default)
     if not isinstance(value, str) or value.lower() not in choices:
-        raise _error(f"{key} is none of {', '.join(choices)}", value)
+        raise _error(f"{key} is not one of {', '.join(choices)}", value)
     return choices[value.lower()]
 
 
@@ -316,7 +316,7 @@ def _protocol(value: object, family: int) -> int:
     if isinstance(value, str):
         value = PROTOCOLS.get(value.lower(), value)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 255:
-        raise _error("proto is no protocol", value)
+        raise _error("proto is not a protocol", value)
     if (value == ICMPV6 and family == IPV4) or (value == ICMP and family == IPV6):
         raise _error(f"proto does not fit family {family}", value)
     return value
@@ -326,12 +326,12 @@ def _numbers(given: Mapping[str, Any], key: str, default: Ranges, highest: int) 
     value = given.get(key)
     if value is None:
         return default
-    found = _RANGE.fullmatch(str(value)) if not isinstance(value, bool | float) else None
-    if found is None:
-        raise _error(f"{key} is no number", value)
-    low, high = int(found[1]), int(found[2] or found[1])
+    match = _RANGE.fullmatch(str(value)) if not isinstance(value, bool | float) else None
+    if match is None:
+        raise _error(f"{key} is not a number", value)
+    low, high = int(match[1]), int(match[2] or match[1])
     if not low <= high <= highest:
-        raise _error(f"{key} is not within 0 and {highest}", value)
+        raise _error(f"{key} is not between 0 and {highest}", value)
     return ((low, high),)
 
 
@@ -381,7 +381,7 @@ def _headers(
     elif extension == "rh0":
         values[Field.ROUTING_TYPE] = ((0, 0),)
     elif extension is not None and extension not in _EXTENSIONS:
-        raise _error(f"ext is none of {', '.join(_EXTENSIONS)}", extension)
+        raise _error(f"ext is not one of {', '.join(_EXTENSIONS)}", extension)
 
 
 def _addresses(
@@ -451,14 +451,14 @@ def _address(given: Mapping[str, Any], key: str, family: int, default: Ranges) -
     try:
         ip: IPv4Address | IPv6Address = ip_address(address)
     except ValueError:
-        raise _error(f"{key} is no address", text) from None
+        raise _error(f"{key} is not an address", text) from None
     bits = BITS[family]
     if ip.version != family:
         raise _error(f"{key} does not fit family {family}", text)
     if not slash:
         return ((int(ip), int(ip)),)
     if not re.fullmatch("[0-9]{1,3}", length) or int(length) > bits:
-        raise _error(f"{key} is no prefix", text)
+        raise _error(f"{key} is not a prefix", text)
     return (prefix(int(ip), int(length), bits),)
 
 

@@ -122,7 +122,7 @@ def whole(text: str, highest: int = ALL) -> int:
     """A number, and no name."""
     number = _number(text, highest)
     if number is None:
-        raise UnreadableError("is no number", text)
+        raise UnreadableError("is not a number", text)
     return number
 
 
@@ -152,7 +152,7 @@ def _resolved(text: str, highest: int, names: Mapping[str, int], what: str) -> i
     """A number, or what a name stands for on every host."""
     number = _number(text, highest)
     if number is None and not NAME.fullmatch(text):
-        raise UnreadableError(f"is no {what}", text)
+        raise UnreadableError(f"is not a {what}", text)
     if number is None and text not in names:
         raise OpenError(f"if {text} is its {what}: {_AT_LOAD}")
     return names[text] if number is None else number
@@ -161,7 +161,7 @@ def _resolved(text: str, highest: int, names: Mapping[str, int], what: str) -> i
 def _protocol(text: str) -> int:
     """A protocol's number; 0 is any."""
     if text.lower() == "icmp6":
-        raise RefusedError("there is no protocol 'icmp6': it is called ipv6-icmp")
+        raise RefusedError("there is not a protocol 'icmp6': it is called ipv6-icmp")
     return _resolved(text.lower(), 255, {**PROTOCOLS, "all": 0, "hopopt": 0}, "protocol")
 
 
@@ -180,25 +180,25 @@ def _port_list(text: str) -> Ranges:
     if len(parts) + text.count(":") > 15:
         raise RefusedError("multiport takes no more than 15 ports")
     if not all(part and part[0] != ":" and part[-1] != ":" for part in parts):
-        raise UnreadableError("is no list of ports", text)
+        raise UnreadableError("is not a list of ports", text)
     return merged(ports for part in parts for ports in _ports(part))
 
 
 def _ip(text: str, family: int) -> int:
-    found: IPv4Address | IPv6Address | None = None
+    address: IPv4Address | IPv6Address | None = None
     try:
         if ":" in text and "%" not in text:
-            found = IPv6Address(text)
+            address = IPv6Address(text)
         elif _IPV4.fullmatch(text) and not re.search(r"\b0\d", text):
-            found = IPv4Address(text + ".0" * (3 - text.count(".")))
+            address = IPv4Address(text + ".0" * (3 - text.count(".")))
     except AddressValueError:
-        raise UnreadableError("is no address", text) from None
-    if found and found.version != family:
-        raise RefusedError(f"{text} is an IPv{found.version} address in IPv{family} rules")
-    if found:
-        return int(found)
+        raise UnreadableError("is not an address", text) from None
+    if address and address.version != family:
+        raise RefusedError(f"{text} is an IPv{address.version} address in IPv{family} rules")
+    if address:
+        return int(address)
     if not NAME.fullmatch(text):
-        raise UnreadableError("is no address", text)
+        raise UnreadableError("is not an address", text)
     raise OpenError(f"if {text} is its address: {_AT_LOAD}")
 
 
@@ -210,7 +210,7 @@ def _address(what: Field, text: str, family: int) -> FieldMatch:
     if slash:
         long = _number(length.lstrip("0") or "0", BITS[family]) if length.isdigit() else None
         if long is None and (not length or (":" in length) is (family == IPV4) or length.isdigit()):
-            raise UnreadableError("is no mask", length)
+            raise UnreadableError("is not a mask", length)
         mask = _ip(length, family) if long is None else full ^ (full >> long)
     value = _ip(name, family) & mask if mask else 0
     rest = mask ^ full
@@ -301,13 +301,13 @@ class ExtensionOption(NamedTuple):
 
 def options(table: Mapping[str, Build]) -> dict[str, ExtensionOption]:
     """The options of a table by name, spelt as the head of this file explains."""
-    found: dict[str, ExtensionOption] = {}
+    by_name: dict[str, ExtensionOption] = {}
     for text, build in table.items():
         for word in text.split():
             option = ExtensionOption({"!": 0, "+": 2}.get(word[-1], 1), build, word[-1] == "#")
             for name in word.rstrip("!+#").split("|"):
-                found[f"--{name}" if name[1:] else f"-{name}"] = option
-    return found
+                by_name[f"--{name}" if name[1:] else f"-{name}"] = option
+    return by_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +363,7 @@ def _of_protocol(line: Draft) -> Condition:
 def _from(what: Field, line: Draft) -> Condition:
     each = line.value.split(",")
     if line.negated and len(each) > 1:
-        raise RefusedError("an exclamation mark stands before several addresses")
+        raise RefusedError("an exclamation mark precedes several addresses")
     choices: list[Condition] = []
     for text in each:
         try:
@@ -391,7 +391,7 @@ def _interface(what: Field, nowhere: str, line: Draft) -> Condition:
 
 def _jump(line: Draft) -> Condition:
     if line.target:
-        raise RefusedError("a rule has one target")
+        raise RefusedError("a rule can have only one target")
     line.target, line.goto = line.plain(), line.name in {"-g", "--goto"}
     target = TARGETS.get(line.target)
     # What follows is the target's.

@@ -92,9 +92,9 @@ def recognised(text: str) -> bool:
 
 def family(text: str) -> int | None:
     """4 or 6 by the header or, where all of it agrees, by what stands in the rules."""
-    for found in map(_HEADER.match, text.split("\n")):
-        if found and found[1] != "x":
-            return IPV6 if found[1] == "ip6" else IPV4
+    for header in map(_HEADER.match, text.split("\n")):
+        if header and header[1] != "x":
+            return IPV6 if header[1] == "ip6" else IPV4
     bare = re.sub(r"\s*^#.*$", "", _QUOTED.sub('""', text), flags=re.MULTILINE)
     families = [number for number, pattern in _MARKS.items() if pattern.search(bare)]
     if len(families) == 1:
@@ -209,17 +209,17 @@ class _Line(Draft):
         if option := extensions.CORE.get(name):
             return name, "", option
         if name[:1] != "-" or name in {"-", "--"}:
-            raise UnreadableError("is no option", name)
-        found = self._find(name)
+            raise UnreadableError("is not an option", name)
+        known = self._find(name)
         brought = extensions.IMPLIED.get(self.protocol or 0)
-        if found is None and brought and all(brought != module for module, _ in self.opened):
+        if known is None and brought and all(brought != module for module, _ in self.opened):
             self.load(brought)
-            found = self._find(name)
-        if found is None and any(option.startswith(name) for option in extensions.KNOWN):
+            known = self._find(name)
+        if known is None and any(option.startswith(name) for option in extensions.KNOWN):
             raise RefusedError(f"{name} is used without -m and the match that has it")
-        if found is None:
+        if known is None:
             self.doubt(f"there is the unknown option {said([name])}")
-        return found or (name, "", None)
+        return known or (name, "", None)
 
     def _find(self, name: str) -> tuple[str, str, extensions.ExtensionOption | None] | None:
         """The option of this name, of the module loaded last, or the only one that begins so."""
@@ -367,14 +367,14 @@ class _File:
             self._command(line)
 
     def _comment(self, line: str) -> None:
-        if found := _HEADER.match(line):
-            if found[1] != "x" and self.headers:
+        if match := _HEADER.match(line):
+            if match[1] != "x" and self.headers:
                 self.rules.covers |= {self.family} if self.rules.tables else set()
-                self.family = IPV6 if found[1] == "ip6" else IPV4
+                self.family = IPV6 if match[1] == "ip6" else IPV4
             self.dump = True
-            self.backend = "nft" if "nf_tables" in found[3] or found[1] == "x" else "legacy"
-        elif found := _WARNING.match(line):
-            number = IPV6 if found[1] else IPV4
+            self.backend = "nft" if "nf_tables" in match[3] or match[1] == "x" else "legacy"
+        elif match := _WARNING.match(line):
+            number = IPV6 if match[1] else IPV4
             self.rules.gaps.append(Gap(LEGACY_MISSING, frozenset({number})))
 
     def _begin(self, line: str) -> None:
@@ -382,10 +382,10 @@ class _File:
             self.refuse(f"COMMIT is missing after *{self.table.name}")
         name = "".join(line[1:].split()[:1])
         if not extensions.NAME.fullmatch(name):
-            raise UnreadableError("is no table", line)
+            raise UnreadableError("is not a table", line)
         self.table = self._table(name)
         if name not in TABLES:
-            raise RefusedError(f"there is no table {shown(name)}")
+            raise RefusedError(f"there is not a table {shown(name)}")
 
     def _table(self, name: str) -> Table:
         kind, families = "ip6" if self.family == IPV6 else "ip", frozenset({self.family})
@@ -403,14 +403,14 @@ class _File:
 
     def _chain(self, name: str, policy: str) -> None:
         if not policy:
-            raise UnreadableError("is no chain with a policy", f":{name}")
+            raise UnreadableError("is not a chain with a policy", f":{name}")
         table = self._current()
         chain = table.chains.get(name)
         if chain is not None and chain.base is not None:
             policies: dict[str, Accept | Drop | Unclear]
             policies = {"ACCEPT": Accept(), "DROP": Drop(), "-": chain.base.policy}
             if policy not in policies:
-                raise RefusedError(f"{shown(policy)} is no policy")
+                raise RefusedError(f"{shown(policy)} is not a policy")
             chain.base = replace(chain.base, policy=policies[policy])
             chain.place, chain.declared = self.place, True
             return
@@ -445,9 +445,9 @@ class _File:
                 self._current()
                 self.gap(f"line {self.place.line} of {self.name} is no rule: {said(tokens[:2])}")
                 return
-            raise UnreadableError("is no command of iptables", tokens[0])
+            raise UnreadableError("is not an iptables command", tokens[0])
         if len(tokens) < 2 + (command == "-P"):
-            raise UnreadableError("is not all of a command", text)
+            raise UnreadableError("is an incomplete command", text)
         if command in {"-N", "-P"}:
             self._chain(tokens[1], tokens[2] if command == "-P" else "-")
         else:

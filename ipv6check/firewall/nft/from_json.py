@@ -222,8 +222,8 @@ class Selector:
         ):
             # In the status the kernel has bits of its own, of which nothing is known here.
             raise _UnknownError
-        found = FieldMatch(self.key, ranges, mask=mask)
-        return AnyOf((found, NO_PORT)) if self.raw else found
+        match = FieldMatch(self.key, ranges, mask=mask)
+        return AnyOf((match, NO_PORT)) if self.raw else match
 
 
 def _interface(value: Any) -> str:
@@ -300,10 +300,10 @@ ROUTES = MappingProxyType({"True": 1, "exists": 1, "False": 0, "missing": 0, "0"
 
 def _selectors(expression: Any) -> list[Selector]:
     """How to read an expression, or each part of a concatenation. Raises _UnknownError."""
-    found = [SELECTORS.get(read(part)) for part in expression.get("concat", [expression])]
-    if None in found:
+    selectors = [SELECTORS.get(read(part)) for part in expression.get("concat", [expression])]
+    if None in selectors:
         raise _UnknownError
-    return [selector for selector in found if selector]
+    return [selector for selector in selectors if selector]
 
 
 def _is_drawn(expression: Any) -> bool:
@@ -480,14 +480,14 @@ def _in(
     return AnyOf(tuple(_joined(selectors, _bare(element)) for element in elements))
 
 
-def _negated(found: Condition, selectors: Sequence[Selector]) -> Condition:
+def _negated(condition: Condition, selectors: Sequence[Selector]) -> Condition:
     """The opposite, for a packet that has what is read."""
-    match found:
+    match condition:
         case FieldMatch() | InterfaceMatch():
-            return replace(found, negated=True)
+            return replace(condition, negated=True)
         case AnyOf((FieldMatch() as known, no_port)) if no_port is NO_PORT:
             return AnyOf((replace(known, negated=True), NO_PORT))
-    return AllOf((*(selector.present() for selector in selectors), Not(found)))
+    return AllOf((*(selector.present() for selector in selectors), Not(condition)))
 
 
 def _joined(selectors: Sequence[Selector], element: Any) -> Condition:
@@ -820,7 +820,7 @@ def _steps(scope: _Scope, statements: Sequence[Any]) -> tuple[Step, ...]:
                 "unparsed" in statement for statement in rest
             )
             if rest and final:
-                scope.strange = scope.strange or f"nft takes nothing behind {written(statement)!a}"
+                scope.strange = scope.strange or f"nft takes nothing after {written(statement)!a}"
             break
     # Conditions on nothing: such a rule only counts.
     while steps and isinstance(steps[-1], Condition):
@@ -886,7 +886,7 @@ class _Reader:
         if found is None and family not in FAMILIES:
             self._gap(f"tables of the family {family} are not modelled")
         elif found is None:
-            self._refuse(f"there is no table {family} {name}")
+            self._refuse(f"there is not a table {family} {name}")
         return found
 
     def _gap(self, reason: str, families: frozenset[int] = BOTH, hint: str = "") -> None:
@@ -924,7 +924,7 @@ class _Reader:
         flags = body.get("flags", [])
         # nft 1.0.6 prints the name of some table in the place of flags.
         if flags == name or not TABLE_FLAGS.issuperset(_list(flags)):
-            reason = f"it is not told whether the table {kind} {name} is dormant: give nft's text"
+            reason = f"it is not known whether the table {kind} {name} is dormant: give nft's text"
             self._gap(reason, FAMILIES[kind])
         elif "dormant" in _list(flags):
             self._scopes[kind, name].table.dormant = True
@@ -1016,7 +1016,7 @@ def parse(text: str, file: str) -> RuleSet:
         token = ascii(error.doc[error.pos : error.pos + 20])
         raise RuleError(f"{file}:{error.lineno}: {error.msg}: {token}") from None
     except (ValueError, RecursionError):
-        raise RuleError(f"{file}:1: a number too long, or nested too deep") from None
+        raise RuleError(f"{file}:1: a number is too long, or the nesting too deep") from None
     objects = whole.get("nftables") if isinstance(whole, dict) else None
     if not isinstance(objects, list):
         raise RuleError(f'{file}:1: not what nft -j prints, which is an object with "nftables"')

@@ -195,8 +195,8 @@ def _masked(flags: Any) -> tuple[Any, Any]:
     return first["prefix"]["addr"], _alone([first["prefix"]["len"], *rest])
 
 
-def _alone(found: list[Any]) -> Any:
-    return found[0] if len(found) == 1 else found
+def _alone(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else values
 
 
 def _members(value: Any) -> list[Any]:
@@ -269,10 +269,10 @@ class _Cursor:
         return self.several(self.name, ",")
 
     def several(self, part: Callable[[], Any], sign: str) -> list[Any]:
-        found = [part()]
+        parts = [part()]
         while self.accept(sign):
-            found.append(part())
-        return found
+            parts.append(part())
+        return parts
 
     def lines(self) -> None:
         while self.token.kind in {"newline", "handle"}:
@@ -292,7 +292,7 @@ class _Cursor:
         """The end of a statement, and the handle if the listing shows one."""
         handle = {"handle": int(self.next().text)} if self.token.kind == "handle" else {}
         if self.token.kind not in {"newline", "end"} and self.token.text != ";":
-            fail(self.token, "neither a new line nor ';'")
+            fail(self.token, "expected a new line or ';'")
         self.next()
         return handle
 
@@ -323,7 +323,7 @@ class _Rules(_Cursor):
 
     def form(self, form: str) -> Json:
         """The JSON that a form's words make; the comment on forms above explains their signs."""
-        found: Json = {}
+        about: Json = {}
         missing = False
         for part, name, what in _parts(form):
             value: Any = ""
@@ -336,10 +336,10 @@ class _Rules(_Cursor):
                 if not missing and part[-1] != "?":
                     raise _UnknownError
             if name and value != "":
-                found[name] = value == "over" if name == "inv" else value
+                about[name] = value == "over" if name == "inv" else value
             elif isinstance(value, dict):
-                found |= value
-        return found
+                about |= value
+        return about
 
     # Constants.
 
@@ -380,9 +380,9 @@ class _Rules(_Cursor):
 
     def bracketed(self, inner: Callable[[], Any], signs: str = "()") -> Any:
         self.want(signs[0])
-        found = inner()
+        inside = inner()
         self.want(signs[1])
-        return found
+        return inside
 
     def operand(self) -> Any:
         """A constant, or a property of the packet: where nft lets both stand."""
@@ -423,8 +423,8 @@ class _Rules(_Cursor):
         return value
 
     def concat(self, operand: Callable[[], Any] | None = None) -> Any:
-        found = self.several(lambda: self.plain(operand or self.atom), ".")
-        return {"concat": found} if len(found) > 1 else found[0]
+        parts = self.several(lambda: self.plain(operand or self.atom), ".")
+        return {"concat": parts} if len(parts) > 1 else parts[0]
 
     def items(self, operand: Callable[[], Any] | None = None) -> Any:
         return _alone(self.several(lambda: self.concat(operand), ","))
@@ -433,11 +433,11 @@ class _Rules(_Cursor):
         """What a comparison is with, or a lookup in a map or vmap; None: any of them."""
         if self.token.text == "@":
             return self.reference()
-        found = self.elements() if self.token.text == "{" else self.items()
-        members = _members(found) if isinstance(found, dict) and kind else []
+        value = self.elements() if self.token.text == "{" else self.items()
+        members = _members(value) if isinstance(value, dict) and kind else []
         if any(_kind_of(member) != kind for member in members):
             raise _UnknownError
-        return found
+        return value
 
     def value(self) -> Any:
         """What is assigned: an expression, perhaps looked up in a map."""
@@ -449,17 +449,17 @@ class _Rules(_Cursor):
     def elements(self) -> Json:
         """``{ a, b timeout 1h, c : d }``; the elements of a set within it are its own."""
         self.want("{")
-        found: list[Any] = []
+        members: list[Any] = []
         self.line()
         while not self.accept("}"):
-            found += _members(self.elements() if self.token.text == "{" else self.element())
-            if len(found) > MAX_ELEMENTS:
+            members += _members(self.elements() if self.token.text == "{" else self.element())
+            if len(members) > MAX_ELEMENTS:
                 fail(self.token, f"more than {MAX_ELEMENTS} elements")
             self.line()
             if self.token.text != "}":
                 self.want(",")
             self.line()
-        return {"set": found}
+        return {"set": members}
 
     def element(self) -> Any:
         key = self.key(self.atom, self.stateful)
@@ -473,9 +473,9 @@ class _Rules(_Cursor):
         key = self.concat(operand)
         more: Json = {}
         while self.token.kind == "word" and (
-            found := self.options("timeout", "expires", "comment") or other()
+            added := self.options("timeout", "expires", "comment") or other()
         ):
-            more |= found
+            more |= added
         return {"elem": {"val": key, **more}} if more else key
 
     def dynamic_key(self) -> Any:
@@ -483,12 +483,12 @@ class _Rules(_Cursor):
 
     def options(self, *names: str) -> Json:
         """Names with a value each, in any order."""
-        found: Json = {}
+        values: Json = {}
         while option := self.accept(*names):
-            found[option] = self.names() if option == "flags" else self.atom()
-            if found[option] in (["tcp"], ["ip"]):
-                found[option] = self.names()
-        return found
+            values[option] = self.names() if option == "flags" else self.atom()
+            if values[option] in (["tcp"], ["ip"]):
+                values[option] = self.names()
+        return values
 
     def verdict(self) -> Json:
         word = self.want(*_VERDICTS)
@@ -560,7 +560,7 @@ class _Rules(_Cursor):
             return {"vmap": {"key": left, "data": self.right("vmap")}}
         if self.accept("set"):
             if self.token.text == "{":
-                fail(self.token, "a set where nft wants one value")
+                fail(self.token, "a set where nft expects one value")
             value = self.value()
             if (key := left.get("ct", {}).get("key")) in _OF_CT:
                 return {f"ct {key}": value}
@@ -611,10 +611,10 @@ class _Rules(_Cursor):
     # Parts of forms.
 
     def of_element(self) -> Json:
-        found = []
+        statements = []
         while self.token.text in _STATEFUL:
-            found.append(self.stateful())
-        return {"stmt": found} if found else {}
+            statements.append(self.stateful())
+        return {"stmt": statements} if statements else {}
 
     def log(self) -> Json:
         return self.options("prefix", "group", "snaplen", "queue-threshold", "level", "flags")
@@ -686,7 +686,7 @@ class _Parser(_Rules):
             else:
                 item()
         except _UnknownError:
-            fail(self.token, "nothing that nft has here")
+            fail(self.token, "nft does not expect this here")
 
     def define(self, how: Token) -> None:
         name, scopes = self.name(), self.variables.maps
@@ -781,7 +781,7 @@ class _Parser(_Rules):
         elif self.accept("rule") or verb == "add":
             self.add_rule(front=verb == "insert")
         else:
-            fail(token, "no command of nft")
+            fail(token, "not an nft command")
 
     def table_key(self) -> tuple[str, str]:
         named = self.follows() not in {"{", ";", "\n", ""}
@@ -811,7 +811,7 @@ class _Parser(_Rules):
         if kind := self.kind():
             self.declare(table, kind)
         elif token.kind != "word" or not (text := self.skip()).endswith("}"):
-            fail(token, "nothing that a table has")
+            fail(token, "not part of a table")
         else:
             about = {**table.owner(), "text": text, "line": token.line}
             self.notes.append({"unparsed_object": about})
@@ -845,12 +845,12 @@ class _Parser(_Rules):
             base = self.form(_BASE)
             known = {key: chain.get(key) for key in base}
             if known != base and (any(known.values()) or table.rules.get(chain["name"])):
-                self.note("refused", f"chain {chain['name']} is of two kinds", token)
+                self.note("refused", f"chain {chain['name']} is declared with two types", token)
             chain.update({"policy": "accept"} | chain | base)
         elif self.accept("policy"):
             chain["policy"] = self.target()
             if chain["policy"] not in {"accept", "drop"}:
-                fail(token, "neither accept nor drop")
+                fail(token, "expected accept or drop")
         elif devices := self.devices():
             chain.update(devices)
         else:
@@ -871,16 +871,16 @@ class _Parser(_Rules):
         token, names = self.token, _NAMED_BRIDGE if self.family == "bridge" else _NAMED
         # Of a variable it may be all in one text.
         text = str(self.variable()) if token.kind == "variable" else self.skip()
-        found = _PRIORITY.fullmatch(text)
-        if found is None or (found[1] and found[1] not in names):
-            fail(token, "no priority")
-        number = (found[2] or found[3] or "0").replace(" ", "")
+        match = _PRIORITY.fullmatch(text)
+        if match is None or (match[1] and match[1] not in names):
+            fail(token, "not a priority")
+        number = (match[2] or match[3] or "0").replace(" ", "")
         # As strtol has it.
         base = 8 if re.match("[+-]?0[0-9]", number) else 0
         try:
-            return names.get(found[1], 0) + int(number, base)
+            return names.get(match[1], 0) + int(number, base)
         except ValueError:
-            fail(token, "no priority")
+            fail(token, "not a priority")
 
     def in_set(self, about: Json, before: list[Json]) -> None:
         """One line of a set's block; the ``elements`` that come last in it are those it adds."""
@@ -921,7 +921,11 @@ class _Parser(_Rules):
         chain = self.held(table, "chain")
         rules = table.rules.setdefault(chain["name"], [])
         if self.accept("index", "position", "handle"):
-            self.note("gap", "a rule stands beside one known by its place", self.token)
+            self.note(
+                "gap",
+                "a rule is placed by the index or handle of another, which this file does not show",
+                self.token,
+            )
             self.number()
         rules.insert(0 if front else len(rules), self.rule(table, chain))
 
@@ -951,14 +955,14 @@ class _Parser(_Rules):
                     # Also where a flush takes the rule away again: nft reads the whole file first.
                     self.look_at_words("rule", at)
         if start == self.at:
-            fail(token, "no statement")
+            fail(token, "not a statement")
         return about | {"text": self.since(start), "expr": expr}
 
     def look_at_words(self, what: str, start: int) -> None:
         """Whether nft could know all the words from here on, in what our grammar does not know."""
         lone = self.tokens[start]
         if what == "rule" and self.at - start == 1 and lone.text in _SELECTORS:
-            self.note("strange", f"nft wants more than {lone.text!a}", lone)
+            self.note("strange", f"nft expects more than {lone.text!a}", lone)
             return
         field = self.tokens[start + 1].text
         if lone.text in _PAYLOADS and (not field[:1].isalpha() or ":" in field):

@@ -90,7 +90,7 @@ class _Scanner:
     def scan(self, text: str, file: str, depth: int) -> None:
         self.left -= len(text)
         if self.left < 0 or depth > MAX_INCLUDES:
-            raise RuleError(f"{file}:1: too much, or too deeply included: {file!a}")
+            raise RuleError(f"{file}:1: too much is included, or too deeply: {file!a}")
         line, at, match = 1, 0, _TOKEN.match
         while found := match(text, at):
             kind = found.lastgroup or ""
@@ -143,6 +143,6 @@ def _check_nesting(tokens: list[Token]) -> None:
         elif token.text in "})]" and (
             not opened or opened.pop().text + token.text not in {"{}", "()", "[]"}
         ):
-            fail(token, "closes what is not open")
+            fail(token, "closes no bracket")
     if opened:
         fail(opened[-1], "never closed")

@@ -83,21 +83,21 @@ _NO_NAMES = frozenset(
 )
 
 
-def listed(found: Loading, file: str) -> list[Json]:
+def listed(loading: Loading, file: str) -> list[Json]:
     """The objects that nft has listed. Raises RuleError."""
-    return combined(found.document, found.listing, file)
+    return combined(loading.document, loading.listing, file)
 
 
 def combined(document: str, listing: str, file: str) -> list[Json]:
     """Those of nft's JSON, with what only its text says of the same handles. Raises RuleError."""
-    told = from_text.parse(listing, file) if listing else []
+    read = from_text.parse(listing, file) if listing else []
     try:
-        objects = list(json.loads(document)["nftables"]) if document else told
+        objects = list(json.loads(document)["nftables"]) if document else read
     except (LookupError, RecursionError, TypeError, ValueError):
         raise RuleError(f"{file}:1: not what nft -j prints") from None
-    known = {_key(listed): body for listed in told for body in listed.values() if "handle" in body}
+    known = {_key(listed): body for listed in read for body in listed.values() if "handle" in body}
     kept = [_completed(item, known) for item in objects]
-    return [*kept, *_nameless(told)] if document else kept
+    return [*kept, *_nameless(read)] if document else kept
 
 
 def _key(thing: Json) -> tuple[Any, ...]:
@@ -120,13 +120,13 @@ def _completed(thing: Json, known: dict[tuple[Any, ...], Json]) -> Json:
     return thing
 
 
-def _nameless(told: Iterable[Json]) -> Iterator[Json]:
+def _nameless(objects: Iterable[Json]) -> Iterator[Json]:
     """The chains without a name, and their rules."""
-    for thing in told:
-        ((kind, body),) = thing.items()
+    for item in objects:
+        ((kind, body),) = item.items()
         name = {"chain": "name", "rule": "chain"}.get(kind)
         if name and str(body[name]).startswith(from_text.NAMELESS):
-            yield thing
+            yield item
 
 
 def placed(objects: Sequence[Json], read: Sequence[Json]) -> list[Json]:

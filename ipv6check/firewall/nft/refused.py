@@ -129,9 +129,9 @@ def _look_up(rule: Json, declared: Mapping[tuple[Any, ...], Json]) -> None:
 def _in_its_chain(kind: str, chain: Json) -> None:
     if kind == "tproxy":
         if (chain["type"], chain["hook"]) != ("filter", "prerouting"):
-            raise _RefusedError("tproxy stands in chains of type filter at the hook prerouting")
+            raise _RefusedError("tproxy is only for chains of type filter at the hook prerouting")
     elif chain["type"] != "nat":
-        raise _RefusedError(f"{kind} stands in chains of type nat")
+        raise _RefusedError(f"{kind} is only for chains of type nat")
 
 
 def _used(kind: str, body: Any) -> Iterator[tuple[Sequence[str], str]]:
@@ -193,15 +193,15 @@ class _Context:
         if key not in FIELDS["ct"] | _DIRECTED | {"event"} or ("dir" in body) < (key in _DIRECTED):
             raise _RefusedError(f"ct has no {body['key'][:60]!a}")
         if "dir" in body and key not in _DIRECTED | _OF_EITHER:
-            raise _RefusedError(f"ct {key} has no direction")
+            raise _RefusedError(f"ct {key} takes no direction")
         if family and self.network and family != self.network:
-            raise _RefusedError(f"one rule for two protocols, {self.network} and {family}")
+            raise _RefusedError(f"conflicting protocols in one rule, {self.network} and {family}")
 
     def be(self, network: str = "", transport: str = "") -> None:
         """It is of this protocol from here on."""
         for before, now in ((self.network, network), (self.transport, transport)):
             if before and now and before != now:
-                raise _RefusedError(f"one rule for two protocols, {before} and {now}")
+                raise _RefusedError(f"conflicting protocols in one rule, {before} and {now}")
         self.network, self.transport = network or self.network, transport or self.transport
 
     def match(self, body: Json) -> None:
@@ -267,9 +267,9 @@ def _comparable(operator: str, left: Any, right: Any) -> None:
     if operator in _ORDERED and kind in {"range", "prefix"}:
         raise _RefusedError(f"{operator} compares with one value: {written(right)[:60]!a}")
     if right == "*":
-        raise _RefusedError("a name of nothing but a *")
+        raise _RefusedError("a name that is only a *")
     if kind == "set" and not body:
-        raise _RefusedError("a set of nothing")
+        raise _RefusedError("an empty set")
     if isinstance(left, dict) and "concat" in left:
         if kind not in {"", "set"}:
             raise _RefusedError("a concatenation is compared with a set")
@@ -281,7 +281,7 @@ def _joined(number: int, element: Any) -> None:
     parts = element.get("concat", [element]) if isinstance(element, dict) else [element]
     bare = isinstance(element, str | int) or (isinstance(element, dict) and "concat" in element)
     if bare and element != "*" and len(parts) != number:
-        raise _RefusedError(f"{number} values are wanted: {written(element)[:60]!a}")
+        raise _RefusedError(f"{number} values are expected: {written(element)[:60]!a}")
 
 
 def _in_range(left: Any, value: Any) -> None:
@@ -291,7 +291,7 @@ def _in_range(left: Any, value: Any) -> None:
     if name.startswith("@"):
         bits = int(left["payload"]["len"])
         if not bits:
-            raise _RefusedError("a payload of no bits")
+            raise _RefusedError("a payload of 0 bits")
     for element in value["set"] if isinstance(value, dict) and "set" in value else [value]:
         ends = element["range"] if isinstance(element, dict) and "range" in element else [element]
         if element == "":
@@ -344,7 +344,7 @@ def _log(body: Json) -> None:
     if level and level not in _LEVELS:
         raise _RefusedError(f"no log level {level[:60]!a}")
     if level == "audit" and len(body) > 1:
-        raise _RefusedError("log level audit stands alone")
+        raise _RefusedError("log level audit takes nothing else")
 
 
 def _limit(body: Json) -> None:
@@ -355,7 +355,7 @@ def _limit(body: Json) -> None:
     if body.get("per") not in _PERIODS:
         raise _RefusedError(f"a limit per {body.get('per')!a}"[:80])
     if body.get("rate") == 0 or body["rate"] * factor >> 39:
-        raise _RefusedError("a limit of nothing, or one too large")
+        raise _RefusedError("a limit of 0, or one that is too large")
 
 
 _LEVELS = frozenset(["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug", "audit"])

@@ -502,7 +502,7 @@ def test_what_the_kernel_would_not_load_is_refused(objects: Any, reason: str) ->
         ({"unparsed_object": {"text": "blob x", "line": 2}}, '"blob x" is not modelled'),
         (
             {"table": {"family": "inet", "name": "t", "flags": "filter"}},
-            "it is not told whether the table inet t is dormant: give nft's text",
+            "it is not known whether the table inet t is dormant: give nft's text",
         ),
     ],
 )
@@ -615,7 +615,7 @@ def test_conditions_on_nothing_are_left_out() -> None:
         ('{\n"nftables": [}', "f:2: Expecting value"),
         ('{"nftables": 5}', "f:1: not what nft -j prints"),
         ("[]", "f:1: not what nft -j prints"),
-        ("[" * 100_000, "f:1: a number too long, or nested too deep"),
+        ("[" * 100_000, "f:1: a number is too long, or the nesting too deep"),
         ('{"nftables": [1]}', "f:object 1: not as nft prints it: 1"),
         ('{"nftables": [{"table": {"name": 5}}]}', "f:object 1: not as nft prints it: "),
         ('{"nftables": [{"rule": {"line": 8}}]}', "f:8: not as nft prints it: "),

@@ -302,17 +302,20 @@ def test_what_is_not_in_the_text_is_told(text: str, kind: str) -> None:
     ("text", "error"),
     [
         ("table x {\nchain c {\naccept\n", "f:2: never closed: '{'"),
-        ("table x {\n}\n}\n", "f:3: closes what is not open: '}'"),
+        ("table x {\n}\n}\n", "f:3: closes no bracket: '}'"),
         ('table x {\nlog "a\n}\n', "f:2: a quote that is never closed: '\"a'"),
         ("table x {\nchain c {\nmark $a\n}\n}\n", "f:3: a variable that is not defined: '$a'"),
-        ("table x {\nchain c { accept }\n}\n", "f:2: neither a new line nor ';': '}'"),
-        ("table x {\nchain c { type filter hook no\n}\n}\n", "f:2: nothing that nft has here"),
-        ("table x {\nchain c { type nat hook input priority odd\n}\n}\n", "f:2: no priority"),
-        ("table x {\nchain c { policy maybe; }\n}\n", "f:2: neither accept nor drop: 'policy'"),
-        ("table x {\nset s { elements = { 1 : 2 }; }\n}\n", "f:2: nothing that nft has here: ';'"),
-        ("frobnicate\n", "f:1: no command of nft: 'frobnicate'"),
+        ("table x {\nchain c { accept }\n}\n", "f:2: expected a new line or ';': '}'"),
+        ("table x {\nchain c { type filter hook no\n}\n}\n", "f:2: nft does not expect this here"),
+        ("table x {\nchain c { type nat hook input priority odd\n}\n}\n", "f:2: not a priority"),
+        ("table x {\nchain c { policy maybe; }\n}\n", "f:2: expected accept or drop: 'policy'"),
+        (
+            "table x {\nset s { elements = { 1 : 2 }; }\n}\n",
+            "f:2: nft does not expect this here: ';'",
+        ),
+        ("frobnicate\n", "f:1: not an nft command: 'frobnicate'"),
         ("table x {\nchain c {\naccept \x1b\n}\n}\n", r"f:3: nothing that nft knows: '\x1b'"),
-        ("table x {\n frob\n}\n", "f:2: nothing that a table has: 'frob'"),
+        ("table x {\n frob\n}\n", "f:2: not part of a table: 'frob'"),
         ("add rule x c " + "(" * 99 + ")" * 99 + "\n", "f:1: nested too deeply: '('"),
     ],
 )  # fmt: skip
@@ -338,7 +341,7 @@ def test_included_files_stand_in_place() -> None:
 
 def test_a_file_that_includes_itself_ends() -> None:
     """At nft's depth."""
-    with pytest.raises(RuleError, match="too deeply included"):
+    with pytest.raises(RuleError, match="too much is included, or too deeply"):
         parse('include "f"\n', "f", lambda _: [("f", 'include "f"\n')])
 
 
