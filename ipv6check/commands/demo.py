@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Mapping
+from contextlib import closing
 
 from ipv6check import __version__, engine
 from ipv6check.commands.check import BLIND, FINDINGS, INTERRUPTED, OK, now, stopped_by_signals
@@ -12,7 +13,6 @@ from ipv6check.commands.demo_servers import Host, Ipv6, Served, has_ipv6, serve
 from ipv6check.commands.parsing import Command, typer_app
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, address_and_port, parse
-from ipv6check.engine.plan import ServicePlan
 from ipv6check.model import RunInfo, Vantage, Verdict
 from ipv6check.net.kernel.this_host import ThisHost
 from ipv6check.net.local import LocalNet
@@ -55,12 +55,7 @@ def run() -> int:
         sys.stderr.write(NO_IPV6)
         return BLIND
     with serve(tuple(HOSTS)) as served:
-        options = Options(
-            nameserver=(served.nameserver,), timeout=TIMEOUT_S, internal=True, no_controls=True
-        )
-        jobs = engine.plans(options)
-        _say(INTRO)
-        verdicts = asyncio.run(_examine(served, jobs))
+        verdicts = asyncio.run(_examine(served))
     if verdicts is None:
         return INTERRUPTED
     _say(OUTRO)
@@ -79,23 +74,26 @@ def _say(text: str) -> None:
     sys.stdout.flush()  # what is checked may write past this buffer
 
 
-async def _examine(served: Served, jobs: Mapping[str, ServicePlan]) -> Mapping[str, Verdict] | None:
+async def _examine(served: Served) -> Mapping[str, Verdict] | None:
     """Print the table of ``ipv6check check``; the verdicts by host, None if interrupted."""
+    options = Options(
+        nameserver=(served.nameserver,), timeout=TIMEOUT_S, internal=True, no_controls=True
+    )
     targets = [parse(text) for text in served.targets]
     net, gate, verdicts = _LoopbackNet(served.nameserver), Gate(), dict[str, Verdict]()
-    with progress(sys.stderr, len(targets)) as live:
-        style = terminal(quiet=False, verbose=False, many=True)
-        table = formats.Renderer(formats.load("table"), style)
-        info = RunInfo(__version__, now(), len(targets))
-        outputs = Outputs([Console(table, sys.stdout, live)], info)
-        examined = engine.run(jobs, _stream(targets), net, watch=live)
-        try:
-            with stopped_by_signals(examined.stop):
-                async for number, report in examined:
-                    verdicts[report.host] = report.verdict
-                    outputs(number, gate.apply(report), net.uplink.vantage())
-        finally:
-            net.close()
+    style = terminal(quiet=False, verbose=False, many=True)
+    table = formats.Renderer(formats.load("table"), style)
+    with closing(net), progress(sys.stderr, len(targets)) as live:
+        outputs = Outputs(
+            [Console(table, sys.stdout, live)], RunInfo(__version__, now(), len(targets))
+        )
+        examined = engine.run(engine.plans(options), _stream(targets), net, watch=live)
+        with stopped_by_signals(examined.stop):
+            with live.hidden():
+                _say(INTRO)
+            async for number, report in examined:
+                verdicts[report.host] = report.verdict
+                outputs(number, gate.apply(report), net.uplink.vantage())
         summary = gate.conclude(examined.summary, net.uplink.vantage())
         outputs.tail(summary, net.uplink.vantage())
     return None if summary.interrupted else verdicts
