@@ -32,6 +32,7 @@ def test_the_catalogue_holds_what_the_files_tell(directory: Path) -> None:
     assert list(checks) == sorted([*NAMES, "mine", "silent", "program"])
     assert checks["mine"] == {
         "id": "mine",
+        "version": 1,
         "about": "It is so.",
         "why": "One paragraph of two lines.\n\n    a picture",
         "reference": "RFC 1",
