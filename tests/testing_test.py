@@ -322,3 +322,20 @@ def test_tls_tells_when_it_begins() -> None:
     for address in (V6, V4):
         asyncio.run(net.tls(address, 443, connected=heard.append))
     assert heard == [attempt(V6)]
+
+
+def test_a_vantage_without_a_host_skips_what_looks_into_one() -> None:
+    """Where no kernel can be asked, its checks skip by themselves, and files complete no name."""
+    net = FakeNet(answer("example.com", "AAAA", V6), answer("example.com", "A"), own=[V6])
+    net.kernel = None
+    report = examine("example.com", net, only={"listeners", "firewall"})
+    statuses = {result.check: result.status for result in report.results}
+    assert (statuses["listeners"], statuses["firewall"]) == (Status.SKIP, Status.SKIP)
+
+
+def test_any_method_of_net_is_answered_by_the_plan() -> None:
+    """A packet that FakeNet has no method for needs none: its answer is planned by its call."""
+    net = FakeNet(answers={("ping", V6): echo(V6, 7.0)})
+    assert ask(net, "ping", V6) == echo(V6, 7.0)
+    with pytest.raises(AttributeError):
+        _ = net.teleport
