@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipv6check import __version__, engine
+from ipv6check.commands import debug
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, TargetError, address_and_port
 from ipv6check.config.target_stream import RecentTargets, TargetStream, open_input
@@ -173,7 +174,8 @@ def _print(
     whole: bool = False,
 ) -> int:
     """Examine the targets and print the reports. ``open_net``: None where all were recorded."""
-    live = progress(sys.stderr, source.total, quiet=options.quiet or options.format == "json")
+    silent = options.quiet or options.format == "json" or debug.enabled()
+    live = progress(sys.stderr, source.total, quiet=silent)
     with _baseline(options) as baseline, live:
         gate = Gate(
             options.fail_on,

@@ -13,17 +13,16 @@ _ROOT = logging.getLogger("ipv6check")
 
 
 class _Lines(logging.Formatter):
-    """Milliseconds since the start, the part of the tool, and the message without controls."""
+    """Milliseconds since the start, and the message without control characters."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One printable line."""
-        part = record.name.rpartition(".")[2]
-        return printable(f"{record.relativeCreated:9.1f} ms {part}: {record.getMessage()}")
+        return printable(f"{record.relativeCreated:9.1f} ms  {record.getMessage()}")
 
 
 def start() -> None:
     """Log to standard error from now on."""
-    if enabled():
+    if _ROOT.handlers:
         return
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 import re
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 import typer
 from typer.core import TyperOption
 
-from ipv6check.commands import app, check_command, race
+from ipv6check.commands import app, check_command, debug, race
 from ipv6check.commands import check as run
 from ipv6check.commands import main as cli
 from ipv6check.config.options import OPTIONS, Options
@@ -187,3 +188,26 @@ def test_completion(words: str, offered: set[str]) -> None:
     last = str(len(words.split()) - 1)
     variables = {"_IPV6CHECK_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": last}
     assert set(printed(**variables).split()) == offered
+
+
+@pytest.mark.parametrize("command", ["check", "race"])
+@pytest.mark.parametrize("variable", ["", "1"])
+def test_each_exchange_is_logged(command: str, variable: str) -> None:
+    """With the option or the variable: a line on standard error for each."""
+    arguments = [command, "localhost:9", "--internal", *([] if variable else ["--debug"])]
+    ended = subprocess.run(
+        [COMMAND, *arguments],
+        env={**os.environ, "IPV6CHECK_DEBUG": variable, "IPV6CHECK_NO_CONTROLS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert re.search(r"^ *[0-9.]+ ms  .*127\.0\.0\.1", ended.stderr, re.MULTILINE), ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_what_is_logged_holds_no_control_character() -> None:
+    """Whatever a library puts into its message."""
+    record = logging.LogRecord("ipv6check.net", logging.DEBUG, "", 0, "evil\x1b[31m\nx", (), None)
+    assert debug._Lines().format(record).endswith("evil\\x1b[31m\\x0ax")
