@@ -8,11 +8,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-# Names that two classes have, and why: empty, or soon to be.
-EXCEPTIONS: dict[str, str] = {
-    "Host": "an observation, and a server of the demonstration",
-}
-
 
 def public_classes() -> dict[str, list[str]]:
     """The modules that define each public class, as paths from the project's directory."""
@@ -27,5 +22,4 @@ def public_classes() -> dict[str, list[str]]:
 def test_no_class_name_has_two_meanings() -> None:
     """A public class name is defined in one module alone."""
     twice = {name: modules for name, modules in public_classes().items() if len(modules) > 1}
-    unexplained = {name: twice[name] for name in twice.keys() - EXCEPTIONS.keys()}
-    assert not unexplained
+    assert not twice

@@ -9,7 +9,7 @@ from contextlib import closing
 
 from ipv6check import __version__, engine
 from ipv6check.commands.check import BLIND, FINDINGS, INTERRUPTED, OK, now, stopped_by_signals
-from ipv6check.commands.demo_servers import Host, Ipv6, Served, has_ipv6, serve
+from ipv6check.commands.demo_servers import DemoHost, Ipv6, Served, has_ipv6, serve
 from ipv6check.commands.parsing import Command, typer_app
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, address_and_port, parse
@@ -24,11 +24,11 @@ from ipv6check.reports.sinks import Console, Outputs, terminal
 
 # What is served, and what has to be found.
 HOSTS = {
-    Host("healthy.demo.example"): Verdict.READY,
-    Host("incident.demo.example", Ipv6.SILENT): Verdict.NOT_READY,
-    Host("refused.demo.example", Ipv6.REFUSED): Verdict.NOT_READY,
-    Host("no-aaaa.demo.example", Ipv6.ABSENT): Verdict.NOT_READY,
-    Host("late-aaaa.demo.example", late_s=0.2): Verdict.DEGRADED,
+    DemoHost("healthy.demo.example"): Verdict.READY,
+    DemoHost("incident.demo.example", Ipv6.SILENT): Verdict.NOT_READY,
+    DemoHost("refused.demo.example", Ipv6.REFUSED): Verdict.NOT_READY,
+    DemoHost("no-aaaa.demo.example", Ipv6.ABSENT): Verdict.NOT_READY,
+    DemoHost("late-aaaa.demo.example", late_s=0.2): Verdict.DEGRADED,
 }
 TIMEOUT_S = 1.0
 

@@ -42,7 +42,7 @@ class Ipv6(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class DemoHost:
     """One host; its AAAA answer comes ``late_s`` seconds after A."""
 
     name: str
@@ -68,7 +68,7 @@ def has_ipv6() -> bool:
 
 
 @contextmanager
-def serve(hosts: Sequence[Host]) -> Iterator[Served]:
+def serve(hosts: Sequence[DemoHost]) -> Iterator[Served]:
     """Serve these hosts until the block is left; the first one is whom ``::1`` is named after.
 
     Raises OSError where loopback has no place for them.
@@ -112,7 +112,7 @@ def answer(zone: Zone, wire: bytes) -> dns.message.Message | None:
     return reply
 
 
-def _zone(hosts: Sequence[Host]) -> Zone:
+def _zone(hosts: Sequence[DemoHost]) -> Zone:
     zone = {(host.name, "A"): IPV4 for host in hosts}
     return zone | {(host.name, "AAAA"): IPV6 for host in hosts if host.ipv6 is not Ipv6.ABSENT}
 

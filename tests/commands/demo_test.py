@@ -19,7 +19,7 @@ import dns.rcode
 import pytest
 
 from ipv6check.commands import demo, demo_servers
-from ipv6check.commands.demo_servers import Host, Ipv6, answer, serve
+from ipv6check.commands.demo_servers import DemoHost, Ipv6, answer, serve
 
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 # With the start of the interpreter, on a machine that has other work too.
@@ -166,7 +166,7 @@ def test_an_interrupt_ends_it() -> None:
 
 def test_sites_serve_a_page() -> None:
     """Who asks for a page over either family gets one, and then the end."""
-    with serve((Host("a.example"),)) as served:
+    with serve((DemoHost("a.example"),)) as served:
         port = int(served.targets[0].rpartition(":")[2])
         for address in ("::1", "127.0.0.1"):
             with socket.create_connection((address, port), timeout=5) as client:
@@ -180,7 +180,7 @@ def test_says_what_was_not_found(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A demo that goes wrong says where, and its exit code says so too."""
-    monkeypatch.setattr(demo, "HOSTS", {Host("good.demo.example", Ipv6.ABSENT): "ready"})
+    monkeypatch.setattr(demo, "HOSTS", {DemoHost("good.demo.example", Ipv6.ABSENT): "ready"})
     assert demo.run() == 1
     assert capsys.readouterr().err == (
         "ipv6check: the demo went wrong: good.demo.example is not-ready, should be ready\n"
@@ -190,7 +190,7 @@ def test_says_what_was_not_found(
 def test_leaves_nothing_behind() -> None:
     """When the block is left, its thread and its sockets are gone."""
     before = [*OPEN_FILES.iterdir()]
-    with serve((Host("a.example"), Host("b.example", Ipv6.SILENT))):
+    with serve((DemoHost("a.example"), DemoHost("b.example", Ipv6.SILENT))):
         assert "demo" in {thread.name for thread in threading.enumerate()}
     assert "demo" not in {thread.name for thread in threading.enumerate()}
     assert len([*OPEN_FILES.iterdir()]) == len(before)
