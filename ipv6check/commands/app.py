@@ -13,7 +13,6 @@ import typer
 from typer.core import TyperGroup
 
 from ipv6check import __version__
-from ipv6check.commands.parsing import CONTEXT, opt, usage_error
 
 # By name: the module, and what the help says; each module has an `app` with one command.
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -30,6 +29,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "schema": ("schema", "Print the JSON Schema of reports, recordings or ipv6check.toml."),
     }
 )
+
+
+# The declarations of options are imported late: neither the help nor the version needs them.
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class Commands(TyperGroup):
@@ -64,6 +67,8 @@ class Commands(TyperGroup):
         try:
             return super().parse_args(ctx, args)
         except typer.TyperException as error:
+            from ipv6check.commands.parsing import usage_error  # noqa: PLC0415
+
             raise usage_error(error, tuple(args), known, ctx.command_path) from None
 
 
@@ -111,24 +116,3 @@ def run(arguments: Sequence[str]) -> int | None:
         [*arguments], prog_name="ipv6check", standalone_mode=False
     )
     return code
-
-
-def format_asked_for(arguments: Sequence[str]) -> str | None:
-    """The format that a command line names, which may itself be what is wrong."""
-    lenient = typer.Typer(add_completion=False)
-
-    @lenient.command()
-    def read(
-        format: Annotated[str | None, opt("format")] = None,  # noqa: A002 - the option's name
-    ) -> None:
-        """Read it."""
-
-    context = typer.main.get_command(lenient).make_context(
-        "ipv6check",
-        [*arguments],
-        resilient_parsing=True,
-        ignore_unknown_options=True,
-        allow_extra_args=True,
-    )
-    named: str | None = context.params["format"]
-    return named

@@ -68,7 +68,7 @@ def _refusal(error: Exception) -> tuple[str, int]:
 
 def _without_report(reason: str, code: int) -> int:
     """The exit code of a run that could not be made; a monitoring system gets its line too."""
-    from ipv6check.commands.app import format_asked_for  # noqa: PLC0415
+    from ipv6check.commands.parsing import format_asked_for  # noqa: PLC0415
 
     asked = format_asked_for(sys.argv[1:]) or os.environ.get("IPV6CHECK_FORMAT")
     if asked != "nagios":

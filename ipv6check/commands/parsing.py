@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -166,3 +166,24 @@ TableOrJson = Annotated[
         autocompletion=lambda: ["table", "json"],
     ),
 ]
+
+
+def format_asked_for(arguments: Sequence[str]) -> str | None:
+    """The format that a command line names, which may itself be what is wrong."""
+    lenient = typer.Typer(add_completion=False)
+
+    @lenient.command()
+    def read(
+        format: Annotated[str | None, opt("format")] = None,  # noqa: A002 - the option's name
+    ) -> None:
+        """Read it."""
+
+    context = typer.main.get_command(lenient).make_context(
+        "ipv6check",
+        [*arguments],
+        resilient_parsing=True,
+        ignore_unknown_options=True,
+        allow_extra_args=True,
+    )
+    named: str | None = context.params["format"]
+    return named
