@@ -4,7 +4,8 @@ Without ``--all`` pytest runs the part that takes a minute anywhere. The rest be
 by hand or, where it is certain, here:
 
 - ``lab``: needs the test internet, root, or a Debian package of ``python -m tests.lab packages``;
-- ``timing``: holds a duration against a clock, so nothing else may run beside it;
+- ``timing``: holds a duration against a clock, or looks at what a process imports: nothing else
+  may run beside it, and coverage does not measure it;
 - ``slow``: takes a while, and only varies what the fast part tests too; of the cases of a
   parametrized test, ``slow(after=3)`` keeps the first three in the fast part;
 - ``clients``: runs the real clients of tests/clients.

@@ -150,6 +150,7 @@ def test_says_so_where_there_is_no_ipv6(
     assert re.fullmatch(r"ipv6check: .*::1.*\n", err)
 
 
+@pytest.mark.timing
 def test_an_interrupt_ends_it() -> None:
     """Ctrl-C says what is known by then, complains of nothing, and leaves with 130."""
     process = subprocess.Popen(

@@ -517,6 +517,7 @@ def test_any_file_is_read_or_refused_in_one_line(tmp_path: Path, text: str) -> N
     assert message.isprintable()
 
 
+@pytest.mark.timing
 def test_importing_the_options_is_cheap() -> None:
     """`--help` and completion need neither the network's libraries nor the terminal's."""
     code = (
