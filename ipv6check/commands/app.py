@@ -17,7 +17,7 @@ from ipv6check import __version__
 # By name: the module, and what the help says; each module has an `app` with one command.
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "check": ("check_command", "Check targets: names, addresses or URLs."),
+        "check": ("check", "Check targets: names, addresses or URLs."),
         "race": ("race", "Show a Happy Eyeballs race live, and what each client would do."),
         "firewall": ("firewall", "Show what firewall rules allow over IPv6."),
         "diff": ("diff", "Show what got better or worse between two saved reports."),

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
 
 from ipv6check import __version__, engine
-from ipv6check.commands.check import BLIND, FINDINGS, INTERRUPTED, OK, now, stopped_by_signals
 from ipv6check.commands.demo_servers import DemoHost, Ipv6, Served, has_ipv6, serve
 from ipv6check.commands.parsing import Command, typer_app
+from ipv6check.commands.run import BLIND, FINDINGS, INTERRUPTED, OK, now, stopped_by_signals
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, address_and_port, parse
 from ipv6check.model import RunInfo, Vantage, Verdict

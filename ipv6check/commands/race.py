@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from ipv6check.commands import debug as debugging
-from ipv6check.commands.check import local_net
 from ipv6check.commands.parsing import (
     Command,
     Debug,
@@ -21,6 +20,7 @@ from ipv6check.commands.parsing import (
     options_of,
     typer_app,
 )
+from ipv6check.commands.run import local_net
 from ipv6check.config.target import Target, parse
 from ipv6check.eyeballs.clients import Client, load
 from ipv6check.eyeballs.policy import Policy

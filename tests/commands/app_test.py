@@ -15,8 +15,7 @@ import pytest
 import typer
 from typer.core import TyperOption
 
-from ipv6check.commands import app, check_command, debug, race
-from ipv6check.commands import check as run
+from ipv6check.commands import app, check, debug, race, run
 from ipv6check.commands import main as cli
 from ipv6check.config.options import OPTIONS, Options
 from ipv6check.config.sources import load
@@ -75,13 +74,13 @@ def test_the_help_shows_defaults_and_choices() -> None:
 
 def test_the_parameters_of_check_are_the_options() -> None:
     """Each declared option is a parameter of the function, and no other but what is no option."""
-    names = [*inspect.signature(check_command.check).parameters]
+    names = [*inspect.signature(check.check).parameters]
     assert [name for name in names if name not in {"targets", "input", "debug"}] == [
         name.replace("-", "_") for name in OPTIONS
     ]
 
 
-@pytest.mark.parametrize("module", [check_command, race])
+@pytest.mark.parametrize("module", [check, race])
 def test_an_option_is_declared_once(module: Any) -> None:
     """Flag, metavar and help of each are those of its declaration."""
     for param in typer.main.get_command(module.app).params:

@@ -1,7 +1,9 @@
-"""Private checks, for the commands that describe checks."""
+"""What tests of commands share: private checks to describe, and a log that ends with its test."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,13 @@ def directory(tmp_path: Path) -> Path:
     program.write_text("#!/bin/sh\necho fine\n")
     program.chmod(0o755)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _quiet_log() -> Iterator[None]:
+    """A command that was called with ``--debug`` inside of a test logs no longer than that test."""
+    logger = logging.getLogger("ipv6check")
+    handlers, level, propagate = [*logger.handlers], logger.level, logger.propagate
+    yield
+    logger.handlers, logger.propagate = handlers, propagate
+    logger.setLevel(level)

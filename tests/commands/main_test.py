@@ -25,8 +25,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ipv6check.commands import app, check, schema
+from ipv6check.commands import app, schema
 from ipv6check.commands import main as cli
+from ipv6check.commands import run as check
 from ipv6check.config import options, sources, workflow
 from ipv6check.config.target import TargetError
 from ipv6check.config.target_stream import open_input

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from ipv6check.commands import app, check, demo_servers, main, race
+from ipv6check.commands import app, demo_servers, main, race, run
 from ipv6check.config.options import OPTIONS
 from ipv6check.engine.checks.inputs import all_probes
 from ipv6check.model import Cause, Status, Verdict
@@ -64,7 +64,7 @@ def test_every_command_is_described() -> None:
 
 def test_every_exit_code_is_described() -> None:
     """In the list of those of check, whose codes the other commands take as well."""
-    codes = {check.OK, check.FINDINGS, check.USAGE, check.BLIND, check.INTERRUPTED}
+    codes = {run.OK, run.FINDINGS, run.USAGE, run.BLIND, run.INTERRUPTED}
     codes |= {race.CONNECTED, race.NOBODY, race.BLIND, main.USAGE, main.DEFECT, main.INTERRUPTED}
     assert {
         int(code) for code in re.findall(r"^\| (\d+) \|", text("docs/exit-codes.md"), re.MULTILINE)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ipv6check import engine
-from ipv6check.commands.check import OK, exit_code
+from ipv6check.commands.run import OK, exit_code
 from ipv6check.config import sources as config
 from ipv6check.config.target import Target
 from ipv6check.config.toml import ConfigError

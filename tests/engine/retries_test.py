@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from ipv6check.commands import check as session
-from ipv6check.commands.check import FINDINGS, INTERRUPTED, OK
+from ipv6check.commands import run as check_run
+from ipv6check.commands.run import FINDINGS, INTERRUPTED, OK
 from ipv6check.config.options import Options
 from ipv6check.config.target import parse
 from ipv6check.engine import retries
@@ -213,7 +213,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, dict[str
     """Runs a session on a network; the exit code and the only target."""
 
     def run_one(net: FakeNet, options: Options = OPTIONS) -> tuple[int, dict[str, Any]]:
-        code = session.check(options, [parse("a.example")], None, lambda *_: net)
+        code = check_run.check(options, [parse("a.example")], None, lambda *_: net)
         (target,) = json.loads(capsys.readouterr().out)["targets"]
         return code, target
 
@@ -308,7 +308,7 @@ def test_a_recording_holds_every_attempt(
     """So that its replay comes to the same end, for the same reason."""
     path = tmp_path / "run"
     code, target = run(Flaky(Kind.RESET, 1), replace(OPTIONS, save=(("observations", path),)))
-    again = session.replay(Options(replay=path, format="json"))
+    again = check_run.replay(Options(replay=path, format="json"))
     assert (again, json.loads(capsys.readouterr().out)["targets"]) == (code, [target])
     assert len(json.loads(path.read_text().splitlines()[1])["attempts"]) == 2
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ipv6check.commands import check
-from ipv6check.commands.check import FINDINGS, OK
+from ipv6check.commands import run as check
+from ipv6check.commands.run import FINDINGS, OK
 from ipv6check.config.options import Options
 from ipv6check.config.target import parse
 from ipv6check.reports.baseline import opened

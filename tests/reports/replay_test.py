@@ -18,8 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipv6check.commands import check
-from ipv6check.commands.check import BLIND, FINDINGS, INTERRUPTED, OK, USAGE
+from ipv6check.commands import run as check
+from ipv6check.commands.run import BLIND, FINDINGS, INTERRUPTED, OK, USAGE
 from ipv6check.config.options import Options
 from ipv6check.config.profiles import PROFILES
 from ipv6check.config.services import ServiceConfig

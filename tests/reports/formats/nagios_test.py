@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipv6check.commands import check as session
 from ipv6check.commands import main
+from ipv6check.commands import run as check_run
 from ipv6check.model import GateOutcome, Note, Result, Status, TargetReport, Vantage, WaiverState
 from ipv6check.reports.formats import Renderer, Style, load
 from ipv6check.reports.formats.nagios import LINE_BYTES, LINES, WORST, State, line
@@ -370,7 +370,7 @@ def test_whatever_ends_it_is_unknown(
     def broken(*_: object) -> int:
         raise error
 
-    monkeypatch.setattr(session, "check", broken)
+    monkeypatch.setattr(check_run, "check", broken)
     monkeypatch.setattr(sys, "argv", ["ipv6check", "::1", "-f", "nagios"])
     with pytest.raises(SystemExit) as ended:
         main.main()

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ipv6check.commands import check as session
-from ipv6check.commands.check import BLIND, FINDINGS, INTERRUPTED, OK, USAGE, exit_code
+from ipv6check.commands import run as session
+from ipv6check.commands.run import BLIND, FINDINGS, INTERRUPTED, OK, USAGE, exit_code
 from ipv6check.config.options import Options
 from ipv6check.config.target import Target, parse
 from ipv6check.engine.checks.api import PluginError
