@@ -32,6 +32,7 @@ from ipv6check import (
     Here,
     Host,
     HostState,
+    Impact,
     Interface,
     InterfaceAddress,
     Kind,
@@ -143,7 +144,9 @@ def of_race(outcome: Outcome, survey: Survey, ends: tuple[Prediction, ...]) -> S
     assert_type(outcome.entrants, tuple[Entrant, ...])
     assert_type(survey.order, tuple[str, ...])
     assert_type(ends[0].orders, tuple[Ending, ...])
-    return [ok(count(len(ends), "client", "clients"))]
+    impact = Impact(443, outcome, survey, (), {443: ends})
+    assert_type(impact.delay_ms(ends[0]), float)
+    return [ok(count(len(impact.clients), "client", "clients"))]
 
 
 def of_host(state: HostState, servers: Sequence[NameServer]) -> Finding:
