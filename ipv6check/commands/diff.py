@@ -118,23 +118,23 @@ def _document(before: Baseline, after: Baseline) -> Counter[ChangeKind]:
     }
     counts: Counter[ChangeKind] = Counter()
     sys.stdout.write(encode(opening)[:-1] + ',"differences":[')
-    for each in differences(before, after):
+    for entry in differences(before, after):
         sys.stdout.write(",\n" if counts else "\n")
-        sys.stdout.write(encode(_object(each)))
-        counts[each.kind] += 1
-    closing = {"counts": {drift: counts[drift] for drift in ChangeKind}}
+        sys.stdout.write(encode(_object(entry)))
+        counts[entry.kind] += 1
+    closing = {"counts": {kind: counts[kind] for kind in ChangeKind}}
     sys.stdout.write("\n]," + encode(closing)[1:] + "\n")
     return counts
 
 
-def _object(each: Difference) -> dict[str, object]:
-    told: dict[str, object] = {"drift": each.kind, "target": each.target.target}
-    if each.target.service:
-        told["service"] = each.target.service
-    if each.change is None:
-        return told | {"verdict": each.target.verdict}
-    change = each.change
-    return told | {
+def _object(entry: Difference) -> dict[str, object]:
+    document: dict[str, object] = {"drift": entry.kind, "target": entry.target.target}
+    if entry.target.service:
+        document["service"] = entry.target.service
+    if entry.change is None:
+        return document | {"verdict": entry.target.verdict}
+    change = entry.change
+    return document | {
         "check": change.check,
         "subject": change.subject,
         "old": _result_object(change.old),
@@ -155,19 +155,19 @@ def _result_object(result: Result | None) -> dict[str, object] | None:
 
 
 def _table(before: Baseline, after: Baseline) -> Counter[ChangeKind]:
-    """A row a difference, the worst first; then how many there are of each."""
+    """A row a difference, the worst first; then how many there are of each kind."""
     style = terminal(quiet=False, verbose=False, many=True)
     counts: Counter[ChangeKind] = Counter()
     with ExitStack() as stack:
         rows = {
-            drift: stack.enter_context(
+            kind: stack.enter_context(
                 SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", errors="backslashreplace")
             )
-            for drift in ChangeKind
+            for kind in ChangeKind
         }
-        for each in differences(before, after):
-            rows[each.kind].write(_row(each, style))
-            counts[each.kind] += 1
+        for entry in differences(before, after):
+            rows[entry.kind].write(_row(entry, style))
+            counts[entry.kind] += 1
         for spool in rows.values():
             spool.seek(0)
             shutil.copyfileobj(spool, sys.stdout)
@@ -175,21 +175,21 @@ def _table(before: Baseline, after: Baseline) -> Counter[ChangeKind]:
     return counts
 
 
-def _row(each: Difference, style: Style) -> str:
+def _row(entry: Difference, style: Style) -> str:
     from ipv6check.reports.formats.table import difference  # noqa: PLC0415
 
-    of_service = f" ({each.target.service})" if each.target.service else ""
-    name = f"{each.target.target}{of_service}"
-    mark = _MARKS[each.kind]
-    if each.change is None:
-        verdict = each.target.verdict.replace("-", " ")
-        return difference(mark, each.kind, f"{name}: {verdict}", "", "", style)
-    old, new = each.change.old, each.change.new
+    of_service = f" ({entry.target.service})" if entry.target.service else ""
+    name = f"{entry.target.target}{of_service}"
+    mark = _MARKS[entry.kind]
+    if entry.change is None:
+        verdict = entry.target.verdict.replace("-", " ")
+        return difference(mark, entry.kind, f"{name}: {verdict}", "", "", style)
+    old, new = entry.change.old, entry.change.new
     arrow = "→" if style.unicode else "->"
-    text = f"{name} {each.change.check}: {_said(old, new)} {arrow} {_said(new, old)}"
+    text = f"{name} {entry.change.check}: {_said(old, new)} {arrow} {_said(new, old)}"
     message = new.message if new else f"was: {old.message}" if old else ""
     cause = new.cause if new and new.cause else ""
-    return difference(mark, each.kind, text, cause, message, style)
+    return difference(mark, entry.kind, text, cause, message, style)
 
 
 def _said(result: Result | None, other: Result | None) -> str:
@@ -203,10 +203,10 @@ def _said(result: Result | None, other: Result | None) -> str:
         (result.subject, other.subject),
         (result.finding, other.finding),
     )
-    told = next((own for own, others in differing if own != others), "")
-    return f"{result.status} {told or ''}".rstrip()
+    summary = next((own for own, others in differing if own != others), "")
+    return f"{result.status} {summary or ''}".rstrip()
 
 
 def _summary(counts: Counter[ChangeKind]) -> str:
-    told = ", ".join(f"{counts[drift]} {drift}" for drift in ChangeKind)
-    return f"{told}: nothing is worse" if not counts[ChangeKind.LOST] else told
+    summary = ", ".join(f"{counts[kind]} {kind}" for kind in ChangeKind)
+    return f"{summary}: nothing is worse" if not counts[ChangeKind.LOST] else summary

@@ -223,7 +223,7 @@ def probes(path: str) -> list[Mapping[str, Any]]:
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 1)
         raise RuleError(f"{path}:{line}: not JSON: {getattr(error, 'msg', 'too deep')}") from None
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+    if not isinstance(found, list) or not all(isinstance(packet, dict) for packet in found):
         raise RuleError(f"{path}: not a list of objects")
     if len(found) > MAX_PACKETS:
         raise RuleError(f"{path}: more than {MAX_PACKETS} packets")
@@ -258,7 +258,7 @@ def examine(
         result_of(finding, CHECK, cause=Cause.FIREWALL, reference=REFERENCE)
         for finding in seen.findings
     )
-    counts = {status: sum(each.status is status for each in results) for status in Status}
+    counts = {status: sum(result.status is status for result in results) for status in Status}
     verdict = verdict_of(results, frozenset())
     started = started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     took = (time.perf_counter() - began) * 1000

@@ -81,7 +81,8 @@ def text(targets: Sequence[str]) -> str:
     distinct: dict[object, str] = {}
     for target in targets:
         distinct.setdefault(parse(target).key, target)
-    listed = f"[{', '.join(json.dumps(each, ensure_ascii=False) for each in distinct.values())}]"
+    written = (json.dumps(target, ensure_ascii=False) for target in distinct.values())
+    listed = f"[{', '.join(written)}]"
     service = SERVICE.format(name="main", targets=listed) if targets else EXAMPLE
     return TEMPLATE.format(service=service)
 

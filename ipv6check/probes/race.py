@@ -100,16 +100,17 @@ class RaceSetup:
         if outcome.winner is None or is_ipv6(outcome.winner):
             return False
         took_ms = {
-            each.address: each.elapsed_ms
-            for each in self.connections.attempts
-            if each.port == outcome.port and each.connected
+            attempt.address: attempt.elapsed_ms
+            for attempt in self.connections.attempts
+            if attempt.port == outcome.port and attempt.connected
         }
         return any(
-            is_ipv6(each.address)
-            and each.outcome == CANCELLED
-            and each.tls_started_ms is None
-            and took_ms.get(each.address, inf) + FELT_MS < outcome.elapsed_ms - each.started_ms
-            for each in outcome.entrants
+            is_ipv6(entrant.address)
+            and entrant.outcome == CANCELLED
+            and entrant.tls_started_ms is None
+            and took_ms.get(entrant.address, inf) + FELT_MS
+            < outcome.elapsed_ms - entrant.started_ms
+            for entrant in outcome.entrants
         )
 
     def _tls_decides(self, port: int) -> bool:

@@ -110,7 +110,7 @@ def _completed(thing: Json, known: dict[tuple[Any, ...], Json]) -> Json:
     if (more := known.get(_key(thing))) is None:
         return thing
     if kind == "table":
-        body = {key: each for key, each in body.items() if key != "flags"}
+        body = {key: value for key, value in body.items() if key != "flags"}
         return {kind: body | {key: more[key] for key in ("flags",) if key in more}}
     if kind == "chain":
         return {kind: body | {key: more[key] for key in ("dev",) if key in more}}
@@ -149,7 +149,7 @@ def placed(objects: Sequence[Json], read: Sequence[Json]) -> list[Json]:
     for thing in objects:
         ((kind, body),) = thing.items()
         own = lines.get(id(body)) if kind == "rule" else chains.get(_chain(body), {})
-        body = {key: each for key, each in body.items() if key not in {"handle", "line", "file"}}
+        body = {key: value for key, value in body.items() if key not in {"handle", "line", "file"}}
         if kind in {"rule", "chain"} and own:
             body |= {key: own[key] for key in ("line", "file", "text") if key in own}
         found.append({kind: body})
