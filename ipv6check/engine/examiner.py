@@ -161,7 +161,7 @@ class Examiner:
 
     async def _attempt(self, target: Target, job: ServicePlan, clock: OwnTime) -> _Attempt:
         """Observe the target and judge what was seen."""
-        given = {"target": target, "settings": job.settings, "net": self._net}
+        given = {**job.given, "target": target, "net": self._net}
         known = await self._observe(target, given, job.graph, job.settings, clock)
         recordable = sorted(probe.name for probe in job.graph.probes if not probe.pure)
         observed = Observed({name: known.facts[name] for name in recordable}, known.known_ms)
@@ -170,7 +170,7 @@ class Examiner:
     async def _recall(self, target: Target, job: ServicePlan, observed: Observed) -> _Attempt:
         """Judge what was seen once. No packet is sent: what was not recorded is not known."""
         recorded = recalled(observed, job.plan.probes)
-        given = {**recorded, "target": target, "settings": job.settings}
+        given = {**recorded, **job.given, "target": target}
         clock = own_time.begin(job.settings.deadline_s)
         known = await self._observe(target, given, job.recorded_graph, job.settings, clock)
         return await self._judged(target, job, known.facts, observed)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from ipv6check.engine.checks.api import Check, Plan
 from ipv6check.engine.checks.inputs import GIVEN
 from ipv6check.engine.coverage import Coverage
 from ipv6check.engine.observe import ProbeGraph, graph_of
+from ipv6check.eyeballs import clients
 from ipv6check.model import NoIPv6, Settings
 
 
@@ -26,6 +28,14 @@ class ServicePlan:
     owner: str = ""
     requires: str = "any"
     no_ipv6: NoIPv6 | None = None
+
+    @cached_property
+    def given(self) -> Mapping[str, Any]:
+        """The inputs that no probe observes and that every target has in common.
+
+        Raises ClientsError where the files of clients were not read before.
+        """
+        return {"settings": self.settings, "clients": clients.load(self.settings.clients_dirs)}
 
     @cached_property
     def graph(self) -> ProbeGraph:

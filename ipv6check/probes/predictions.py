@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ipv6check.eyeballs.clients import Client, load
+from ipv6check.eyeballs.clients import Client
 from ipv6check.eyeballs.prediction import Prediction, Survey, predict_all
-from ipv6check.model import Settings
 
 
 class LazyPredictions(Mapping[int, tuple[Prediction, ...]]):
@@ -37,7 +36,7 @@ class LazyPredictions(Mapping[int, tuple[Prediction, ...]]):
 
 
 async def predictions(
-    survey: Mapping[int, Survey], settings: Settings
+    survey: Mapping[int, Survey], clients: tuple[Client, ...]
 ) -> Mapping[int, tuple[Prediction, ...]]:
     """By port: every client's end, in the order of the clients."""
-    return LazyPredictions(load(settings.clients_dirs), survey)
+    return LazyPredictions(clients, survey)

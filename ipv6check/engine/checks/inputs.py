@@ -13,11 +13,18 @@ from typing import Any
 from ipv6check import probes as probe_package
 from ipv6check.config.target import Target
 from ipv6check.engine.checks.api import Input, PluginError, Probe
+from ipv6check.eyeballs.clients import Client
 from ipv6check.model import Failure, Settings
 from ipv6check.model.text import closest
 from ipv6check.net import Net
 
-GIVEN: Mapping[str, type] = {"target": Target, "settings": Settings, "net": Net}
+# What is no probe's; the network and the clients are given to probes alone.
+GIVEN: Mapping[str, Any] = {
+    "target": Target,
+    "settings": Settings,
+    "net": Net,
+    "clients": tuple[Client, ...],
+}
 
 
 def all_probes() -> dict[str, Probe]:
