@@ -64,7 +64,7 @@ SETTINGS = Options(no_controls=True).settings
 Call = tuple[str | int, ...]
 # What is asked of a network: (name, rdtype), (address, port), ("tls", address, port), or an
 # address to ping.
-Question = tuple[str, str] | tuple[str, int] | tuple[str, str, int] | str
+NetQuestion = tuple[str, str] | tuple[str, int] | tuple[str, str, int] | str
 
 
 def answer(
@@ -271,7 +271,7 @@ class FakeNet(_AnyNet):  # type: ignore[misc] # the methods of Net that are not 
     def __init__(
         self,
         *observed: Answer | Attempt | Handshake | Echo,
-        failures: Mapping[Question, Failure | Kind] | None = None,
+        failures: Mapping[NetQuestion, Failure | Kind] | None = None,
         resolver_answers: bool = True,
         aaaa_withheld: Failure | None = None,
         root_denied: Failure | None = None,
@@ -512,7 +512,7 @@ def _call(seen: Answer | Attempt | Handshake | Echo) -> Call:
     return "tls" if isinstance(seen, Handshake) else "connect", seen.address, seen.port
 
 
-def _call_of(question: Question) -> Call:
+def _call_of(question: NetQuestion) -> Call:
     """The call that a question means."""
     if isinstance(question, str):
         return "ping", question

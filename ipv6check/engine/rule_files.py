@@ -19,7 +19,7 @@ MAX_FILE = 32 << 20  # bytes
 MAX_INCLUDED = 256
 STDIN = "/dev/stdin"
 
-Texts = tuple[tuple[str, str], ...]
+IncludedTexts = tuple[tuple[str, str], ...]
 
 
 def read_rules(paths: Sequence[str], *, nft: bool = True) -> tuple[tuple[str, ...], RuleSet]:
@@ -71,10 +71,10 @@ def rules_again(source: RuleFiles) -> RuleSet:
 
 def _rules(
     files: Sequence[tuple[str, str]],
-    look: Callable[[str], Texts | None],
+    look: Callable[[str], IncludedTexts | None],
     ask: Load | None,
 ) -> RuleSet:
-    included: dict[str, Texts | None] = {}
+    included: dict[str, IncludedTexts | None] = {}
     loaded: dict[str, Loading | Failure] = {}
 
     def include(pattern: str) -> list[tuple[str, str]] | None:
@@ -94,7 +94,7 @@ def _rules(
     return rules
 
 
-def _texts(pattern: str, paths: Sequence[str]) -> Texts:
+def _texts(pattern: str, paths: Sequence[str]) -> IncludedTexts:
     """Of all that one pattern names, which together are as much as one file may be."""
     texts: list[tuple[str, str]] = []
     for path in paths:
@@ -111,7 +111,7 @@ def _included_text(path: Path) -> str:
     return text_of(path)
 
 
-def _included(beside: Sequence[Path], pattern: str) -> Texts | None:
+def _included(beside: Sequence[Path], pattern: str) -> IncludedTexts | None:
     places = [Path(pattern)] if Path(pattern).is_absolute() else [at / pattern for at in beside]
     for place in places:
         paths = sorted(glob.glob(str(place)))[: MAX_INCLUDED + 1]  # noqa: PTH207 - any path

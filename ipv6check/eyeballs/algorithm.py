@@ -69,8 +69,8 @@ class Done(NamedTuple):
     why: str
 
 
-Action = Query | Connect | Cancel | WaitUntil | Done
-Actions = tuple[Action, ...]
+RaceAction = Query | Connect | Cancel | WaitUntil | Done
+RaceActions = tuple[RaceAction, ...]
 
 
 @dataclass(slots=True)
@@ -126,13 +126,13 @@ class Race:
 
     # --- inputs ------------------------------------------------------------------------------
 
-    def start(self, now_ms: float) -> Actions:
+    def start(self, now_ms: float) -> RaceActions:
         """Begin with the first query."""
         if self._policy.timeout_covers_dns:
             self._deadline_ms = now_ms + self._policy.connect_timeout_ms
         return (*self._ask(now_ms), *self._advance(now_ms))
 
-    def answered(self, rdtype: str, addresses: Sequence[str], now_ms: float) -> Actions:
+    def answered(self, rdtype: str, addresses: Sequence[str], now_ms: float) -> RaceActions:
         """A query is answered; without addresses where the answer has none or is an error."""
         if self.done or self._asked_ms.pop(rdtype, None) is None:
             return ()
@@ -149,7 +149,7 @@ class Race:
             self._fill(self._addresses())
         return (*self._ask(now_ms), *self._advance(now_ms))
 
-    def started(self, attempt: int, now_ms: float) -> Actions:
+    def started(self, attempt: int, now_ms: float) -> RaceActions:
         """The SYN has left, perhaps late: the delay to the next attempt counts from now."""
         running = self._running.get(attempt)
         if running is None or running.lane.latest != attempt:
@@ -158,35 +158,35 @@ class Race:
         at_ms = self._next_ms()
         return (WaitUntil(at_ms),) if at_ms < inf else ()
 
-    def connected(self, attempt: int, now_ms: float) -> Actions:
+    def connected(self, attempt: int, now_ms: float) -> RaceActions:
         """TCP is connected and TLS begins: the next attempt waits a whole delay from now.
 
         draft-ietf-happy-happyeyeballs-v3, "Determining successful connection establishment".
         """
         return self.started(attempt, now_ms)
 
-    def succeeded(self, attempt: int, now_ms: float) -> Actions:  # noqa: ARG002 - as every input
+    def succeeded(self, attempt: int, now_ms: float) -> RaceActions:  # noqa: ARG002 - as every input
         """The handshake is complete; of an attempt that was cancelled this is ignored."""
         if self.done or self._running.pop(attempt, None) is None:
             return ()
         return self._end("connected", attempt)
 
-    def failed(self, attempt: int, now_ms: float) -> Actions:
+    def failed(self, attempt: int, now_ms: float) -> RaceActions:
         """The attempt is over, without a connection."""
         if self.done or attempt not in self._running:
             return ()
         self._remove(attempt, now_ms)
         return self._advance(now_ms)
 
-    def tick(self, now_ms: float) -> Actions:
+    def tick(self, now_ms: float) -> RaceActions:
         """Time has passed."""
         return () if self.done else self._advance(now_ms)
 
     # --- one step ----------------------------------------------------------------------------
 
-    def _advance(self, now_ms: float) -> Actions:
+    def _advance(self, now_ms: float) -> RaceActions:
         """Do everything that is due by now."""
-        actions: list[Action] = [*self._forget_questions(now_ms), *self._time_out(now_ms)]
+        actions: list[RaceAction] = [*self._forget_questions(now_ms), *self._time_out(now_ms)]
         while not self.done:
             if self._resolving and now_ms >= self._enough_ms():
                 self._open(self._addresses(), now_ms)
@@ -205,7 +205,7 @@ class Race:
         waiting = any(lane.queue for lane in self._lanes.values())
         return bool(self._running or self._asked_ms or waiting)
 
-    def _end(self, why: str, winner: int | None = None) -> Actions:
+    def _end(self, why: str, winner: int | None = None) -> RaceActions:
         self.done = True
         return (*self._cancel_all("timeout" if why == "timeout" else "lost"), Done(winner, why))
 
@@ -238,7 +238,7 @@ class Race:
         self._asked_ms.update(dict.fromkeys(asked, now_ms))
         return [Query(rdtype) for rdtype in asked]
 
-    def _forget_questions(self, now_ms: float) -> Sequence[Action]:
+    def _forget_questions(self, now_ms: float) -> Sequence[RaceAction]:
         """Give up on queries that have timed out."""
         if not (self._asked_ms or self._unasked):
             return ()
@@ -308,7 +308,7 @@ class Race:
 
     # --- attempts (RFC 8305 section 5) -------------------------------------------------------
 
-    def _time_out(self, now_ms: float) -> Sequence[Action]:
+    def _time_out(self, now_ms: float) -> Sequence[RaceAction]:
         """Cancel the attempts that have timed out."""
         if self.done:
             return ()
@@ -324,13 +324,13 @@ class Race:
             self._remove(attempt, now_ms)
         return [Cancel(attempt, "timeout") for attempt in overdue]
 
-    def _start_attempts(self, now_ms: float) -> Iterator[Action]:
+    def _start_attempts(self, now_ms: float) -> Iterator[RaceAction]:
         for lane in self._lanes.values():
             why = self._why(lane, now_ms) if lane.queue else None
             if why is not None:
                 yield from self._start(lane, why, now_ms)
 
-    def _start(self, lane: _Lane, why: str, now_ms: float) -> Iterator[Action]:
+    def _start(self, lane: _Lane, why: str, now_ms: float) -> Iterator[RaceAction]:
         if 0 < self._policy.alive_max <= len(self._running):
             oldest = next(iter(self._running))
             self._running.pop(oldest).lane.ended_ms = now_ms

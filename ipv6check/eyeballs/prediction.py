@@ -17,12 +17,12 @@ from typing import Literal, NamedTuple, TypeGuard
 
 from ipv6check.eyeballs.address_order import arrange, family, is_mapped
 from ipv6check.eyeballs.algorithm import (
-    Action,
-    Actions,
     Connect,
     Done,
     Query,
     Race,
+    RaceAction,
+    RaceActions,
     Resolved,
     WaitUntil,
 )
@@ -436,7 +436,7 @@ class _Event(NamedTuple):
     number: int
     name: str
     since_ms: float
-    happen: Callable[[float], Actions]
+    happen: Callable[[float], RaceActions]
     connects: bool
 
 
@@ -634,7 +634,7 @@ class _Run:
             else:
                 return self._ended(None, inf)
 
-    def _do(self, action: Action, now_ms: float) -> None:
+    def _do(self, action: RaceAction, now_ms: float) -> None:
         if type(action) is Query:
             answer = self._world.answer(action.rdtype)
             happen = partial(self._race.answered, action.rdtype, answer.addresses)
@@ -655,7 +655,7 @@ class _Run:
         name: str,
         after_ms: float,
         now_ms: float,
-        happen: Callable[[float], Actions],
+        happen: Callable[[float], RaceActions],
         *,
         connects: bool = False,
     ) -> None:

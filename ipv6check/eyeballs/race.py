@@ -9,13 +9,13 @@ from functools import partial
 from math import inf
 
 from ipv6check.eyeballs.algorithm import (
-    Action,
-    Actions,
     Cancel,
     Connect,
     Done,
     Query,
     Race,
+    RaceAction,
+    RaceActions,
     Resolved,
     WaitUntil,
 )
@@ -232,11 +232,11 @@ class _LiveRace:
 
     # --- outputs of the algorithm -------------------------------------------------------------
 
-    def _obey(self, actions: Actions, now_ms: float) -> None:
+    def _obey(self, actions: RaceActions, now_ms: float) -> None:
         for action in actions:
             self._do(action, now_ms)
 
-    def _do(self, action: Action, now_ms: float) -> None:
+    def _do(self, action: RaceAction, now_ms: float) -> None:
         match action:
             case Query(rdtype):
                 after_ms = self._dns.get(rdtype, Resolved()).after_ms

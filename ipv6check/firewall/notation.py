@@ -7,7 +7,7 @@ ip6tables-save shows in full the tables of which nft lists a part.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
 from ipv6check.firewall.iptables import save
@@ -23,6 +23,7 @@ from ipv6check.firewall.model import (
     Table,
 )
 from ipv6check.firewall.nft import from_json, from_text, loaded, refused
+from ipv6check.firewall.nft.lexer import Include
 from ipv6check.firewall.nft.loaded import Load
 from ipv6check.model import Failure, Kind, Loading
 
@@ -51,8 +52,6 @@ _NEWER = re.compile(
     re.MULTILINE,
 )
 _WHOLE = "Give one file that has all of it, or the output of nft -a list ruleset."
-
-Include = Callable[[str], list[tuple[str, str]] | None]
 
 
 def read(

@@ -29,10 +29,10 @@ _INTERFACES = {Field.IIF: "on", Field.OIF: "out of"}
 _PORTS = {Field.SPORT: "from port", Field.DPORT: "to port"}
 
 # A verdict, the conditions under which it is reached, and the reason of one that is unclear.
-End = tuple[str, Sequence[Condition], str]
+Conclusion = tuple[str, Sequence[Condition], str]
 
 
-def sentences(ends: Iterable[End], otherwise: str, bits: int) -> tuple[str, ...]:
+def sentences(ends: Iterable[Conclusion], otherwise: str, bits: int) -> tuple[str, ...]:
     """A sentence for each end but the verdict ``otherwise``, and one for that.
 
     ``bits``: the length of an address of the packet's family.

@@ -14,7 +14,7 @@ from ipv6check.model import VANTAGE_KINDS, Answer, Attempt, Echo, Failure, Hands
 from ipv6check.net import clock, icmp, tcp, tls
 from ipv6check.net.dns import resolvconf
 from ipv6check.net.dns.control_names import ControlNames
-from ipv6check.net.dns.datagrams import Server
+from ipv6check.net.dns.resolvconf import Server
 from ipv6check.net.dns.resolver import Resolver
 from ipv6check.net.errors import local_failure
 from ipv6check.net.kernel.this_host import ThisHost
@@ -26,7 +26,7 @@ from ipv6check.net.timing_loop import TimingLoop
 from ipv6check.net.tls import TlsPeer
 from ipv6check.net.uplink import ANYTHING, ECHO, LocalUplink
 
-Seen = TypeVar("Seen", Attempt, Handshake, Echo)
+Observation = TypeVar("Observation", Attempt, Handshake, Echo)
 Endpoint = tuple[str, int]
 Begin = Callable[[], None]
 
@@ -140,9 +140,9 @@ class LocalNet:
     async def _surely(
         self,
         address: str,
-        attempt: Callable[[Begin, float], Coroutine[None, None, Seen]],
+        attempt: Callable[[Begin, float], Coroutine[None, None, Observation]],
         begin: Begin,
-    ) -> Seen:
+    ) -> Observation:
         """What an attempt comes to while the uplink works; ``begin`` is called at each turn."""
         return await self.uplink.surely(address, partial(attempt, begin))
 

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 from ipv6check.net.own_time import own_time
 from ipv6check.net.wait import settle
 
-Key = TypeVar("Key", bound=Hashable)
+Subject = TypeVar("Subject", bound=Hashable)
 Fact = TypeVar("Fact")
 
 # Some 3 MB, however many addresses a run has.
@@ -46,7 +46,7 @@ class _Asking(Generic[Fact]):
         settle(self.fact, fact)
 
 
-class Memory(Generic[Key, Fact]):
+class Memory(Generic[Subject, Fact]):
     """The facts of one kind, the latest ones, in one event loop.
 
     ``certain``: whether a fact is success (True), failure (False), or neither for sure (None).
@@ -55,10 +55,12 @@ class Memory(Generic[Key, Fact]):
     def __init__(self, certain: Callable[[Fact], bool | None], size: int = SIZE) -> None:
         self._certain = certain
         self._size = size
-        self._known: OrderedDict[Key, tuple[Fact, float, float]] = OrderedDict()
-        self._asking: dict[Key, _Asking[Fact]] = {}
+        self._known: OrderedDict[Subject, tuple[Fact, float, float]] = OrderedDict()
+        self._asking: dict[Subject, _Asking[Fact]] = {}
 
-    async def recall(self, key: Key, ask: Callable[[Callable[[], None]], Awaitable[Fact]]) -> Fact:
+    async def recall(
+        self, key: Subject, ask: Callable[[Callable[[], None]], Awaitable[Fact]]
+    ) -> Fact:
         """The fact, asked for if need be; ``ask`` calls what it is given when its turn has come.
 
         Whatever it raises is its caller's; others ask for themselves then.
@@ -79,14 +81,16 @@ class Memory(Generic[Key, Fact]):
             if fact is not None:
                 return fact
 
-    def lately(self, key: Key) -> Fact | None:
+    def lately(self, key: Subject) -> Fact | None:
         """What was seen at last, not too long ago, certain or not; None where nothing was."""
         known = self._known.get(key)
         if known is None or known[1] < asyncio.get_running_loop().time() - SUCCESS_S:
             return None
         return known[0]
 
-    async def _ask(self, key: Key, ask: Callable[[Callable[[], None]], Awaitable[Fact]]) -> Fact:
+    async def _ask(
+        self, key: Subject, ask: Callable[[Callable[[], None]], Awaitable[Fact]]
+    ) -> Fact:
         asking = self._asking[key] = _Asking()
         fact: Fact | None = None
         try:
@@ -98,7 +102,7 @@ class Memory(Generic[Key, Fact]):
             asking.end(fact)
         return fact
 
-    def _keep(self, key: Key, fact: Fact, since: float) -> None:
+    def _keep(self, key: Subject, fact: Fact, since: float) -> None:
         certain = self._certain(fact)
         keep_s = -inf if certain is None else SUCCESS_S if certain else FAILURE_S
         self._known[key] = (fact, since, asyncio.get_running_loop().time() + keep_s)
@@ -107,14 +111,14 @@ class Memory(Generic[Key, Fact]):
             self._known.popitem(last=False)
 
 
-class Turns(Generic[Key]):
+class Turns(Generic[Subject]):
     """Who has done a thing of late, so that others need not."""
 
     def __init__(self, size: int = SIZE) -> None:
         self._size = size
-        self._done: OrderedDict[Key, float] = OrderedDict()
+        self._done: OrderedDict[Subject, float] = OrderedDict()
 
-    def first(self, key: Key, now: float) -> bool:
+    def first(self, key: Subject, now: float) -> bool:
         """Whether nobody has done it of late; whoever asks does it now."""
         if self._done.get(key, -inf) > now - SUCCESS_S:
             return False
@@ -124,6 +128,6 @@ class Turns(Generic[Key]):
             self._done.popitem(last=False)
         return True
 
-    def forget(self, key: Key) -> None:
+    def forget(self, key: Subject) -> None:
         """What came of it tells nothing: whoever asks next does it again."""
         self._done.pop(key, None)

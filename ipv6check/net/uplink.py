@@ -24,9 +24,9 @@ from ipv6check.net.own_time import own_time
 from ipv6check.net.reset_witnesses import Again, ResetWitnesses
 from ipv6check.net.special_addresses import special_purpose, usable_ipv4
 
-Seen = TypeVar("Seen", Attempt, Handshake, Echo)
+Observation = TypeVar("Observation", Attempt, Handshake, Echo)
 # Asks one address so many seconds: the port given, ECHO, or ANYTHING. Whether it answers.
-Ask = Callable[[str, int, float], Awaitable[bool]]
+AskControl = Callable[[str, int, float], Awaitable[bool]]
 ECHO, ANYTHING = 0, -1
 
 # Asked of the kernel's routing only, never sent to: the first root server's addresses.
@@ -114,7 +114,7 @@ class _Family:
 class LocalUplink:
     """Learns from every answer of a run, and asks controls where nothing is answered."""
 
-    def __init__(self, controls: Sequence[str], ask: Ask, timeout_s: float) -> None:
+    def __init__(self, controls: Sequence[str], ask: AskControl, timeout_s: float) -> None:
         self._controls = [_control(text) for text in controls]
         self._ask = ask
         self._timeout_s = timeout_s
@@ -221,8 +221,8 @@ class LocalUplink:
         return await asyncio.shield(asking)
 
     async def surely(
-        self, address: str, once: Callable[[float], Coroutine[None, None, Seen]]
-    ) -> Seen:
+        self, address: str, once: Callable[[float], Coroutine[None, None, Observation]]
+    ) -> Observation:
         """What an attempt comes to while the uplink works.
 
         ``once`` makes it, with a limit of so many seconds. What fails as it would without an uplink
@@ -253,8 +253,11 @@ class LocalUplink:
     # --- what an attempt is worth --------------------------------------------------------
 
     async def _beyond_filter(
-        self, address: str, once: Callable[[float], Coroutine[None, None, Seen]], limit_s: float
-    ) -> Seen:
+        self,
+        address: str,
+        once: Callable[[float], Coroutine[None, None, Observation]],
+        limit_s: float,
+    ) -> Observation:
         """The attempt; if it is refused while all others are, too, then what follows that time."""
         made = await once(limit_s)
         family = self._family(address)
@@ -278,8 +281,8 @@ class LocalUplink:
         return await once(limit_s)
 
     async def _watched(
-        self, family: _Family, once: Callable[[float], Coroutine[None, None, Seen]]
-    ) -> Seen:
+        self, family: _Family, once: Callable[[float], Coroutine[None, None, Observation]]
+    ) -> Observation:
         """The attempt; where it takes long, somebody who answered before is asked meanwhile."""
         loop, began_s = asyncio.get_running_loop(), time.monotonic()
         timer: asyncio.TimerHandle
@@ -307,7 +310,7 @@ class LocalUplink:
         finally:
             family.looking = None
 
-    def _doubtful(self, family: _Family, made: Seen) -> bool:
+    def _doubtful(self, family: _Family, made: Observation) -> bool:
         """Whether it failed as everything does that is sent while the uplink is away."""
         failure = _failure(made)
         if failure is None or _is_refused(made):
@@ -318,8 +321,11 @@ class LocalUplink:
         return not all(family.answered_between(*when, data=data) for when in vouching)
 
     async def _again(
-        self, address: str, made: Seen, once: Callable[[float], Coroutine[None, None, Seen]]
-    ) -> Seen:
+        self,
+        address: str,
+        made: Observation,
+        once: Callable[[float], Coroutine[None, None, Observation]],
+    ) -> Observation:
         family = self._family(address)
         version = family_of(address)
         until_s = time.monotonic() + PATIENCE_S
@@ -450,7 +456,7 @@ def _is_refused(made: Attempt | Handshake | Echo) -> bool:
     return failure is not None and failure.source is None and failure.kind in _RESETS
 
 
-def _from_here(made: Seen, why: str) -> Seen:
+def _from_here(made: Observation, why: str) -> Observation:
     """The attempt, with its failure marked as this host's own (``near``)."""
     if isinstance(made, Handshake) and made.tcp.failure is not None:
         return replace(made, tcp=_from_here(made.tcp, why))

@@ -15,7 +15,7 @@ from ipv6check.config.target import parse
 from ipv6check.eyeballs.clients import load
 from ipv6check.eyeballs.prediction import Survey, predict_all
 from ipv6check.model import Failure
-from ipv6check.net.dns.datagrams import Server
+from ipv6check.net.dns.resolvconf import Server
 from ipv6check.net.local import LocalNet
 from ipv6check.probes.addresses import addresses
 from ipv6check.probes.connections import connections

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipv6check.eyeballs.algorithm import Actions, Cancel, Connect, Done, Query, Race, WaitUntil
+from ipv6check.eyeballs.algorithm import Cancel, Connect, Done, Query, Race, RaceActions, WaitUntil
 from ipv6check.eyeballs.clients import load
 from ipv6check.eyeballs.policy import ALGORITHMS, HAPPY_V3, RFC6555, RFC8305, Policy
 
@@ -45,7 +45,7 @@ class Play:
             if self.done or not self.step():
                 break
 
-    def obey(self, actions: Actions) -> None:
+    def obey(self, actions: RaceActions) -> None:
         """Do what the core says, and hold it to its promises."""
         for action in actions:
             assert self.done is None, "nothing follows Done"

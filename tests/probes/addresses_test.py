@@ -8,7 +8,7 @@ import pytest
 
 from ipv6check.model import Answer, ExtendedError, Failure, Kind, Stub
 from ipv6check.probes.addresses import Addresses
-from ipv6check.testing import FakeNet, Question, answer
+from ipv6check.testing import FakeNet, NetQuestion, answer
 from tests.probes.observing import V4, V4B, V6, V6B, resolved
 
 NAME = "www.example"
@@ -159,7 +159,7 @@ def test_an_error_for_both_is_the_names() -> None:
 )
 def test_no_word_for_both(kind: Kind) -> None:
     """It is the name's where the resolver answers otherwise, else the vantage's."""
-    failures: dict[Question, Failure | Kind] = {(NAME, "AAAA"): kind, (NAME, "A"): kind}
+    failures: dict[NetQuestion, Failure | Kind] = {(NAME, "AAAA"): kind, (NAME, "A"): kind}
     assert isinstance(resolved(NAME, FakeNet(failures=failures)), Addresses)
     seen = resolved(NAME, FakeNet(failures=failures, resolver_answers=False))
     assert isinstance(seen, Failure)
@@ -219,7 +219,7 @@ def blind(net: FakeNet, text: str = NAME) -> str:
 )
 def test_a_resolver_without_any_aaaa(aaaa: Answer | Kind) -> None:
     """Where AAAA of a name that has one fails alike, it is not this name's (law 1); else it is."""
-    failures: dict[Question, Failure | Kind] = {}
+    failures: dict[NetQuestion, Failure | Kind] = {}
     answers = [A]
     if isinstance(aaaa, Kind):
         failures[NAME, "AAAA"] = aaaa

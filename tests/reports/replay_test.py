@@ -33,7 +33,7 @@ from ipv6check.model.text import printable
 from ipv6check.net.local import LocalNet
 from ipv6check.reports.formats import format_names
 from ipv6check.reports.replay import Recording
-from ipv6check.testing import FakeNet, Question, answer, attempt, echo
+from ipv6check.testing import FakeNet, NetQuestion, answer, attempt, echo
 from tests.reports.formats.observations_test import line, values
 
 COMMAND = str(Path(sys.executable).with_name("ipv6check"))
@@ -60,7 +60,7 @@ def network() -> FakeNet:
         echo(V6B, failure=Kind.TIMEOUT),
         echo(V4),
     ]
-    broken: dict[Question, Failure | Kind] = {
+    broken: dict[NetQuestion, Failure | Kind] = {
         ("lost.example", rdtype): Kind.SERVFAIL for rdtype in ("AAAA", "A")
     }
     broken[("\x1b[31mwell.example", "A")] = Kind.SERVFAIL

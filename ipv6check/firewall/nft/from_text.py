@@ -21,9 +21,7 @@ from functools import cache
 from typing import Any
 
 from ipv6check.firewall.nft.lexer import MAX_NESTING, Include, Token, fail, scan
-from ipv6check.firewall.nft.words import KNOWN, NAMING
-
-Json = dict[str, Any]
+from ipv6check.firewall.nft.words import KNOWN, NAMING, Json
 
 INCLUDED = "run it where that file is, or give the output of `nft list ruleset` from that host"
 _KINDS = "table|chain|rule|set|map|element|counter|quota|limit|ct|flowtable|synproxy|secmark|tunnel"

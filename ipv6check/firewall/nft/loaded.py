@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from ipv6check.firewall.model import RuleError
 from ipv6check.firewall.nft import from_text
 from ipv6check.firewall.nft.lexer import MAX_INCLUDES, MAX_SIZE, Include
+from ipv6check.firewall.nft.words import Json
 from ipv6check.model import Failure, Loading
 
-Json = dict[str, Any]
 Load = Callable[[str, str, Sequence[str]], Loading | Failure | None]
 
 MAX_GIVEN = 1 << 20  # characters

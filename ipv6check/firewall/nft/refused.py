@@ -15,9 +15,7 @@ from typing import Any
 
 from ipv6check.firewall.names import PROTOCOLS
 from ipv6check.firewall.nft.from_json import SELECTORS, Selector
-from ipv6check.firewall.nft.words import FIELDS, only, read, written
-
-Json = dict[str, Any]
+from ipv6check.firewall.nft.words import FIELDS, Json, only, read, written
 
 NETWORKS = ("ip", "ip6")
 ICMP = {"icmp": "ip", "icmpv6": "ip6"}
@@ -68,7 +66,7 @@ DECLARED = frozenset({"counter", "quota", "limit", "flowtable"})
 DECLARED |= {"ct helper", "ct timeout", "ct expectation"}
 
 
-Range = tuple[int, int]
+Interval = tuple[int, int]
 
 
 class _RefusedError(Exception):
@@ -389,7 +387,7 @@ def _intervals(name: str, data: Any, *, named: bool = False, wide: bool = True) 
     selector = SELECTORS.get(name)
     if selector is None or not selector.bits or not isinstance(data, dict):
         return
-    found: list[tuple[Range, Any]] = []
+    found: list[tuple[Interval, Any]] = []
     for element in data["set"]:
         key, value = element if isinstance(element, list) else (element, None)
         key = key["elem"]["val"] if isinstance(key, dict) and "elem" in key else key
@@ -405,7 +403,7 @@ def _intervals(name: str, data: Any, *, named: bool = False, wide: bool = True) 
         raise _RefusedError("intervals overlap, and there is no auto-merge")
 
 
-def _interval(name: str, selector: Selector, key: Any) -> Range:
+def _interval(name: str, selector: Selector, key: Any) -> Interval:
     plain = key["prefix"]["addr"] if isinstance(key, dict) and "prefix" in key else key
     family = _FAMILIES.get(name)
     if isinstance(plain, str) and family and _is_of_other(plain, family):
@@ -422,9 +420,9 @@ def only_named(name: str) -> Json:
     )
 
 
-def _overlap(elements: Iterable[tuple[Range, Any]]) -> bool:
+def _overlap(elements: Iterable[tuple[Interval, Any]]) -> bool:
     """Whether one interval reaches into another; the same one twice does not."""
-    last: Range | None = None
+    last: Interval | None = None
     for interval in sorted(interval for interval, _ in elements):
         if last is not None and interval != last and interval[0] <= last[1]:
             return True
@@ -432,9 +430,9 @@ def _overlap(elements: Iterable[tuple[Range, Any]]) -> bool:
     return False
 
 
-def _contradicting(elements: Iterable[tuple[Range, Any]]) -> Range | None:
+def _contradicting(elements: Iterable[tuple[Interval, Any]]) -> Interval | None:
     """The first key that has two values."""
-    seen: dict[Range, str] = {}
+    seen: dict[Interval, str] = {}
     for key, data in elements:
         said = json.dumps(data, sort_keys=True)
         if seen.setdefault(key, said) != said:

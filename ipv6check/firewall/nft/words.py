@@ -10,6 +10,9 @@ from typing import Any
 from ipv6check.firewall.model import AddressType, ConntrackState, ConntrackStatus
 from ipv6check.firewall.names import PROTOCOLS, SERVICES
 
+# A statement or an expression, as ``nft -j`` writes it.
+Json = dict[str, Any]
+
 MAX_SHOWN = 8
 _SIGNS = MappingProxyType(
     {sign: f" {sign} " for sign in ("&", "|", "^", "<<", ">>")} | {"range": "-", "concat": " . "}

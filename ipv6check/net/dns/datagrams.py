@@ -17,8 +17,7 @@ import dns.rdatatype
 from ipv6check.model import Failure, Kind, is_ipv6
 from ipv6check.net import clock, errors
 from ipv6check.net.dns import messages
-
-Server = tuple[str, int]
+from ipv6check.net.dns.resolvconf import Server
 
 _MAX_DATAGRAM = 4096
 _RECEIVE_BUFFER = 1 << 20

@@ -8,7 +8,8 @@ import dns.name
 import dns.rdatatype
 
 from ipv6check.net.dns import messages
-from ipv6check.net.dns.datagrams import Channel, Question, Server
+from ipv6check.net.dns.datagrams import Channel, Question
+from ipv6check.net.dns.resolvconf import Server
 
 _ROUNDS = 3
 _FAMILIES = ("A", "AAAA")

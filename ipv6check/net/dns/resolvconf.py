@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ipv6check.model import Stub
 
+# An address and a port.
 Server = tuple[str, int]
 
 RESOLV_CONF = "/etc/resolv.conf"

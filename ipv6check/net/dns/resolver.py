@@ -19,7 +19,8 @@ import dns.rdatatype
 from ipv6check.model import Answer, Failure, Kind
 from ipv6check.net import clock, log
 from ipv6check.net.dns import messages, streams
-from ipv6check.net.dns.datagrams import Question, Reply, Server, place
+from ipv6check.net.dns.datagrams import Question, Reply, place
+from ipv6check.net.dns.resolvconf import Server
 from ipv6check.net.dns.servers import Servers
 from ipv6check.net.limits import Limit
 from ipv6check.net.own_time import patience_s

@@ -8,7 +8,8 @@ from math import inf
 
 from ipv6check.net import clock
 from ipv6check.net.dns import messages
-from ipv6check.net.dns.datagrams import Channel, Question, Server
+from ipv6check.net.dns.datagrams import Channel, Question
+from ipv6check.net.dns.resolvconf import Server
 
 # How often EDNS is met with silence, and its absence with an answer, before it is left out.
 _ENOUGH = 3

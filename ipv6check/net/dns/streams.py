@@ -8,7 +8,8 @@ import socket
 import struct
 
 from ipv6check.model import is_ipv6
-from ipv6check.net.dns.datagrams import Server, sockaddr
+from ipv6check.net.dns.datagrams import sockaddr
+from ipv6check.net.dns.resolvconf import Server
 
 _LENGTH = struct.Struct("!H")
 

@@ -19,8 +19,8 @@ from ipv6check.model import (
 )
 from ipv6check.net.dns import resolvconf
 from ipv6check.net.dns.control_names import A_MOMENT_S, BOTH_FAMILIES, serves
-from ipv6check.net.dns.datagrams import Server
 from ipv6check.net.dns.pairs import loses_second
+from ipv6check.net.dns.resolvconf import Server
 from ipv6check.net.dns.resolver import Resolver
 from ipv6check.net.kernel import interfaces, rules, sockets
 from ipv6check.net.shared import SharedQuestion

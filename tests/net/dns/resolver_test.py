@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 
 from ipv6check.model import Answer, ExtendedError, Failure, Kind
 from ipv6check.net.dns import messages, resolver
-from ipv6check.net.dns.datagrams import Channel, Question, Sent, Server
+from ipv6check.net.dns.datagrams import Channel, Question, Sent
+from ipv6check.net.dns.resolvconf import Server
 from ipv6check.net.dns.resolver import SENDS, Resolver
 from ipv6check.net.errors import IcmpError
 from tests.net.dns_server import (
