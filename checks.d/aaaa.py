@@ -6,6 +6,7 @@ Why, and what each finding means, is in aaaa.md.
 from __future__ import annotations
 
 from ipv6check import (
+    RESOLUTION_DELAY_MS,
     Addresses,
     Answer,
     Cause,
@@ -23,8 +24,6 @@ from ipv6check import (
     warn,
 )
 
-# RFC 8305 section 3: how long a client that has A waits for AAAA.
-RESOLUTION_DELAY_MS = 50
 NXDOMAIN = "NXDOMAIN"
 DNS64 = "DNS64-synthesised"
 TRANSLATED = "the prefix of every NAT64"
@@ -195,7 +194,7 @@ def _late(addresses: Addresses) -> list[Finding]:
         return []
     message = f"AAAA is answered {ms(margin)} after A: "
     message += "Happy Eyeballs clients start with IPv4, others wait"
-    hint = f"RFC 8305 clients wait {RESOLUTION_DELAY_MS} ms: check the authoritative servers"
+    hint = f"RFC 8305 clients wait {RESOLUTION_DELAY_MS:g} ms: check the authoritative servers"
     both = {"ipv6": _evidence(aaaa), "ipv4": _evidence(a)}
     return [warn(message, hint=hint, evidence=both, id="late")]
 

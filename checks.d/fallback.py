@@ -12,6 +12,9 @@ from ipaddress import IPv6Address
 from math import inf, isinf
 
 from ipv6check import (
+    FELT_MS,
+    FROM_ELSEWHERE,
+    RESOLUTION_DELAY_MS,
     Addresses,
     Answer,
     Attempt,
@@ -38,11 +41,6 @@ from ipv6check import (
     warn,
 )
 
-FROM_ELSEWHERE = "run from a host with IPv6, or use --on-unknown pass in CI"
-# Users do not notice less than this.
-FELT_MS = 100.0
-# RFC 8305 section 3: how long a client that has A waits for AAAA.
-RESOLUTION_DELAY_MS = 50.0
 ONE_FAMILY = "not applicable: only one address family"
 
 

@@ -6,6 +6,7 @@ Why, and what each finding means, is in ping.md.
 from __future__ import annotations
 
 from ipv6check import (
+    FROM_ELSEWHERE,
     Connections,
     Echo,
     Failure,
@@ -23,7 +24,6 @@ from ipv6check import (
     warn,
 )
 
-FROM_ELSEWHERE = "run from a host with IPv6, or use --on-unknown pass in CI"
 HALF_PERCENT = 50
 
 

@@ -6,6 +6,7 @@ Why, and what each finding means, is in tcp.md.
 from __future__ import annotations
 
 from ipv6check import (
+    FROM_ELSEWHERE,
     Attempt,
     Cause,
     Connections,
@@ -29,7 +30,6 @@ from ipv6check import (
     warn,
 )
 
-FROM_ELSEWHERE = "run from a host with IPv6, or use --on-unknown pass in CI"
 MORE_TIME = "give the target more time: --deadline"
 FROM_ANOTHER_NETWORK = "run it from another network"
 # What providers of mail senders, offices and homes keep from leaving: mail, DNS, Windows shares.

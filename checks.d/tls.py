@@ -6,6 +6,7 @@ Why, and what each finding means, is in tls.md.
 from __future__ import annotations
 
 from ipv6check import (
+    FROM_ELSEWHERE,
     Attempt,
     Cause,
     Connections,
@@ -26,7 +27,6 @@ from ipv6check import (
     unknown,
 )
 
-FROM_ELSEWHERE = "run from a host with IPv6, or use --on-unknown pass in CI"
 SILENT = "TCP connects but TLS hangs: check the load balancer's backend and the path MTU"
 ANSWERS = "give this address the TLS configuration that IPv4 has: certificate, names, protocols"
 ALONE = "check the TLS configuration of this address: certificate, names, protocols"

@@ -9,6 +9,7 @@ from ipv6check.engine.checks.blame import ended_here as ended_here
 from ipv6check.engine.checks.blame import out_of_reach as out_of_reach
 from ipv6check.engine.checks.remedies import ACCEPT_ICMPV6 as ACCEPT_ICMPV6
 from ipv6check.engine.checks.remedies import ACCEPT_TCP as ACCEPT_TCP
+from ipv6check.engine.checks.remedies import FROM_ELSEWHERE as FROM_ELSEWHERE
 from ipv6check.engine.checks.remedies import GET_IPV6 as GET_IPV6
 from ipv6check.engine.checks.remedies import LISTEN as LISTEN
 from ipv6check.engine.checks.remedies import NO_ADDRESS as NO_ADDRESS
@@ -17,6 +18,8 @@ from ipv6check.engine.checks.remedies import NO_ROUTE_FROM_HERE as NO_ROUTE_FROM
 from ipv6check.engine.checks.remedies import NO_TIME as NO_TIME
 from ipv6check.engine.checks.remedies import UNTRIED as UNTRIED
 from ipv6check.eyeballs.impact import Impact as Impact
+from ipv6check.eyeballs.policy import RESOLUTION_DELAY_MS as RESOLUTION_DELAY_MS
+from ipv6check.eyeballs.prediction import FELT_MS as FELT_MS
 from ipv6check.eyeballs.prediction import Ending as Ending
 from ipv6check.eyeballs.prediction import Prediction as Prediction
 from ipv6check.eyeballs.prediction import Survey as Survey

@@ -10,16 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from ipv6check.eyeballs.policy import RFC8305
-from ipv6check.eyeballs.prediction import Ending, Prediction, Survey
+from ipv6check.eyeballs.prediction import FELT_MS, Ending, Prediction, Survey
 from ipv6check.eyeballs.race import Entrant, Outcome
 from ipv6check.model import VANTAGE_KINDS, Attempt
 from ipv6check.model.text import ms
 
-# Users do not notice less than this, and much of it is how a network is on another day.
-FELT_MS = 100.0
-# How long a client that has A waits for AAAA (RFC 8305 section 3).
-RESOLUTION_DELAY_MS = RFC8305.resolution_delay_ms
 # Whom most readers know; a sentence names these first.
 KNOWN = ("wget", "requests", "curl", "chrome", "firefox", "safari", "go", "node", "java-http")
 

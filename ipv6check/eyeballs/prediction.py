@@ -30,7 +30,7 @@ from ipv6check.eyeballs.clients import Client
 from ipv6check.eyeballs.policy import Policy
 from ipv6check.model import Address, is_ipv6
 
-# Users do not notice less than this.
+# Users do not notice less than this, and much of it is how a network is on another day.
 FELT_MS = 100.0
 # How many orders of equal addresses are tried.
 ORDERS_AT_MOST = 12

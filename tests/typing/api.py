@@ -8,12 +8,15 @@ from typing import assert_type
 from ipv6check import (
     ACCEPT_ICMPV6,
     ACCEPT_TCP,
+    FELT_MS,
+    FROM_ELSEWHERE,
     GET_IPV6,
     LISTEN,
     NO_ADDRESS,
     NO_IPV6_HERE,
     NO_ROUTE_FROM_HERE,
     NO_TIME,
+    RESOLUTION_DELAY_MS,
     UNTRIED,
     VANTAGE_KINDS,
     Addresses,
@@ -73,6 +76,7 @@ FINDINGS = (
     *(NO_ADDRESS, NO_IPV6_HERE, NO_ROUTE_FROM_HERE, NO_TIME, UNTRIED),
 )
 _ = assert_type(ACCEPT_ICMPV6, Mapping[str, str])
+CONSTANTS = (assert_type(FROM_ELSEWHERE, str), assert_type(FELT_MS + RESOLUTION_DELAY_MS, float))
 
 
 @check(cause="host", findings=FINDINGS)

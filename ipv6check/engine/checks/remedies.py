@@ -20,6 +20,9 @@ ACCEPT_TCP: Mapping[str, str]
 ACCEPT_ICMPV6: Mapping[str, str]
 GET_IPV6: Mapping[str, str]
 
+# The hint where this host has no IPv6.
+FROM_ELSEWHERE = "run from a host with IPv6, or use --on-unknown pass in CI"
+
 NO_IPV6_HERE: Explained
 UNTRIED: Explained
 NO_ROUTE_FROM_HERE: Explained
