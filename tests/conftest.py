@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from tests import installed
 from tests.lab import Lab
 
 # What a shell starts in the background ignores these, and so would all that it starts in turn:
@@ -42,7 +43,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Nothing is left out yet."""
+    """Nothing is left out yet; all of it runs the command as users start it."""
+    installed.starts_afresh = config.option.all
     config.stash[_left_out] = {}
 
 

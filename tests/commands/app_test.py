@@ -6,7 +6,6 @@ import inspect
 import logging
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from ipv6check.commands import main as cli
 from ipv6check.config.options import OPTIONS, Options
 from ipv6check.config.sources import load
 from ipv6check.reports.formats import format_names
+from tests import installed
 
 COMMAND = str(Path(sys.executable).with_name("ipv6check"))
 
@@ -33,14 +33,7 @@ def command(name: str) -> Any:
 
 def printed(*arguments: str, **variables: str) -> str:
     """What the installed command prints, to whichever stream."""
-    ended = subprocess.run(
-        [COMMAND, *arguments],
-        env={**os.environ, "COLUMNS": "80", **variables},
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    ended = installed.run(*arguments, env={**os.environ, "COLUMNS": "80", **variables})
     assert "Traceback" not in ended.stderr
     return ended.stdout + ended.stderr
 
@@ -124,7 +117,7 @@ def test_a_monitoring_system_hears_of_a_usage_error(
 ) -> None:
     """A plugin's UNKNOWN, with its line on standard output, wherever the format stands."""
     monkeypatch.chdir(tmp_path)
-    ended = subprocess.run([COMMAND, *arguments], capture_output=True, text=True, check=False)
+    ended = installed.run(*arguments)
     assert ended.returncode == 3
     assert ended.stdout.startswith("IPV6CHECK UNKNOWN")
     assert ended.stderr.startswith("ipv6check: ")
@@ -194,13 +187,9 @@ def test_completion(words: str, offered: set[str]) -> None:
 def test_each_exchange_is_logged(command: str, variable: str) -> None:
     """With the option or the variable: a line on standard error for each."""
     arguments = [command, "localhost:9", "--internal", *([] if variable else ["--debug"])]
-    ended = subprocess.run(
-        [COMMAND, *arguments],
+    ended = installed.run(
+        *arguments,
         env={**os.environ, "IPV6CHECK_DEBUG": variable, "IPV6CHECK_NO_CONTROLS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
     )
     assert re.search(r"^ *[0-9.]+ ms  .*127\.0\.0\.1", ended.stderr, re.MULTILINE), ended.stderr
     assert "Traceback" not in ended.stderr

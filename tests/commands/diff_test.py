@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 
 from ipv6check.commands import schema
+from tests import installed
 from tests.saved import result, save, target, text
 
 A, B = "[2001:db8::a]:443", "[2001:db8::b]:443"
@@ -54,16 +55,12 @@ def command(tmp_path: Path) -> Command:
         save(tmp_path / f"new.{format_}", *NEW)
 
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "ipv6check", "diff", *arguments],
+        return installed.run(
+            "diff",
+            *arguments,
             cwd=tmp_path,
             env={**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "80", **environment},
             input=text("jsonl", *NEW),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=100,
-            check=False,
         )
 
     return run

@@ -18,6 +18,7 @@ from ipv6check.commands.firewall import EXIT_CODES
 from ipv6check.engine.rule_files import MAX_FILE, rules_of
 from ipv6check.firewall.model import RuleError
 from ipv6check.model import Verdict
+from tests import installed
 from tests.lab import Lab
 
 STRICT6 = """*filter
@@ -52,14 +53,7 @@ def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     ) -> subprocess.CompletedProcess[str]:
         for name, text in (files or {}).items():
             (tmp_path / name).write_bytes(text.encode("utf-8", "surrogateescape"))
-        return subprocess.run(
-            [sys.executable, "-m", "ipv6check", "firewall", *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return installed.run("firewall", *arguments, cwd=tmp_path)
 
     return run
 

@@ -15,6 +15,7 @@ from ipv6check.commands import init, schema
 from ipv6check.config.options import OPTIONS, Options
 from ipv6check.config.sources import load
 from ipv6check.config.toml import ConfigError
+from tests import installed
 from tests.config.services_test import AGREED, MISTAKES, SERVICE, WHOLE
 
 BIN = Path(sys.executable).parent
@@ -23,14 +24,7 @@ FORMATS = ("json", "jsonl", "junit", "table")
 
 def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """The installed command in a directory."""
-    return subprocess.run(
-        [BIN / "ipv6check", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    return installed.run(*arguments, cwd=cwd)
 
 
 def loaded(directory: Path) -> Options:

@@ -33,6 +33,7 @@ from ipv6check.config.target import TargetError
 from ipv6check.config.target_stream import open_input
 from ipv6check.reports.formats import Renderer, Style, format_names, load
 from ipv6check.reports.sinks import OutputError, SavedFile
+from tests import installed
 from tests.lab import Lab, plan
 from tests.net.dns_server import DnsServer, Query, Replies, address_of, reply
 
@@ -308,14 +309,7 @@ def test_a_directory_that_is_gone(
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """The installed command, for what sends nothing."""
-    return subprocess.run(
-        [COMMAND, *arguments],
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    return installed.run(*arguments, env={**os.environ, **variables})
 
 
 def test_bad_input_of_the_installed_command() -> None:

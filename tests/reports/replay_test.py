@@ -34,6 +34,7 @@ from ipv6check.net.local import LocalNet
 from ipv6check.reports.formats import format_names
 from ipv6check.reports.replay import Recording
 from ipv6check.testing import FakeNet, NetQuestion, answer, attempt, echo
+from tests import installed
 from tests.reports.formats.observations_test import line, values
 
 COMMAND = str(Path(sys.executable).with_name("ipv6check"))
@@ -241,9 +242,7 @@ def test_targets_beside_a_recording_are_refused(recorded: Path) -> None:
 
 def command(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
     """The installed command."""
-    return subprocess.run(
-        [COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False, **more
-    )
+    return installed.run(*arguments, **more)
 
 
 def test_standard_input(recorded: Path) -> None:

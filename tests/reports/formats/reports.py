@@ -29,6 +29,7 @@ from ipv6check.model import (
     worst,
 )
 from ipv6check.reports.formats import Style, load, render
+from tests import installed
 
 COMMAND = str(Path(sys.executable).with_name("ipv6check"))
 RUN = RunInfo("0.1.0", "2026-11-20T12:00:00.000Z")
@@ -90,11 +91,4 @@ def served() -> Iterator[int]:
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The installed command."""
-    return subprocess.run(
-        [COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=os.environ | environment,
-    )
+    return installed.run(*arguments, env=os.environ | environment)
