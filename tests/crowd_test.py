@@ -29,7 +29,7 @@ def crowd(lab: Lab, addresses: list[str], *arguments: str) -> Counter[tuple[str,
     told: Counter[tuple[str, str]] = Counter()
     for line in run.stdout.splitlines():
         report = json.loads(line)
-        (tcp,) = {each["finding"] for each in report["results"] if each["check"] == "tcp"}
+        (tcp,) = {result["finding"] for result in report["results"] if result["check"] == "tcp"}
         told[report["verdict"], tcp] += 1
     return told
 

@@ -122,7 +122,7 @@ def test_a_baseline_lets_pass_what_was_so_before(gate: Gate, tmp_path: Path, for
     known = against(aaaa=DROP6)
     assert known.returncode == 0, known.stdout
     assert "known: already in the baseline" in known.stdout
-    both = [f"--resolve=shop.test:{each}" for each in (DROP6, address6("drop", 2), OPEN4)]
+    both = [f"--resolve=shop.test:{address}" for address in (DROP6, address6("drop", 2), OPEN4)]
     assert against(*both).returncode == 1
 
 

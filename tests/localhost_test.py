@@ -46,8 +46,8 @@ def report(
 
 def said(target: dict[str, Any], check: str) -> list[tuple[str, str | None, str]]:
     """Status, cause and message of each finding of one check."""
-    found = (each for each in target["results"] if each["check"] == check)
-    return [(each["status"], each["cause"], each["message"]) for each in found]
+    found = (result for result in target["results"] if result["check"] == check)
+    return [(result["status"], result["cause"], result["message"]) for result in found]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_lease_and_the_rules_in_force(lab: Lab, address: str, rule: str, statu
     )
     inside = (*DOWN, "sh", "-ec", setup, "sh")
     _, target = report(lab, [], "localhost", "--only", "firewall", inside=inside)
-    found = {each["finding"]: each["status"] for each in target["results"]}
+    found = {result["finding"]: result["status"] for result in target["results"]}
     assert found.get("dhcpv6-lost", "pass") == status, found
 
 
@@ -146,7 +146,7 @@ def test_a_host_without_a_network(lab: Lab, inside: tuple[str, ...]) -> None:
     """All of it is told at once: what listens, and that there is no network to be ready for."""
     code, target = report(lab, [("0.0.0.0", None)], "localhost", "--profile", "host", inside=inside)
     assert (code, target["verdict"]) == (1, "not-ready")
-    assert {each["check"] for each in target["results"]} == {"firewall", "host", "listeners"}
+    assert {result["check"] for result in target["results"]} == {"firewall", "host", "listeners"}
     status, cause, message = said(target, "host")[0]
     assert (status, cause) == ("fail", "network")
     assert message.endswith("neither IPv6 nor IPv4")

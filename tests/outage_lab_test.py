@@ -88,7 +88,7 @@ def test_no_healthy_target_is_blamed(own_lab: Lab, outage: str, tmp_path: Path) 
     assert (cut.stderr, mended.stderr) == ("", "")
     lines = told.read_bytes().splitlines()
     reports: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    verdicts = {each["host"]: each["verdict"] for each in reports if "results" in each}
+    verdicts = {report["host"]: report["verdict"] for report in reports if "results" in report}
     assert len(verdicts) == NAMES
     assert set(verdicts.values()) <= {"ready", "degraded", "unknown"}, verdicts
-    assert sum(each == "ready" for each in verdicts.values()) >= NAMES // 2
+    assert sum(verdict == "ready" for verdict in verdicts.values()) >= NAMES // 2

@@ -26,7 +26,9 @@ def test_one_outcome(lab: Lab) -> None:
     run = lab.run("dual", arguments, timeout=120)
     reports = json.loads(run.stdout)["targets"]
     told = {
-        tuple((each["check"], each["status"], each["finding"]) for each in report["results"])
+        tuple(
+            (result["check"], result["status"], result["finding"]) for result in report["results"]
+        )
         for report in reports
     }
     assert len(reports) == TARGETS

@@ -47,8 +47,8 @@ def target(*results: Result, name: str = "a.example", service: str = "") -> Targ
 
 def text(format_: str, *targets: TargetReport, interrupted: bool = False) -> str:
     """A report of these targets, as the command prints it."""
-    verdicts = Counter(each.verdict for each in targets)
-    counts = Counter(each.status for told in targets for each in told.results)
+    verdicts = Counter(target.verdict for target in targets)
+    counts = Counter(result.status for told in targets for result in told.results)
     summary = Summary(worst(verdicts), counts, verdicts, 1.0, interrupted)
     return render(Report(RUN, targets, summary), load(format_), Style())
 

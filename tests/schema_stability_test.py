@@ -66,8 +66,8 @@ def _key(key: str, old: Any, new: Any, at: str, *, read: bool) -> Iterator[str]:
     elif key in {"required", "enum", "type"}:
         yield from _lists(at, old, new, grows=(key == "required") != read)
     elif key in {"anyOf", "oneOf", "allOf"}:
-        left = [each for each in old if not any(_same(each, now) for now in new)]
-        yield from (f"{at}: {json.dumps(each)}" for each in left)
+        left = [item for item in old if not any(_same(item, now) for now in new)]
+        yield from (f"{at}: {json.dumps(item)}" for item in left)
     else:
         yield from breaks(old, new, at, read=read)
 
@@ -77,7 +77,7 @@ def _same(old: Any, new: Any) -> bool:
 
 
 def _lists(at: str, old: Any, new: Any, *, grows: bool) -> Iterator[str]:
-    was, now = (set(each) if isinstance(each, list) else {each} for each in (old, new))
+    was, now = (set(value) if isinstance(value, list) else {value} for value in (old, new))
     if was - now if grows else now - was:
         yield f"{at}: {sorted(was)} → {sorted(now)}"
 

@@ -54,14 +54,16 @@ def worst(results: list[dict[str, Any]], check: str) -> str:
 def explained() -> dict[str, dict[str, set[str]]]:
     """The statuses of each finding that a shipped check explains, itself or as a root cause."""
     own = {
-        check.id: {each.id: {str(status) for status in each.statuses} for each in check.findings}
+        check.id: {
+            finding.id: {str(status) for status in finding.statuses} for finding in check.findings
+        }
         for check in loader.load().checks
     }
     told = {OWN_NAME: {"not-measured": {"unknown"}}}
     for check in loader.load().checks:
         roots = {root for names in check.roots.values() for root in names}
         told[check.id] = {
-            key: each for name in (*roots, check.id) for key, each in own[name].items()
+            key: statuses for name in (*roots, check.id) for key, statuses in own[name].items()
         }
     return told
 
@@ -89,7 +91,7 @@ def test_truth(lab: Lab, scenario: dict[str, Any], tmp_path: Path) -> None:
         timeout=30,
     )
     judging = [
-        each for flag, value in pairwise(arguments) if flag in JUDGING for each in (flag, value)
+        word for flag, value in pairwise(arguments) if flag in JUDGING for word in (flag, value)
     ]
     replay = [COMMAND, "--replay", str(recording), "--format", "json", *judging]
     again = lab.run("offline", replay, timeout=30)

@@ -143,8 +143,8 @@ def loss(names: int, command: str) -> None:
                 lab.lose(percent, dns=dns)
                 run = lab.run("dual", asked, timeout=600)
                 reports = [json.loads(line) for line in run.stdout.splitlines()]
-                ill = [each for each in reports if each["verdict"] != "ready"]
-                told = Counter(_told(each) for report in ill for each in report["results"])
+                ill = [report for report in reports if report["verdict"] != "ready"]
+                told = Counter(_told(result) for report in ill for result in report["results"])
                 told.pop("", None)
                 share = 100 * len(ill) / len(reports)
                 print(
@@ -212,11 +212,11 @@ def _worlds() -> dict[str, Survey]:
 
 def _world(seen: dict[str, Seen]) -> Survey:
     dns = {
-        "AAAA": Resolved(tuple(each for each in seen if ":" in each), 5.0),
-        "A": Resolved(tuple(each for each in seen if ":" not in each), 5.0),
+        "AAAA": Resolved(tuple(address for address in seen if ":" in address), 5.0),
+        "A": Resolved(tuple(address for address in seen if ":" not in address), 5.0),
     }
     # Any order of the answer may come.
-    return Survey(dns, tuple(seen), seen, equal=tuple(each.addresses for each in dns.values()))
+    return Survey(dns, tuple(seen), seen, equal=tuple(answer.addresses for answer in dns.values()))
 
 
 def _asked_s(rules: Path) -> float:

@@ -31,7 +31,7 @@ def main() -> int:
             print(browsers_page(_browsed(names)))
         case ["document"]:
             with bench() as running:
-                installed = [each for each in programs() if each.installed]
+                installed = [program for program in programs() if program.installed]
                 print(page(running.matrix(installed, scenarios())), end="")
             if browsers():
                 print()
@@ -44,16 +44,20 @@ def main() -> int:
 
 def _browsed(names: list[str]) -> list[Row]:
     """Each browser by itself: a second one would have no processor to start on."""
-    chosen = [each for each in scenarios() if each.name in (names or SCENARIOS)]
+    chosen = [scenario for scenario in scenarios() if scenario.name in (names or SCENARIOS)]
     with bench() as running:
         return running.matrix(browsers(), chosen, at_once=1)
 
 
 def _matrix(names: list[str]) -> None:
     """Print predicted beside measured: of all, or of what these words are in the names of."""
-    chosen = [each for each in programs() if each.installed and _named(each.label, names)]
-    rows = [each for each in scenarios() if _named(each.name, names)] or list(scenarios())
-    chosen = chosen or [each for each in programs() if each.installed]
+    chosen = [
+        program for program in programs() if program.installed and _named(program.label, names)
+    ]
+    rows = [scenario for scenario in scenarios() if _named(scenario.name, names)] or list(
+        scenarios()
+    )
+    chosen = chosen or [program for program in programs() if program.installed]
     with bench() as running:
         for row in running.matrix(chosen, rows):
             for cell in row.cells:

@@ -80,8 +80,8 @@ def _answer(message: bytes) -> list[object] | None:
     try:
         said = dns.message.from_wire(message)
         name, rdtype = said.question[0].name, said.question[0].rdtype
-        answers = [each for each in said.answer if each.rdtype == rdtype]
-        found = [address.to_text() for each in answers for address in each]
+        answers = [rrset for rrset in said.answer if rrset.rdtype == rdtype]
+        found = [address.to_text() for rrset in answers for address in rrset]
     except (dns.exception.DNSException, IndexError):
         return None
     return ["answer", name.to_text(), dns.rdatatype.to_text(rdtype), found]

@@ -23,7 +23,7 @@ def rows() -> Iterator[dict[str, Row]]:
     """Every client before every scenario."""
     if not DIRECTORY:
         pytest.skip("IPV6CHECK_CLIENTS is not set: python -m tests.clients install DIRECTORY")
-    without = ", ".join(each.label for each in programs() if not each.installed)
+    without = ", ".join(program.label for program in programs() if not program.installed)
     reason = Lab.unavailable() or (f"not installed: {without}" if without else None)
     if reason is not None:
         pytest.skip(reason)

@@ -77,7 +77,7 @@ def _tables(rows: Sequence[Row]) -> Iterator[str]:
 def _cell(cell: Cell) -> str:
     predicted, measured = cell.predicted, cell.measured
     known = (predicted["connect_ms"], predicted["failed_ms"], inf)
-    at_ms = next(each for each in known if each is not None)
+    at_ms = next(time_ms for time_ms in known if time_ms is not None)
     told = _end(predicted["outcome"], predicted["family"], at_ms)
     seen = _end(measured.outcome, measured.family, measured.ms)
     return f"{told} · {seen}{' **!**' if cell.wrong else ''}"

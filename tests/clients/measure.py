@@ -96,7 +96,7 @@ class Cell:
     def foreseen(self) -> bool:
         """Whether what is told where nobody knows the order has an end like the one predicted."""
         ends = self.told.get("orders") or [self.told]
-        return any(_alike(each, self.predicted) for each in ends)
+        return any(_alike(ending, self.predicted) for ending in ends)
 
     @property
     def wrong(self) -> str:
@@ -216,7 +216,7 @@ class Bench:
         carried = [event for event in requests if event[4] in {"", scenario.host}]
         if program.early:
             ports = {event[3] for event in carried}
-            carried = [each for each in events if each[1] == "syn-ack" and each[3] in ports]
+            carried = [event for event in events if event[1] == "syn-ack" and event[3] in ports]
         return _told(events, carried, ended_ms, failed=failed)
 
     def matrix(
@@ -224,7 +224,9 @@ class Bench:
     ) -> list[Row]:
         """Every program before every scenario, in their order; several scenarios at once."""
         programs, of = tuple(programs), tuple(of)
-        self._own_ms = {each.label: self.own_ms(each) for each in programs if each.warms_up}
+        self._own_ms = {
+            program.label: self.own_ms(program) for program in programs if program.warms_up
+        }
         # Those of the faulty server share their addresses: one after the other.
         groups: defaultdict[str, list[Scenario]] = defaultdict(list)
         for scenario in of:
@@ -241,7 +243,7 @@ class Bench:
 
     def own_ms(self, program: Program) -> float:
         """How much longer the program takes here than its policy says."""
-        healthy = next(each for each in scenarios() if each.name == HEALTHY)
+        healthy = next(scenario for scenario in scenarios() if scenario.name == HEALTHY)
         cells = [self.row([program], healthy).cells[0] for _ in range(REPEATS)]
         return median(cell.measured.ms - float(cell.predicted["connect_ms"]) for cell in cells)
 
@@ -254,9 +256,13 @@ class Bench:
 
     def _cell(self, program: Program, scenario: Scenario, said: dict[str, Any]) -> Cell:
         measured = self.measure(program, scenario, said["order"])
-        predicted = {each["name"]: each for each in by_order(said, measured.given)}
+        predicted = {
+            prediction["name"]: prediction for prediction in by_order(said, measured.given)
+        }
         own_ms = self._own_ms.get(program.label, 0.0)
-        told = next(each for each in said["predictions"] if each["name"] == program.name)
+        told = next(
+            prediction for prediction in said["predictions"] if prediction["name"] == program.name
+        )
         return Cell(program, predicted[program.name], measured, own_ms, told=told)
 
     def calm(self, row: Row) -> Row:
@@ -310,7 +316,7 @@ def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def _came(group: Sequence[str], given: Mapping[str, Sequence[str]]) -> bool:
     """Whether these addresses were heard of in this order, if at all."""
     heard = given.get("AAAA" if ":" in group[0] else "A", ())
-    return [each for each in heard if each in group] in ([], list(group))
+    return [address for address in heard if address in group] in ([], list(group))
 
 
 def _told(

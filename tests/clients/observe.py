@@ -48,7 +48,7 @@ async def main(name: str, servers: list[Server]) -> None:
 
 
 def _predicted(surveyed: Survey) -> list[dict[str, Any]]:
-    return [dataclasses.asdict(each) for each in predict_all(load(), surveyed)]
+    return [dataclasses.asdict(prediction) for prediction in predict_all(load(), surveyed)]
 
 
 def _by_order(

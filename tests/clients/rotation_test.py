@@ -22,7 +22,7 @@ def test_a_client_has_either_end_by_the_order_that_it_is_given() -> None:
     """Both were told of beforehand, and each run ends as was predicted for its order."""
     if reason := Lab.unavailable():
         pytest.skip(reason)
-    (scenario,) = (each for each in scenarios() if each.name == "rotated-one-dead")
+    (scenario,) = (scenario for scenario in scenarios() if scenario.name == "rotated-one-dead")
     seen: dict[bool, int] = {}
     with bench() as running:
         for _ in range(TOSSES):

@@ -88,7 +88,9 @@ def test_the_document(command: Command) -> None:
     document = told(done)
     assert done.returncode == 1
     assert document["counts"] == {"lost": 1, "changed": 2, "new": 1, "gained": 1, "gone": 1}
-    assert [(each["drift"], each["target"]) for each in document["differences"]] == [
+    assert [
+        (difference["drift"], difference["target"]) for difference in document["differences"]
+    ] == [
         ("new", "new.example"),
         ("changed", "c.example"),
         ("changed", "b.example"),

@@ -94,10 +94,10 @@ def test_our_checks_fit_a_terminal(name: str) -> None:
 def test_each_finding_of_ours_can_be_asked_for(check: Check) -> None:
     """What the table of one check shows is what is shown of the finding alone, indented."""
     whole = explain.explanation(check.id)
-    for each in check.findings:
-        alone = explain.explanation(f"{check.id}/{each.id}")
-        assert alone.startswith(f"{each.id} (")
-        assert f"\n  {each.id} (" in whole
+    for finding in check.findings:
+        alone = explain.explanation(f"{check.id}/{finding.id}")
+        assert alone.startswith(f"{finding.id} (")
+        assert f"\n  {finding.id} (" in whole
 
 
 def test_a_root_cause_is_explained_by_whoever_tells_it() -> None:

@@ -71,7 +71,7 @@ def test_a_forgotten_port_fails(command: Callable[..., Any]) -> None:
     assert done.returncode == 1
     assert "tcp/443 is allowed over IPv4 but blocked over IPv6" in done.stdout
     document = told(command("rules.v6", "rules.v4", "-f", "json"))
-    (found,) = [each for each in document["findings"] if each["status"] == "fail"]
+    (found,) = [finding for finding in document["findings"] if finding["status"] == "fail"]
     assert found["subject"] == "tcp/443"
     assert found["evidence"]["ipv6"]["rule"]["text"] == "policy drop"
     assert found["evidence"]["ipv4"]["rule"]["line"] == 7
@@ -83,9 +83,9 @@ def test_an_empty_table_beside_a_strict_one_is_one_finding(command: Callable[...
         "rules.v6", "rules.v4", "-f", "json", files={"rules.v6": OPEN6, "rules.v4": STRICT4}
     )
     document = told(done)
-    failed = [each for each in document["findings"] if each["status"] == "fail"]
+    failed = [finding for finding in document["findings"] if finding["status"] == "fail"]
     assert done.returncode == 1
-    assert [each["evidence"]["trap"] for each in failed] == ["empty IPv6 rules"]
+    assert [finding["evidence"]["trap"] for finding in failed] == ["empty IPv6 rules"]
 
 
 def test_packets_are_answered_in_order(command: Callable[..., Any], tmp_path: Path) -> None:
@@ -103,13 +103,16 @@ def test_packets_are_answered_in_order(command: Callable[..., Any], tmp_path: Pa
         "rules.v6", "--packets", "packets.json", "-f", "json", files={"rules.v6": STRICT6}
     )
     packets = told(done)["packets"]
-    verdicts = [each["verdict"] for each in packets]
+    verdicts = [packet["verdict"] for packet in packets]
     assert verdicts == ["accept", "depends", "drop", "accept", "drop", "depends"]
     assert packets[0]["rule"]["text"] == "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT"
     assert (packets[0]["rule"]["line"], packets[0]["rule"]["chain"]) == (7, "INPUT")
     assert packets[1]["conditions"] == ["accept only from 2001:db8::/32", "drop otherwise"]
     assert packets[5]["conditions"][0] == "no IPv4 rules were given"
-    assert [each["saddr"] for each in packets if "saddr" in each] == ["2001:db8::1", "2001:db9::1"]
+    assert [packet["saddr"] for packet in packets if "saddr" in packet] == [
+        "2001:db8::1",
+        "2001:db9::1",
+    ]
 
 
 @pytest.mark.slow
@@ -121,7 +124,7 @@ def test_a_named_packet_has_to_pass(command: Callable[..., Any]) -> None:
     assert command("rules.v6", "--packet", "tcp/80").returncode == 3
     assert command("rules.v6", "--packet", "tcp/80", "--from", "2001:db8::/48").returncode == 0
     done = command("rules.v6", "--packet", "icmpv6/packet-too-big", "-f", "json")
-    assert [each["id"] for each in told(done)["packets"]] == [
+    assert [packet["id"] for packet in told(done)["packets"]] == [
         "icmpv6/packet-too-big of a known flow",
         "icmpv6/packet-too-big, stray",
     ]
@@ -153,7 +156,7 @@ def test_a_part_of_a_rule_set_is_unknown(command: Callable[..., Any]) -> None:
 def test_a_router_is_asked_what_it_forwards(command: Callable[..., Any]) -> None:
     """RFC 4890 section 4.3: neighbour discovery is nobody's transit, packet-too-big is."""
     done = command("rules.v6", "--forward", "-f", "json", files={"rules.v6": STRICT6})
-    failed = [each for each in told(done)["findings"] if each["status"] == "fail"]
+    failed = [finding for finding in told(done)["findings"] if finding["status"] == "fail"]
     assert "packet-too-big" in failed[0]["message"]
     assert "neighbour" not in done.stdout
 
@@ -178,7 +181,9 @@ def test_traps_are_told_by_name(
         f"*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n{rules}\nCOMMIT\n"
     )
     done = command("rules.v6", "-f", "json", files={"rules.v6": table})
-    found = [each for each in told(done)["findings"] if each["evidence"].get("trap") == trap]
+    found = [
+        finding for finding in told(done)["findings"] if finding["evidence"].get("trap") == trap
+    ]
     assert found
     assert text in found[0]["hint"]
 
@@ -192,7 +197,7 @@ def test_nexthdr_misses_mld(command: Callable[..., Any]) -> None:
     }
     """
     document = told(command("nftables.conf", "-f", "json", files={"nftables.conf": rules}))
-    (found,) = [each for each in document["findings"] if each["evidence"].get("trap")]
+    (found,) = [finding for finding in document["findings"] if finding["evidence"].get("trap")]
     assert found["evidence"]["trap"] == "ip6 nexthdr"
     assert "MLD query" in found["message"]
 
@@ -203,7 +208,7 @@ def test_blocked_replies_fail(command: Callable[..., Any]) -> None:
         "COMMIT", "-A OUTPUT -p ipv6-icmp -j ACCEPT\nCOMMIT"
     )
     document = told(command("rules.v6", "-f", "json", files={"rules.v6": rules}))
-    traps = [each["evidence"].get("trap") for each in document["findings"]]
+    traps = [finding["evidence"].get("trap") for finding in document["findings"]]
     assert "replies blocked" in traps
 
 
@@ -214,7 +219,7 @@ def test_a_file_that_would_not_load_fails(command: Callable[..., Any]) -> None:
     document = told(done)
     assert done.returncode == 1
     assert document["findings"][0]["evidence"]["trap"] == "would not load"
-    assert {each["verdict"] for each in document["packets"]} == {"depends"}
+    assert {packet["verdict"] for packet in document["packets"]} == {"depends"}
 
 
 @pytest.mark.slow(after=2)
@@ -273,7 +278,7 @@ def test_files_are_one_host_and_bring_what_they_include(command: Callable[..., A
     )
     done = command("main.nft", "-f", "json", files={"main.nft": main, "more.nft": more})
     document = told(done)
-    assert {each["verdict"] for each in document["packets"]} == {"accept"}
+    assert {packet["verdict"] for packet in document["packets"]} == {"accept"}
     document = told(command("lone.nft", "-f", "json", files={"lone.nft": 'include "gone.nft"\n'}))
     assert "gone.nft" in document["packets"][0]["conditions"][0]
     assert document["findings"][0]["hint"].startswith("run it where that file is")
@@ -380,12 +385,12 @@ def test_a_deployment_is_judged_before_it_is_made(
     command = [str(Path(sys.executable).with_name("ipv6check"))]
     done = lab.run("dual", [*command, "healthy.test:443", *option])
     (target,) = json.loads(done.stdout)["targets"]
-    said = [(each["check"], each["status"]) for each in target["results"]]
+    said = [(result["check"], result["status"]) for result in target["results"]]
     assert done.returncode == code
     assert {("firewall", status), ("tcp", "pass")} <= set(said)
     done = lab.run("dual", [*command, "not-there-yet.test:443", *option, "--only", "firewall"])
     (target,) = json.loads(done.stdout)["targets"]
-    assert status in {each["status"] for each in target["results"]}
+    assert status in {result["status"] for result in target["results"]}
     (tmp_path / "rules.v6").write_text("*filter\n-A INPUT -p tcp --dport\n")
     done = lab.run("dual", [*command, "healthy.test:443", *option])
     assert (done.returncode, done.stdout) == (2, "")

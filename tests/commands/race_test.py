@@ -58,7 +58,7 @@ def test_the_other_end_of_the_race_is_told() -> None:
     place = lines.index("")
     assert lines[place - 2].startswith("in 1 of 2 orders of the answer: IPv6 after ")
     assert lines[place - 1].startswith("in 1 of 2 orders of the answer: IPv4 after 2")
-    assert any(each.startswith("node 18 ") and " or fails" in each for each in lines)
+    assert any(line.startswith("node 18 ") and " or fails" in line for line in lines)
     _, fixed = shown(attempt(V6), attempt(V4))
     assert not any("orders of the answer" in line for line in fixed)
 
@@ -89,7 +89,7 @@ def test_tls_decides_with_v3() -> None:
     lines: list[str] = []
     assert run(SETTINGS, parse(NAME), HAPPY_V3, load(), net, lines.append) == CONNECTED
     told = [line.split(maxsplit=2)[2] for line in lines[2 : lines.index("") - 1]]
-    assert [" ".join(each.split()) for each in told] == [
+    assert [" ".join(line.split()) for line in told] == [
         f"> {V6} first",
         f"= {V6} TLS begins",
         f"x {V6} tls-error",

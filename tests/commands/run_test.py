@@ -27,8 +27,8 @@ def network(*names: str, address: str = "2d00::1") -> FakeNet:
     """A network in which these names are served well."""
     both = {"AAAA": address, "A": "192.0.2.1"}
     return FakeNet(
-        *(answer(name, rdtype, each) for name in names for rdtype, each in both.items()),
-        *(attempt(each, port) for each in both.values() for port in (443, 80)),
+        *(answer(name, rdtype, address) for name in names for rdtype, address in both.items()),
+        *(attempt(address, port) for address in both.values() for port in (443, 80)),
         *map(echo, both.values()),
     )
 

@@ -64,11 +64,11 @@ def test_a_service_is_what_stands_in_its_table(read: Callable[[str], Options]) -
     """Targets know their line and their service; what is not said is the run's."""
     shop, mail = read(WHOLE).services
     assert (shop.name, shop.owner, shop.vantage) == ("shop", "team-shop", "ipv6")
-    assert [(each.host, each.ports, each.service) for each in shop.targets] == [
+    assert [(target.host, target.ports, target.service) for target in shop.targets] == [
         ("shop.example", (), "shop"),
         ("api.shop.example", (443,), "shop"),
     ]
-    assert [each.place for each in shop.targets] == [
+    assert [target.place for target in shop.targets] == [
         Place("ipv6check.toml", 6),
         Place("ipv6check.toml", 7),
     ]
@@ -128,8 +128,8 @@ def test_places_are_those_of_the_elements(read: Callable[[str], Options]) -> Non
         'service.b.targets = [ # "b.example",\n  "a.example", \'[::1]\',\n\n  "b.example" ]\n'
         f"waiver = [\n  {{ {waiver} }},\n  {{ {waiver} }},\n]\n"
     )
-    assert [each.place.line for each in options.targets if each.place] == [1, 4, 4, 6]
-    assert [each.place.line for each in options.waivers if each.place] == [8, 9]
+    assert [target.place.line for target in options.targets if target.place] == [1, 4, 4, 6]
+    assert [waiver.place.line for waiver in options.waivers if waiver.place] == [8, 9]
 
 
 SERVICE = '[service.shop]\ntargets = ["shop.example"]\n'

@@ -143,12 +143,12 @@ def test_a_target_knows_where_it_stands() -> None:
     """Its file and line, for whoever has to find it; none where the input is no file."""
     lines = b"# ours\na\n\nb\n"
     placed = TargetStream(io.BytesIO(lines), "t", print, file="hosts.txt")
-    assert [each.place for each in asyncio.run(collect(placed))] == [
+    assert [target.place for target in asyncio.run(collect(placed))] == [
         Place("hosts.txt", 2),
         Place("hosts.txt", 4),
     ]
     alone = TargetStream(io.BytesIO(lines), "t", print)
-    assert [each.place for each in asyncio.run(collect(alone))] == [None, None]
+    assert [target.place for target in asyncio.run(collect(alone))] == [None, None]
 
 
 def test_streams_can_share_what_was_seen() -> None:

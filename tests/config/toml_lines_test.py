@@ -74,8 +74,8 @@ def leaves(value: object, keys: Keys = ()) -> Iterator[tuple[Keys, int]]:
     if isinstance(value, int):
         yield keys, value
     inner = value.items() if isinstance(value, dict) else ()
-    for key, each in enumerate(value) if isinstance(value, list) else inner:
-        yield from leaves(each, (*keys, key))
+    for key, item in enumerate(value) if isinstance(value, list) else inner:
+        yield from leaves(item, (*keys, key))
 
 
 @pytest.mark.parametrize("seed", range(200))

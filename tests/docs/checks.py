@@ -64,10 +64,14 @@ def _section(check: Mapping[str, Any]) -> str:
     name = check["id"]
     page = f"../checks.d/{name}.md"
     rows = [
-        [f"[`{each['id']}`]({page}#{each['id']})", code(each["statuses"]), _sentence(each["what"])]
-        for each in check["findings"]
+        [
+            f"[`{finding['id']}`]({page}#{finding['id']})",
+            code(finding["statuses"]),
+            _sentence(finding["what"]),
+        ]
+        for finding in check["findings"]
     ]
-    inputs = ", ".join(f"[`{each}`](inputs.md#input-{each})" for each in check["inputs"])
+    inputs = ", ".join(f"[`{needed}`](inputs.md#input-{needed})" for needed in check["inputs"])
     about = f"{check['about']} Explanations and fixes: [checks.d/{name}.md]({page})."
     return f"### {name}\n\n{about} Inputs: {inputs}.\n\n{table(HEADS, rows)}"
 

@@ -86,7 +86,9 @@ def _public(name: str) -> Any:
 def _prose(documented: Any) -> str:
     """A docstring as Markdown, without the section that has its attributes."""
     paragraphs = (inspect.getdoc(documented) or "").replace("``", "`").split("\n\n")
-    return "\n\n".join(each for each in paragraphs if not each.startswith(ATTRIBUTES)).strip()
+    return "\n\n".join(
+        paragraph for paragraph in paragraphs if not paragraph.startswith(ATTRIBUTES)
+    ).strip()
 
 
 def _summary(documented: Any) -> str:

@@ -28,17 +28,19 @@ def network(
     return FakeNet(
         answer(NAME, "AAAA", *ipv6, rcode=rcode),
         answer(NAME, "A", *ipv4, rcode=rcode),
-        *(attempt(each, port, how.get(each)) for each in addresses for port in (443, 80)),
-        *(echo(each, failure=how.get(each)) for each in addresses),
-        failures={(ip_address(each).reverse_pointer, "PTR"): Kind.SERVFAIL for each in addresses},
+        *(attempt(address, port, how.get(address)) for address in addresses for port in (443, 80)),
+        *(echo(address, failure=how.get(address)) for address in addresses),
+        failures={
+            (ip_address(address).reverse_pointer, "PTR"): Kind.SERVFAIL for address in addresses
+        },
     )
 
 
 def told(report: TargetReport) -> dict[str, list[tuple[Any, ...]]]:
     """What each check says: status, cause and message."""
     said: dict[str, list[tuple[Any, ...]]] = {}
-    for each in report.results:
-        said.setdefault(each.check, []).append((each.status, each.cause, each.message))
+    for result in report.results:
+        said.setdefault(result.check, []).append((result.status, result.cause, result.message))
     return said
 
 
@@ -63,9 +65,9 @@ def test_one_cause_one_failure() -> None:
     report = examine(NAME, network(()), skip=frozenset({"aaaa"}))
     said = told(report)
     assert said["tcp"] == [(Status.FAIL, Cause.DNS, f"{NAME} has no AAAA record")]
-    assert [each.check for each in report.results if each.status is Status.FAIL] == ["tcp"]
+    assert [result.check for result in report.results if result.status is Status.FAIL] == ["tcp"]
     assert said["tls"] == [(Status.SKIP, None, "no IPv6 address to connect to: see tcp")]
-    assert not any("see aaaa" in f"{each.message} {each.hint}" for each in report.results)
+    assert not any("see aaaa" in f"{result.message} {result.hint}" for result in report.results)
 
 
 def test_a_service_that_wants_no_word_of_aaaa() -> None:
@@ -79,7 +81,7 @@ def test_a_service_that_wants_no_word_of_aaaa() -> None:
 def test_tls_of_a_host_that_refuses() -> None:
     """TLS alone tells what TCP met with."""
     report = examine(NAME, network(dead={IPV6: Kind.REFUSED}), only=frozenset({"tls"}))
-    said = {check: {each[:2] for each in found} for check, found in told(report).items()}
+    said = {check: {result[:2] for result in found} for check, found in told(report).items()}
     assert said == {"tls": {(Status.FAIL, Cause.HOST)}}
 
 
@@ -90,8 +92,8 @@ def test_one_address_of_two_is_dead(check: str) -> None:
     report = examine(NAME, net, only=frozenset({check}))
     assert report.verdict is Verdict.NOT_READY
     named = {"tls": OTHER, "fallback": "1 of 2 IPv6 addresses is dead"}[check]
-    assert any(each[0] is Status.FAIL and named in each[2] for each in told(report)[check])
-    assert not any("see tcp" in f"{each.message} {each.hint}" for each in report.results)
+    assert any(result[0] is Status.FAIL and named in result[2] for result in told(report)[check])
+    assert not any("see tcp" in f"{result.message} {result.hint}" for result in report.results)
 
 
 @pytest.mark.parametrize("check", ["tcp", "tls", "ping", "fallback"])
@@ -123,7 +125,7 @@ def test_what_is_asked_for_is_never_optional() -> None:
     net = network(dead={IPV6: Kind.NO_LOCAL_ROUTE})
     report = examine(NAME, net, only=frozenset({"ping"}))
     assert report.verdict is Verdict.UNKNOWN
-    assert [each[:2] for each in told(report)["ping"]] == [(Status.UNKNOWN, Cause.VANTAGE)]
+    assert [result[:2] for result in told(report)["ping"]] == [(Status.UNKNOWN, Cause.VANTAGE)]
 
 
 def test_nobody_points_to_what_does_not_run() -> None:
@@ -131,5 +133,5 @@ def test_nobody_points_to_what_does_not_run() -> None:
     for left_out in ("aaaa", "tcp", "tls"):
         for net in (network(()), network(dead={IPV6: Kind.REFUSED})):
             report = examine(NAME, net, skip=frozenset({left_out}))
-            said = " ".join(f"{each.message} {each.hint}" for each in report.results)
+            said = " ".join(f"{result.message} {result.hint}" for result in report.results)
             assert f"see {left_out}" not in said

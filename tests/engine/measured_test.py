@@ -77,7 +77,7 @@ def test_what_is_wrong_says_enough(status: Status) -> None:
 def test_an_optional_unknown_is_no_reason() -> None:
     """What leaves the verdict alone does not say that IPv6 works."""
     asked = [Result("ping", Status.UNKNOWN, "x")]
-    assert [each.check for each in unmeasured(asked, [], {"ping"}, set())] == [OWN_NAME]
+    assert [result.check for result in unmeasured(asked, [], {"ping"}, set())] == [OWN_NAME]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_check_that_looks_for_itself(status: Status, enough: bool) -> None:  #
 
 def test_no_results_at_all() -> None:
     """Nothing that was asked is nothing that is well."""
-    assert [each.check for each in unmeasured([], [], set(), set())] == [OWN_NAME]
+    assert [result.check for result in unmeasured([], [], set(), set())] == [OWN_NAME]
 
 
 def test_every_check_is_skipped() -> None:

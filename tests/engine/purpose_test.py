@@ -68,7 +68,7 @@ class Judged:
             *old,
             answer(WEB, "AAAA", IPV6),
             answer(WEB, "A", IPV4),
-            *(attempt(each, port) for each in (IPV6, IPV4) for port in (443, 80)),
+            *(attempt(address, port) for address in (IPV6, IPV4) for port in (443, 80)),
             *map(echo, (IPV6, IPV4)),
             failures={(OLD, "AAAA"): Kind.SERVFAIL} if len(old) == 1 else None,
         )
@@ -76,8 +76,8 @@ class Judged:
         reports: list[TargetReport] = []
 
         async def targets() -> AsyncIterator[Target]:
-            for each in options.targets:
-                yield each
+            for target in options.targets:
+                yield target
 
         async def run() -> Summary:
             run = engine.run(jobs, targets(), net)
@@ -86,7 +86,7 @@ class Judged:
             return run.summary
 
         self.summary = gate.conclude(asyncio.run(run()), Vantage())
-        self.reports = {each.host: each for each in reports}
+        self.reports = {report.host: report for report in reports}
         self.old = self.reports[OLD]
 
     def told(self, format_: str, style: Style = Style(many=True)) -> str:  # noqa: B008 - frozen
@@ -105,8 +105,8 @@ def test_it_stands_apart(tmp_path: Path) -> None:
     run = Judged(tmp_path, without())
     assert run.old.purpose == NoIPv6("the appliance has no IPv6", REVIEW)
     assert (run.old.verdict, run.old.gating) == (Verdict.UNKNOWN, Verdict.READY)
-    assert not [each for each in run.old.results if each.status is Status.FAIL]
-    said = [each for each in run.old.results if each.finding == "no-aaaa"]
+    assert not [result for result in run.old.results if result.status is Status.FAIL]
+    said = [result for result in run.old.results if result.finding == "no-aaaa"]
     assert said[0].message.endswith("has no AAAA record, on purpose: the appliance has no IPv6")
     assert said[0].hint == "look again on 2027-06-01"
     summary = run.summary
@@ -158,7 +158,7 @@ def test_somebody_published_an_address(tmp_path: Path) -> None:
     """Then it has IPv6, is judged as all others, and the word is wrong."""
     run = Judged(tmp_path, [answer(OLD, "AAAA", IPV6), answer(OLD, "A", IPV4)])
     assert (run.old.purpose, run.old.verdict) == (None, Verdict.DEGRADED)
-    said = [each for each in run.old.results if each.finding == "not-none"]
+    said = [result for result in run.old.results if result.finding == "not-none"]
     assert said[0].message.startswith("an IPv6 address is published, yet the service says ipv6")
 
 

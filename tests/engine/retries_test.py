@@ -106,7 +106,7 @@ def test_of_several_findings_the_worst_stands_for_its_attempt() -> None:
 def test_the_evidence_of_the_best_attempt_stays() -> None:
     """The attempts of a race, which are drawn, and those to connect, whose times are measured."""
     seen = {"attempts": [{"port": 443, "address": "192.0.2.1", "outcome": "connected"}]}
-    tries = [[replace(each, evidence=seen) for each in results("tcp", PASS)] for _ in range(2)]
+    tries = [[replace(result, evidence=seen) for result in results("tcp", PASS)] for _ in range(2)]
     (found,) = retries.best(tries)
     assert found.evidence["attempts"] == seen["attempts"]
 
@@ -122,7 +122,7 @@ def test_each_check_has_its_own_best_attempt() -> None:
     """The order of the checks stays, with as many findings as the best attempt has."""
     first = [*results("aaaa", PASS), *results("tcp", FAIL)]
     second = [*results("aaaa", WARN, WARN), *results("tcp", PASS)]
-    assert [(each.check, each.status) for each in retries.best([first, second])] == [
+    assert [(result.check, result.status) for result in retries.best([first, second])] == [
         ("aaaa", PASS),
         ("tcp", PASS),
     ]
@@ -132,7 +132,9 @@ def test_an_error_of_ours_is_not_retried() -> None:
     """A crash comes again; so do a skip and a pass."""
     facts = {"connections": Failure(Kind.TIMEOUT, "")}
     assert not retries.worth_another(results("tcp", PASS, SKIP, ERROR), facts)
-    assert all(retries.worth_another(results("tcp", each), facts) for each in (FAIL, WARN, UNKNOWN))
+    assert all(
+        retries.worth_another(results("tcp", finding), facts) for finding in (FAIL, WARN, UNKNOWN)
+    )
 
 
 @pytest.mark.parametrize(
@@ -234,7 +236,7 @@ def test_a_reset_is_tried_again(run: Callable[..., Any]) -> None:
     assert (code, target["verdict"], len(net.tried)) == (OK, "ready", 2)
     (result,) = target["results"]
     assert result["message"].endswith("(at the 2nd attempt of 2; before: fail)")
-    assert [each["status"] for each in result["evidence"]["tries"]] == ["fail", "pass"]
+    assert [attempt["status"] for attempt in result["evidence"]["tries"]] == ["fail", "pass"]
 
 
 @pytest.mark.usefixtures("hurried")
@@ -245,7 +247,7 @@ def test_what_stays_down_is_down(run: Callable[..., Any]) -> None:
     assert (code, len(net.tried)) == (FINDINGS, 3)
     (result,) = target["results"]
     assert "attempt" not in result["message"]
-    assert [each["status"] for each in result["evidence"]["tries"]] == ["fail"] * 3
+    assert [attempt["status"] for attempt in result["evidence"]["tries"]] == ["fail"] * 3
 
 
 @pytest.mark.parametrize(
@@ -350,7 +352,7 @@ def test_a_server_that_is_busy_at_first() -> None:
     assert len(taken) == 2
     (result,) = json.loads(out)["targets"][0]["results"]
     assert (run.returncode, result["status"]) == (OK, "pass")
-    statuses = [each["status"] for each in result["evidence"]["tries"]]
+    statuses = [attempt["status"] for attempt in result["evidence"]["tries"]]
     assert statuses == ["fail"] * (len(statuses) - 1) + ["pass"]
     assert len(statuses) > 1
     assert " attempt of " in result["message"]
@@ -380,5 +382,5 @@ def test_servfail_at_first() -> None:
     code, out = asyncio.run(go())
     result = json.loads(out)["targets"][0]["results"][0]
     assert (code, result["status"]) == (0, "pass")
-    assert [each["status"] for each in result["evidence"]["tries"]] == ["fail", "pass"]
+    assert [attempt["status"] for attempt in result["evidence"]["tries"]] == ["fail", "pass"]
     assert result["message"].endswith("(at the 2nd attempt of 2; before: fail)")

@@ -93,7 +93,7 @@ def test_what_a_file_or_a_variable_says_is_noted(unused: Make) -> None:
     env = {"IPV6CHECK_RESOLVE": "a.example:::1"}
     for given in (unused({}, env), unused({}, file='[check]\nresolve = ["a.example:::1"]\n')):
         given.refuse([parse("b.example")])
-        (note,) = [each.text for each in given.notes()]
+        (note,) = [note.text for note in given.notes()]
         assert "a.example is not a target of this run" in note
 
 

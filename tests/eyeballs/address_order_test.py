@@ -53,8 +53,12 @@ FOUR = ["192.0.33.1", "192.0.33.2"]
 def sources(destinations: list[str], ula: str = GUA) -> dict[str, str | None]:
     """What a host with a global address and a private IPv4 one sends from."""
     return {
-        each: V4 if ":" not in each or is_mapped(each) else ula if each[:2] == "fd" else GUA
-        for each in destinations
+        address: V4
+        if ":" not in address or is_mapped(address)
+        else ula
+        if address[:2] == "fd"
+        else GUA
+        for address in destinations
     }
 
 
@@ -117,7 +121,7 @@ def arranged(policy: Policy, *order: str) -> str:
     names = {address: name for name, address in known.items()}
     found = [known[name] for name in order]
     return " ".join(
-        names[each] for each in arrange(policy, found, {a: n for n, a in enumerate(found)})
+        names[address] for address in arrange(policy, found, {a: n for n, a in enumerate(found)})
     )
 
 
@@ -175,11 +179,11 @@ def test_every_address_once(order: list[str], count: int) -> None:
     found = arrange(policy, sorted(order), rank)
     assert sorted(order) == sorted(found)
     leading = family(found[0])
-    ahead = min(count, sum(family(each) == leading for each in found))
-    assert {family(each) for each in found[:ahead]} == {leading}
+    ahead = min(count, sum(family(address) == leading for address in found))
+    assert {family(address) for address in found[:ahead]} == {leading}
     for name in ("ipv6", "ipv4"):
-        alone = [each for each in found if family(each) == name]
-        assert alone == [each for each in order if family(each) == name]
-    mixed = [family(each) for each in found[ahead - 1 :]]
+        alone = [address for address in found if family(address) == name]
+        assert alone == [address for address in order if family(address) == name]
+    mixed = [family(address) for address in found[ahead - 1 :]]
     both = 2 * min(mixed.count("ipv6"), mixed.count("ipv4"))
     assert all(one != other for one, other in pairwise(mixed[:both]))

@@ -26,7 +26,7 @@ def test_every_parameter() -> None:
 def test_the_preferred_first() -> None:
     """The lowest priority goes first (RFC 9460 section 2.4.1)."""
     found = read("16 b.example. alpn=h2", "2 . alpn=h2")
-    assert [(each.priority, each.target) for each in found] == [(2, "."), (16, "b.example.")]
+    assert [(record.priority, record.target) for record in found] == [(2, "."), (16, "b.example.")]
 
 
 @pytest.mark.parametrize("text", ["0 alias.example.", '1 . mandatory="key65000" key65000="x"'])

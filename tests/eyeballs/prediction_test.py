@@ -191,9 +191,11 @@ def test_dns_faults(name: str, aaaa_ms: float, a_ms: float, expected: str) -> No
 def test_servfail_costs_nothing() -> None:
     """A negative answer is an answer."""
     world = survey([], [HERE])
-    assert {each.family for each in predict_all(load(), world)} == {"ipv4"}
+    assert {prediction.family for prediction in predict_all(load(), world)} == {"ipv4"}
     without_jvm = [client for client in load() if not client.policy.own_ms]
-    assert all((each.connect_ms or inf) < 3.0 for each in predict_all(without_jvm, world))
+    assert all(
+        (prediction.connect_ms or inf) < 3.0 for prediction in predict_all(without_jvm, world)
+    )
 
 
 @pytest.mark.parametrize(
@@ -289,7 +291,7 @@ def test_what_a_client_sees_in_time_may_be_either(four_ms: float) -> None:
 def test_the_system_decides_who_goes_first() -> None:
     """Where getaddrinfo has IPv4 first, those that follow it try that first."""
     world = replace(survey([HERE], [HERE]), order=(FOUR[0], SIX[0]))
-    families = {each.name: each.family for each in predict_all(load(), world)}
+    families = {prediction.name: prediction.family for prediction in predict_all(load(), world)}
     assert families["wget"] == families["go"] == families["node 20"] == "ipv4"
     assert families["chrome"] == families["httpx async"] == families["curl 7.88"] == "ipv6"
 
@@ -338,7 +340,7 @@ def test_what_needs_no_run_ends_as_the_run_does(seed: int, monkeypatch: pytest.M
     """A healthy target's ends are computed without a run, and are the same."""
     chance = random.Random(seed)
     quick, slowest = chance.choice([(True, 40.0), (False, 400.0)])
-    seen = {each: slow(chance.uniform(0.1, slowest)) for each in (*SIX[:2], *FOUR)}
+    seen = {address: slow(chance.uniform(0.1, slowest)) for address in (*SIX[:2], *FOUR)}
     aaaa_ms, a_ms = chance.uniform(0, 30), chance.uniform(0, 30)
     dns = {"AAAA": Resolved(SIX[:2], aaaa_ms), "A": Resolved(FOUR, a_ms)}
     order = chance.sample(SIX[:2], 2) + chance.sample(FOUR, 2)
@@ -346,8 +348,8 @@ def test_what_needs_no_run_ends_as_the_run_does(seed: int, monkeypatch: pytest.M
     short = predict_all(CLIENTS.values(), world)
     calm = predict_module._calm(world)
     assert calm is not None
-    taken = [predict_module._at_once(each.policy, calm) for each in CLIENTS.values()]
-    assert not quick or sum(each is not None for each in taken) > 20
+    taken = [predict_module._at_once(client.policy, calm) for client in CLIENTS.values()]
+    assert not quick or sum(shortcut is not None for shortcut in taken) > 20
     monkeypatch.setattr(predict_module, "_calm", lambda _: None)
     whole = predict_all(CLIENTS.values(), world)
     for ours, theirs in zip(short, whole, strict=True):
@@ -365,18 +367,22 @@ def test_one_by_one_ends_as_the_run_does(seed: int, monkeypatch: pytest.MonkeyPa
     chance = random.Random(seed)
     tls: list[Tls | None] = [None, None, "ok", "failed", "silent"]
     seen = {
-        each: Seen(
+        address: Seen(
             chance.choice(["connected", "failed", "silent"]),
             chance.choice([chance.uniform(0.1, 40), chance.uniform(200, 300), 5000.0]),
             chance.choice(tls),
             20.0,
         )
-        for each in chance.sample((*SIX, *FOUR), 5)
+        for address in chance.sample((*SIX, *FOUR), 5)
     }
-    order = sorted(seen, key=lambda each: ":" not in each)
+    order = sorted(seen, key=lambda address: ":" not in address)
     dns = {
-        "AAAA": Resolved(tuple(each for each in order if ":" in each), chance.uniform(0, 30)),
-        "A": Resolved(tuple(each for each in order if ":" not in each), chance.uniform(0, 30)),
+        "AAAA": Resolved(
+            tuple(address for address in order if ":" in address), chance.uniform(0, 30)
+        ),
+        "A": Resolved(
+            tuple(address for address in order if ":" not in address), chance.uniform(0, 30)
+        ),
     }
     world = Survey(dns, tuple(order), seen, SYN_TIMEOUT_MS)
     monkeypatch.setattr(predict_module, "_calm", lambda _: None)
@@ -385,12 +391,13 @@ def test_one_by_one_ends_as_the_run_does(seed: int, monkeypatch: pytest.MonkeyPa
     ]
     clients = [*CLIENTS.values(), *own]
     taken = [
-        predict_module._one_by_one(each.policy, predict_module._World(world)) for each in clients
+        predict_module._one_by_one(client.policy, predict_module._World(world))
+        for client in clients
     ]
     short = predict_all(clients, world)
     monkeypatch.setattr(predict_module, "_one_by_one", lambda *_: None)
     whole = predict_all(clients, world)
-    assert sum(each is not None for each in taken) >= 8
+    assert sum(shortcut is not None for shortcut in taken) >= 8
     for ours, theirs in zip(short, whole, strict=True):
         assert (ours.outcome, ours.address) == (theirs.outcome, theirs.address)
         assert ours.connect_ms == pytest.approx(theirs.connect_ms)
@@ -405,13 +412,15 @@ def test_one_by_one_ends_as_the_run_does(seed: int, monkeypatch: pytest.MonkeyPa
 def rotating(six: list[Seen], four: list[Seen]) -> Survey:
     """A name whose addresses of a family are equal to RFC 6724."""
     world = survey(six, four)
-    return replace(world, equal=tuple(world.dns[each].addresses for each in ("AAAA", "A")))
+    return replace(world, equal=tuple(world.dns[rdtype].addresses for rdtype in ("AAAA", "A")))
 
 
 def ends(name: str, world: Survey) -> list[tuple[int, str, str | None, float | None]]:
     """How often a client ends how, the observed end first."""
     found = predict(CLIENTS[name], world)
-    return [(each.number, each.outcome, each.family, each.connect_ms) for each in found.orders]
+    return [
+        (ending.number, ending.outcome, ending.family, ending.connect_ms) for ending in found.orders
+    ]
 
 
 @pytest.mark.parametrize("six", [[DEAD, HERE], [HERE, DEAD]])
@@ -423,7 +432,7 @@ def test_the_order_of_equal_addresses_is_luck(six: list[Seen]) -> None:
     found = predict(CLIENTS["wget"], rotating(six, [HERE]))
     assert (found.outcome, found.family, found.connect_ms) == ("either", "ipv6", told[0][3])
     assert (found.earliest_ms, found.latest_ms, found.of) == (1.5, 7121.5, 2)
-    assert found.told()["orders"] == [each.told(2) for each in found.orders]
+    assert found.told()["orders"] == [ending.told(2) for ending in found.orders]
 
 
 def test_each_client_has_luck_of_its_own() -> None:
@@ -433,7 +442,7 @@ def test_each_client_has_luck_of_its_own() -> None:
         (1, "connected", "ipv4", 301.5),
         (1, "connected", "ipv6", 1.5),
     ]
-    assert [each[:2] for each in ends("node 18", world)] == [(1, "failed"), (1, "connected")]
+    assert [ending[:2] for ending in ends("node 18", world)] == [(1, "failed"), (1, "connected")]
     assert ends("java http", world) == []
     assert predict(CLIENTS["java http"], world).outcome == "connected"
 
@@ -463,28 +472,28 @@ def test_how_often_of_three() -> None:
         (1, "connected", "ipv6", 1.5),
         (1, "connected", "ipv6", 14_241.5),
     ]
-    assert [each[0] for each in ends("chrome", world)] == [2, 1]
+    assert [ending[0] for ending in ends("chrome", world)] == [2, 1]
 
 
 def test_both_families_have_luck() -> None:
     """Chrome alternates them, so that all four orders count."""
     world = rotating([DEAD, HERE], [DEAD, HERE])
-    assert sum(each[0] for each in ends("chrome", world)) == 4
-    assert [each[0] for each in ends("wget", world)] == [2, 2]
-    assert [each[:2] for each in ends("java http", world)] == [(2, "failed"), (2, "connected")]
+    assert sum(ending[0] for ending in ends("chrome", world)) == 4
+    assert [ending[0] for ending in ends("wget", world)] == [2, 2]
+    assert [ending[:2] for ending in ends("java http", world)] == [(2, "failed"), (2, "connected")]
 
 
 def test_a_dead_tls_is_luck_too() -> None:
     """One of two equal addresses accepts, and never completes TLS."""
     world = rotating([replace(HERE, tls="silent"), replace(HERE, tls="ok", tls_ms=5.0)], [HERE])
-    assert [each[:2] for each in ends("chrome", world)] == [(1, "failed"), (1, "connected")]
+    assert [ending[:2] for ending in ends("chrome", world)] == [(1, "failed"), (1, "connected")]
 
 
 def test_the_race_has_its_ends_as_well() -> None:
     """RFC 8305 goes over to IPv4 after 250 ms where the dead one comes first."""
     world = rotating([HERE, DEAD], [HERE])
     raced = world.of_race(RFC8305, world.order, world.equal)
-    assert [(each.family, each.connect_ms) for each in raced.orders] == [
+    assert [(ending.family, ending.connect_ms) for ending in raced.orders] == [
         ("ipv6", 1.5),
         ("ipv4", 251.5),
     ]
@@ -531,9 +540,9 @@ def test_every_order_ends_as_one_that_is_told(seed: int) -> None:
         ):
             ends = told.orders or (told,)
             assert any(
-                (each.outcome, each.family) == (came.outcome, came.family)
-                and abs((each.connect_ms or 0.0) - (came.connect_ms or 0.0)) < 100.0
-                for each in ends
+                (ending.outcome, ending.family) == (came.outcome, came.family)
+                and abs((ending.connect_ms or 0.0) - (came.connect_ms or 0.0)) < 100.0
+                for ending in ends
             ), (told, came)
             assert told.earliest_ms - 100.0 <= came.earliest_ms
             assert came.latest_ms <= told.latest_ms + 100.0
@@ -543,9 +552,9 @@ def test_orders_are_bounded() -> None:
     """However many addresses a name has."""
     many = [f"2001:470::{n:x}" for n in range(1, 60)]
     kinds = [DEAD, NO, HERE, slow(300.0), replace(HERE, tls="silent"), replace(HERE, tls="failed")]
-    seen = {each: kinds[n % 6] for n, each in enumerate(many)}
+    seen = {address: kinds[n % 6] for n, address in enumerate(many)}
     hosts = [f"192.0.33.{n}" for n in range(1, 60)]
-    seen |= {each: kinds[n % 6] for n, each in enumerate(hosts)}
+    seen |= {address: kinds[n % 6] for n, address in enumerate(hosts)}
     dns = {"AAAA": Resolved(tuple(many), 1.0), "A": Resolved(tuple(hosts), 1.0)}
     world = Survey(dns, tuple(seen), seen, SYN_TIMEOUT_MS, (tuple(many), tuple(hosts)))
     possible = predict_module._orders(world)

@@ -80,7 +80,9 @@ async def contest(network: Network, policy: Policy = RFC8305) -> Outcome:
     """The race between the hosts of a network, in their order; both answers came at once."""
     order = list(network.hosts)
     dns = {"AAAA": Resolved((), DNS_MS), "A": Resolved(tuple(order), DNS_MS)}
-    return await race(policy, dns, {each: n for n, each in enumerate(order)}, 443, network.connect)
+    return await race(
+        policy, dns, {address: n for n, address in enumerate(order)}, 443, network.connect
+    )
 
 
 def raced(hosts: dict[str, tuple[bool | None, float]]) -> tuple[Outcome, Network]:
@@ -99,8 +101,14 @@ def since_dns(at_ms: float) -> int:
 def story(outcome: Outcome) -> list[tuple[str, str, int, int, str]]:
     """The entrants with whole milliseconds."""
     return [
-        (each.address, each.why, since_dns(each.started_ms), since_dns(each.ended_ms), each.outcome)
-        for each in outcome.entrants
+        (
+            entrant.address,
+            entrant.why,
+            since_dns(entrant.started_ms),
+            since_dns(entrant.ended_ms),
+            entrant.outcome,
+        )
+        for entrant in outcome.entrants
     ]
 
 
@@ -134,7 +142,10 @@ def test_a_failure_costs_nothing() -> None:
 def test_an_earlier_failure_starts_nothing() -> None:
     """The failure of an attempt that is not the latest leaves the timer alone."""
     outcome, _ = raced({"a": (False, 300), "b": (None, 0), "c": (None, 0), "d": (True, 1)})
-    starts = [(each.address, each.why, since_dns(each.started_ms)) for each in outcome.entrants]
+    starts = [
+        (entrant.address, entrant.why, since_dns(entrant.started_ms))
+        for entrant in outcome.entrants
+    ]
     assert starts == [
         ("a", "first", 0),
         ("b", "timer", 250),
@@ -147,7 +158,7 @@ def test_the_slow_first_can_still_win() -> None:
     """An attempt goes on after the next one has started."""
     outcome, _ = raced({"a": (True, 300), "b": (True, 100)})
     assert (outcome.winner, since_dns(outcome.elapsed_ms)) == ("a", 300)
-    assert [each.outcome for each in outcome.entrants] == ["connected", "cancelled"]
+    assert [entrant.outcome for entrant in outcome.entrants] == ["connected", "cancelled"]
 
 
 def test_at_the_same_moment_the_earlier_start_wins() -> None:
@@ -161,7 +172,7 @@ def test_all_fail() -> None:
     """Without a winner the race ends with the last failure."""
     outcome, _ = raced({"a": (False, 600), "b": (False, 10)})
     assert (outcome.winner, since_dns(outcome.elapsed_ms)) == (None, 600)
-    assert [each.outcome for each in outcome.entrants] == ["refused", "refused"]
+    assert [entrant.outcome for entrant in outcome.entrants] == ["refused", "refused"]
 
 
 def test_nobody_runs() -> None:
@@ -223,7 +234,7 @@ def test_resolution_delay(aaaa_ms: float, a_ms: float, started: list[tuple[str, 
     network = Network({"::6": (True, 240.0), "192.0.2.4": (None, 0.0)})
     outcome = both(aaaa_ms, a_ms, network)
     assert started == [
-        (each.address, each.why, round(each.started_ms)) for each in outcome.entrants
+        (entrant.address, entrant.why, round(entrant.started_ms)) for entrant in outcome.entrants
     ]
     assert outcome.winner == "::6"
 
@@ -268,7 +279,7 @@ def test_a_busy_loop_hides_no_handshake() -> None:
         return await contest(network)
 
     outcome = run(main())
-    assert [each.address for each in outcome.entrants] == ["a"]
+    assert [entrant.address for entrant in outcome.entrants] == ["a"]
 
 
 def _be_busy(loop: asyncio.AbstractEventLoop) -> None:
@@ -290,7 +301,7 @@ def test_rules_of_the_race(hosts: list[tuple[bool | None, float]]) -> None:
         return  # it would wait for ever: a real attempt has a timeout
     outcome, network = raced({str(number): host for number, host in enumerate(hosts)})
     entrants = outcome.entrants
-    assert network.started == [each.address for each in entrants]
+    assert network.started == [entrant.address for entrant in entrants]
     assert network.started == [str(number) for number in range(len(entrants))]
     for one, other in pairwise(entrants):
         gap = other.started_ms - one.started_ms
@@ -298,18 +309,18 @@ def test_rules_of_the_race(hosts: list[tuple[bool | None, float]]) -> None:
         failed = one.outcome == "refused" and one.ended_ms <= other.started_ms + 0.01
         assert failed or gap >= DELAY_MS - 0.01
         assert other.why == ("failure" if gap < DELAY_MS - 0.01 else other.why)
-    for each in entrants:
-        assert 0 <= each.started_ms <= each.ended_ms <= outcome.elapsed_ms + 0.01
-        assert each.outcome in {"connected", "refused", "cancelled"}
-    winners = [each for each in entrants if each.outcome == "connected"]
+    for entrant in entrants:
+        assert 0 <= entrant.started_ms <= entrant.ended_ms <= outcome.elapsed_ms + 0.01
+        assert entrant.outcome in {"connected", "refused", "cancelled"}
+    winners = [entrant for entrant in entrants if entrant.outcome == "connected"]
     if winners:
-        best = min(winners, key=lambda each: (round(each.ended_ms, 3), each.started_ms))
+        best = min(winners, key=lambda entrant: (round(entrant.ended_ms, 3), entrant.started_ms))
         assert best.address == outcome.winner
-        assert all(each.started_ms <= best.ended_ms + 0.01 for each in entrants)
+        assert all(entrant.started_ms <= best.ended_ms + 0.01 for entrant in entrants)
     else:
         assert outcome.winner is None
         assert len(entrants) == len(hosts)
-        assert "cancelled" not in {each.outcome for each in entrants}
+        assert "cancelled" not in {entrant.outcome for entrant in entrants}
 
 
 def test_it_is_told_live() -> None:
@@ -359,7 +370,7 @@ def secured(network: SecureNetwork) -> tuple[Outcome, list[Entrant]]:
     told: list[Entrant] = []
     order = list(network.hosts)
     dns = {"A": Resolved(tuple(order))}
-    rank = {each: n for n, each in enumerate(order)}
+    rank = {address: n for n, address in enumerate(order)}
     contest = race(HAPPY_V3, dns, rank, 443, network.connect, told.append, network.tls)
     outcome = run(contest)
     assert not network.open
@@ -370,13 +381,13 @@ def traced(outcome: Outcome) -> list[tuple[str, int, int | None, int, str]]:
     """Start, begin of TLS and end of each, in whole milliseconds."""
     return [
         (
-            each.address,
-            round(each.started_ms),
-            None if each.tls_started_ms is None else round(each.tls_started_ms),
-            round(each.ended_ms),
-            each.outcome,
+            entrant.address,
+            round(entrant.started_ms),
+            None if entrant.tls_started_ms is None else round(entrant.tls_started_ms),
+            round(entrant.ended_ms),
+            entrant.outcome,
         )
-        for each in outcome.entrants
+        for entrant in outcome.entrants
     ]
 
 
@@ -385,7 +396,7 @@ def test_tls_wins() -> None:
     outcome, told = secured(SecureNetwork({"a": (True, 40.0), "b": (True, 1.0)}))
     assert (outcome.winner, round(outcome.elapsed_ms)) == ("a", 80)
     assert traced(outcome) == [("a", 0, 40, 80, "connected")]
-    assert [(each.outcome, each.tls_started_ms) for each in told] == [
+    assert [(entrant.outcome, entrant.tls_started_ms) for entrant in told] == [
         ("running", None),
         ("running", pytest.approx(40.0)),
         ("connected", pytest.approx(40.0)),

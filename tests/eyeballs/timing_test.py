@@ -50,11 +50,11 @@ async def main(first, second, others, races):
         began_ms = time.time() * 1000
         outcome = await race(RFC8305, dns, {first: 0, second: 1}, 80, connect)
         fresh.close()
-        starts = [[each.address, began_ms + each.started_ms] for each in outcome.entrants]
+        starts = [[entrant.address, began_ms + entrant.started_ms] for entrant in outcome.entrants]
         print(json.dumps([starts, began_ms, outcome.elapsed_ms]), flush=True)
         await asyncio.sleep(0.05)
-    for each in load:
-        each.cancel()
+    for task in load:
+        task.cancel()
 
 asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
 """

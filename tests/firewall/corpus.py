@@ -51,7 +51,7 @@ def measure(directory: Path, *, nft: bool = True) -> tuple[Counter[str], list[st
 def question(probe: Mapping[str, Any]) -> dict[str, Any]:
     """The packet as it was sent: of the flow that conntrack counted it to."""
     asked = {key: value for key, value in probe.items() if key not in RECORDED}
-    known = {each: each for each in ("related", "established")}
+    known = {state: state for state in ("related", "established")}
     return asked | ({"ct": state} if (state := known.get(probe.get("ct_state", ""))) else {})
 
 

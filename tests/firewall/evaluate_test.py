@@ -226,7 +226,11 @@ def test_state_is_invalid_before_conntrack() -> None:
     early = host(base(rule(new, Drop()), hook=Hook.PREROUTING, priority=-300, policy=Accept()))
     late = host(base(rule(new, Drop()), hook=Hook.PREROUTING, priority=-150, policy=Accept()))
     beside = host(base(rule(new, Drop()), hook=Hook.PREROUTING, priority=-200, policy=Accept()))
-    assert [asked(each).verdict for each in (early, late, beside)] == ["accept", "drop", "depends"]
+    assert [asked(rules).verdict for rules in (early, late, beside)] == [
+        "accept",
+        "drop",
+        "depends",
+    ]
 
 
 def test_notrack_is_seen_later() -> None:
@@ -347,7 +351,10 @@ def test_more_ways_than_can_be_told_apart_depend() -> None:
 def nested(depth: int, *conditions: Condition) -> RuleSet:
     """Chains of which each jumps to the next one several times, by these conditions."""
     chains = [
-        Chain(f"c{at}", rules=[rule(each, Jump(f"c{at + 1}")) for each in varied(at, conditions)])
+        Chain(
+            f"c{at}",
+            rules=[rule(condition, Jump(f"c{at + 1}")) for condition in varied(at, conditions)],
+        )
         for at in range(depth)
     ]
     last = Chain(f"c{depth}", rules=[rule(FROM_DOCUMENTATION, SSH, Drop())])
@@ -357,14 +364,14 @@ def nested(depth: int, *conditions: Condition) -> RuleSet:
 def varied(level: int, conditions: Iterable[Condition]) -> list[Condition]:
     """The same conditions of another level: they are about other bits, names and limits."""
     return [
-        FieldMatch(each.field, ((1 << level,) * 2,), mask=1 << level)
-        if isinstance(each, FieldMatch)
-        else InterfaceMatch(each.field, (f"{each.names[0]}{level}",), each.negated)
-        if isinstance(each, InterfaceMatch)
-        else Unmodelled(f"{each.reason} {level}", each.steady)
-        if isinstance(each, Unmodelled)
-        else each
-        for each in conditions
+        FieldMatch(condition.field, ((1 << level,) * 2,), mask=1 << level)
+        if isinstance(condition, FieldMatch)
+        else InterfaceMatch(condition.field, (f"{condition.names[0]}{level}",), condition.negated)
+        if isinstance(condition, InterfaceMatch)
+        else Unmodelled(f"{condition.reason} {level}", condition.steady)
+        if isinstance(condition, Unmodelled)
+        else condition
+        for condition in conditions
     ]
 
 
@@ -455,7 +462,7 @@ def test_more_classes_than_are_told_apart_are_never_wrong() -> None:
     inner = Chain(
         "inner", rules=[rule(FieldMatch(Field.SADDR, (sources[-1],)), Drop()), rule(Accept())]
     )
-    jumps = [rule(FieldMatch(Field.SADDR, (each,)), Jump("inner")) for each in sources]
+    jumps = [rule(FieldMatch(Field.SADDR, (source,)), Jump("inner")) for source in sources]
     rules = host(base(*jumps), inner)
     assert asked(rules, saddr="2001:db8:12b::1").verdict == "drop"
     assert asked(rules, saddr="2001:db8:12a::1").verdict == "accept"

@@ -155,7 +155,7 @@ SHUT = {"tcp/22": "drop", "tcp/443": "drop", "tcp/443 over IPv4": "drop"}
 def test_ufw_as_it_comes(ufw: Path) -> None:
     """Everything in is dropped, and IPv6 itself works: nothing to find."""
     assert verdicts(ufw, "default") == SHUT | NEEDED
-    assert [each.status for each in findings(ufw, "default")] == ["pass"]
+    assert [finding.status for finding in findings(ufw, "default")] == ["pass"]
 
 
 def test_ufw_allow_443(ufw: Path) -> None:
@@ -166,30 +166,30 @@ def test_ufw_allow_443(ufw: Path) -> None:
         "tcp/443": "accept",
         "tcp/443 over IPv4": "accept",
     }
-    assert [each.status for each in findings(ufw, "allow-443", "443")] == ["pass"]
+    assert [finding.status for finding in findings(ufw, "allow-443", "443")] == ["pass"]
 
 
 def test_ufw_deny_443(ufw: Path) -> None:
     """A port that is asked for and shut over both families alike is a warning, no IPv6 fault."""
     assert verdicts(ufw, "deny-443") == SHUT | NEEDED
     found = findings(ufw, "deny-443", "443")
-    assert sorted(each.status for each in found) == ["pass", "warn"]
+    assert sorted(finding.status for finding in found) == ["pass", "warn"]
 
 
 def test_ufw_without_ipv6_drops_all_of_it(ufw: Path) -> None:
     """IPV6=no does not leave IPv6 alone: every policy is drop, neighbour discovery is gone."""
     found = verdicts(ufw, "no-ipv6")
     assert {value for key, value in found.items() if "IPv4" not in key} == {"drop"}
-    failed = [each for each in findings(ufw, "no-ipv6") if each.status == "fail"]
-    assert any("neighbour solicitation" in each.message for each in failed)
-    assert any("packet-too-big" in each.message for each in failed)
+    failed = [finding for finding in findings(ufw, "no-ipv6") if finding.status == "fail"]
+    assert any("neighbour solicitation" in finding.message for finding in failed)
+    assert any("packet-too-big" in finding.message for finding in failed)
 
 
 def test_firewalld_as_it_comes(firewalld: Path) -> None:
     """The zone public lets SSH in, rejects the rest, and leaves IPv6 working."""
     shut = {"tcp/443": "reject", "tcp/443 over IPv4": "reject"}
     assert verdicts(firewalld, "default") == {**NEEDED, **shut, "tcp/22": "accept"}
-    assert [each.status for each in findings(firewalld, "default")] == ["pass"]
+    assert [finding.status for finding in findings(firewalld, "default")] == ["pass"]
 
 
 def test_firewalld_add_service(firewalld: Path) -> None:

@@ -71,7 +71,7 @@ def _forms(
     rest = form[1:].strip()
     name, _, what = rest.partition(" ")
     if mark == "?":
-        at = next((at for at, each in enumerate(held) if f" {name} {{" in each), None)
+        at = next((at for at, line in enumerate(held) if f" {name} {{" in line), None)
         if at is None:
             return
         before = held[at]
@@ -128,7 +128,7 @@ def said(text: str, *, with_nft: bool) -> str:
         rules = _rules(text, with_nft=with_nft)
     except RuleError as error:
         return f"open: {error}"
-    reasons = [each.reason for each in rules.refusals] + [each.reason for each in rules.gaps]
+    reasons = [refusal.reason for refusal in rules.refusals] + [gap.reason for gap in rules.gaps]
     if reasons:
         return f"open: {reasons[0]}"
     chains = [chain for table in rules.tables for chain in table.chains.values()]

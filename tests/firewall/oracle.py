@@ -151,7 +151,7 @@ class Oracle:
         Raises RefusedError.
         """
         wanted = {"packets": list(packets), "states": states}
-        return [Seen(**each) for each in self._call("ask", files, interfaces, wanted)]
+        return [Seen(**answer) for answer in self._call("ask", files, interfaces, wanted)]
 
     def listings(
         self, files: Files, commands: Sequence[Sequence[str]], interfaces: Sequence[str] = ()
@@ -357,7 +357,7 @@ class _Worker:
                 if flow := flow_of(packet, number):
                     self._netlink.begin(flow)
             with _listening(sent.values()) as datagrams:
-                return [asdict(each) for each in self._send(sent, datagrams)]
+                return [asdict(answer) for answer in self._send(sent, datagrams)]
 
     def listings(
         self, files: Files, interfaces: Sequence[str], commands: Sequence[Sequence[str]]

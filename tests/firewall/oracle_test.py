@@ -88,20 +88,20 @@ def test_an_answer_may_be_blocked(kernel: Oracle) -> None:
     """An output chain that drops the answer does not change the verdict."""
     packets = [SSH, {"proto": "tcp", "dport": 80}, {"proto": "tcp", "dport": 81}]
     seen = kernel.ask([("nft", ACCEPT_22 + SILENT)], packets)
-    assert [(each.verdict, each.answer) for each in seen] == [
+    assert [(answer.verdict, answer.answer) for answer in seen] == [
         ("accept", "syn-ack"),
         ("reject", "icmpv6 1/4"),
         ("reject", "rst"),
     ]
-    assert all(each.blocked for each in seen)
+    assert all(answer.blocked for answer in seen)
 
 
 def test_the_state_is_told_on_request(kernel: Oracle) -> None:
     """What conntrack makes of a packet, where it is asked."""
     packets = [SSH, {"proto": "icmpv6", "type": 135}, SSH | {"flags": "rst"}]
     seen = kernel.ask([("nft", ACCEPT_22)], packets, states=True)
-    assert [each.state for each in seen] == ["new", "untracked", "invalid"]
-    assert {each.state for each in kernel.ask([("nft", ACCEPT_22)], packets)} == {None}
+    assert [answer.state for answer in seen] == ["new", "untracked", "invalid"]
+    assert {answer.state for answer in kernel.ask([("nft", ACCEPT_22)], packets)} == {None}
 
 
 def test_rules_do_not_outlive_their_question(kernel: Oracle) -> None:

@@ -59,7 +59,7 @@ def both(name: str, text: str) -> tuple[RuleSet | None, RuleSet | None]:
 
 def verdicts(rules: RuleSet, packets: list[Packet]) -> list[str]:
     """What is said of packets."""
-    answers = [judge(rules, packet(each)) for each in packets]
+    answers = [judge(rules, packet(question)) for question in packets]
     return [f"{answer.verdict} {answer.reply}" for answer in answers]
 
 
@@ -71,7 +71,7 @@ def compared(name: str, text: str, packets: list[Packet]) -> Counter[str]:
         counts["refused by one"] += (theirs is None) != (ours is None)
         counts["refused"] += 1
         # What nft refuses we may not know, what it takes we have to.
-        assert theirs is None or not any("has loaded" in each for each in theirs.notes), name
+        assert theirs is None or not any("has loaded" in note for note in theirs.notes), name
         return counts
     for asked, one, other in zip(
         packets, verdicts(theirs, packets), verdicts(ours, packets), strict=True

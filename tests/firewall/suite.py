@@ -81,7 +81,7 @@ def _case(topic: str, entry: dict[str, Any], derived: dict[str, list[list[Any]]]
         entry["packets"],
         entry.get("refused", False),
         entry.get("states", False),
-        {notation: [_file(*each) for each in files] for notation, files in derived.items()},
+        {notation: [_file(*file) for file in files] for notation, files in derived.items()},
     )
 
 

@@ -66,8 +66,8 @@ def _asked(oracle: Oracle, case: Case) -> list[Packet]:
     if case.refused:
         print(f"{case.topic}: {case.name}: the kernel takes it", file=sys.stderr)
     return [
-        packet | told(each, states=case.states) | keep
-        for packet, each, keep in zip(packets, seen, kept, strict=True)
+        packet | told(answer, states=case.states) | keep
+        for packet, answer, keep in zip(packets, seen, kept, strict=True)
     ]
 
 
@@ -84,7 +84,7 @@ def _items(packet: Packet) -> Iterator[str]:
 def _derived(oracle: Oracle, case: Case) -> dict[str, list[list[Any]]]:
     notations = [notation for notation, _ in case.rules]
     tables = [notation for notation in notations if "tables" in notation]
-    programs = [each if each.endswith("-legacy") else f"{each}-nft" for each in tables]
+    programs = [table if table.endswith("-legacy") else f"{table}-nft" for table in tables]
     commands = [
         ["nft", "-j", "list", "ruleset"],
         ["nft", "list", "ruleset"],

@@ -16,7 +16,7 @@ CASES = suite.every_case()
 RECORDED = [case for case in CASES if not case.refused]
 REFUSED = [case for case in CASES if case.refused]
 DERIVED = [(case, notation) for case in RECORDED for notation in case.derived]
-STATES = [each for case in RECORDED for each in case.packets if "state" in each]
+STATES = [record for case in RECORDED for record in case.packets if "state" in record]
 
 
 def by_name(case: suite.Case) -> str:
@@ -33,7 +33,7 @@ def kernel() -> Iterator[oracle.Oracle]:
 def ours(files: suite.Files, packets: Sequence[suite.Packet]) -> list[str]:
     """What we say of each packet, in the words of the records."""
     rules = read(files)
-    answers = [judge(rules, packet(suite.question(each))) for each in packets]
+    answers = [judge(rules, packet(suite.question(record))) for record in packets]
     return [
         f"reject {answer.reply}" if answer.verdict == "reject" else answer.verdict
         for answer in answers
@@ -44,14 +44,14 @@ def untrue(kernel: oracle.Oracle, cases: Sequence[suite.Case]) -> list[str]:
     """In which of their packets the records of these cases and the kernel differ."""
     found = []
     for case in cases:
-        packets = [suite.question(each) for each in case.packets]
+        packets = [suite.question(record) for record in case.packets]
         try:
             seen = kernel.ask(case.rules, packets, states=case.states)
         except oracle.RefusedError as refused:
             found += [] if case.refused else [f"{case.name}: {refused}"]
             continue
-        told = [suite.told(each, states=case.states) for each in seen]
-        recorded = [suite.record(each) for each in case.packets]
+        told = [suite.told(answer, states=case.states) for answer in seen]
+        recorded = [suite.record(record) for record in case.packets]
         found += [
             f"{case.name}: {packet}: {now}"
             for packet, now, then in zip(case.packets, told, recorded, strict=True)
@@ -92,14 +92,14 @@ def test_other_notations_are_never_wrong(case: suite.Case, notation: str) -> Non
     """What the real tools print of the same rules: equal answers, or less certain ones."""
     told = ours(case.derived[notation], case.packets)
     both = zip(case.packets, told, strict=True)
-    wrong = [(each, said) for each, said in both if said not in {each["kernel"], "depends"}]
+    wrong = [(record, said) for record, said in both if said not in {record["kernel"], "depends"}]
     assert not wrong
 
 
-@pytest.mark.parametrize("each", STATES, ids=str)
-def test_conntrack_is_known(each: suite.Packet) -> None:
+@pytest.mark.parametrize("record", STATES, ids=str)
+def test_conntrack_is_known(record: suite.Packet) -> None:
     """The state that we give a packet is the one that conntrack gave it, or one of several."""
-    assert ConntrackState[each["state"].upper()] in packet(suite.question(each)).state
+    assert ConntrackState[record["state"].upper()] in packet(suite.question(record)).state
 
 
 @pytest.mark.parametrize("topic", suite.TOPICS)

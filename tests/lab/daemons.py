@@ -209,7 +209,7 @@ class Daemons:
 
 def _listen(tls: str, options: str) -> str:
     """Port 443 of the addresses whose TLS is so, for nginx."""
-    faulty = [each.name for each in plan.BEHAVIOURS.values() if each.tls == tls]
+    faulty = [behaviour.name for behaviour in plan.BEHAVIOURS.values() if behaviour.tls == tls]
     numbers = range(1, plan.TLS_FAULTS_MAX + 1)
     ipv6 = [f"[{plan.address6(name, n)}]" for name in faulty for n in numbers]
     ipv4 = [str(plan.address4(name, n)) for name in faulty for n in numbers]

@@ -42,9 +42,9 @@ def router_rules() -> str:
     ]
     replies = [
         f"{family} saddr {network} {rule}"
-        for each in plan.BEHAVIOURS.values()
-        for family, network in (("ip6", each.network6), ("ip", each.network4))
-        for rule in each.replies
+        for behaviour in plan.BEHAVIOURS.values()
+        for family, network in (("ip6", behaviour.network6), ("ip", behaviour.network4))
+        for rule in behaviour.replies
     ]
     hook = "type filter hook forward priority filter; policy accept;"
     return _table(_chain("forward", (hook, *uplinks, *replies)))

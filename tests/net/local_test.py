@@ -261,7 +261,7 @@ def test_names_that_share_an_address_ask_it_once(monkeypatch: pytest.MonkeyPatch
 
         made = asyncio.run(main())
         assert sorted(counted.asked) == [(NOBODY, 80), (NOBODY, 443)]
-        assert {each.failure for each in made} == {failure}
+        assert {attempt.failure for attempt in made} == {failure}
         assert len(made) == 801
 
 
@@ -353,7 +353,7 @@ def test_the_host_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (net.kernel.is_own("::1"), net.kernel.is_own(NOBODY)) == (True, False)
         state = await net.kernel.host()
         assert isinstance(state, HostState)
-        assert "lo" in {each.name for each in state.interfaces}
+        assert "lo" in {interface.name for interface in state.interfaces}
         net.close()
 
     asyncio.run(main())
@@ -376,8 +376,8 @@ def test_name_servers(monkeypatch: pytest.MonkeyPatch, rcode: str, kind: Kind | 
             return found
 
     found = asyncio.run(main())
-    assert {each.address for each in found} == {"127.0.0.1"}
-    assert [each.failure and each.failure.kind for each in found] == [kind] * 2
+    assert {attempt.address for attempt in found} == {"127.0.0.1"}
+    assert [attempt.failure and attempt.failure.kind for attempt in found] == [kind] * 2
 
 
 @pytest.mark.parametrize("loses", [True, False])

@@ -119,7 +119,7 @@ def test_an_error_is_its_callers() -> None:
         said = await asyncio.gather(
             *(known.recall("a", ask) for _ in range(3)), return_exceptions=True
         )
-        assert [type(each) for each in said] == [OSError, int, int]
+        assert [type(outcome) for outcome in said] == [OSError, int, int]
         assert not known._asking
 
     asyncio.run(main())

@@ -318,11 +318,11 @@ from ipv6check.net import tcp
 
 async def main():
     before = len(os.listdir("/proc/self/fd"))
-    tries = [asyncio.create_task(tcp.connect(each, 443, 0.8)) for each in sys.argv[1:]]
+    tries = [asyncio.create_task(tcp.connect(address, 443, 0.8)) for address in sys.argv[1:]]
     await asyncio.sleep(0.7)
     most = len(os.listdir("/proc/self/fd")) - before
     found = await asyncio.gather(*tries)
-    print({each.outcome for each in found}, most <= len(tries) + tcp.SPARE, most > len(tries))
+    print({attempt.outcome for attempt in found}, most <= len(tries) + tcp.SPARE, most > len(tries))
     print(tcp._Tries.spare == tcp.SPARE)
 
 asyncio.run(main())

@@ -46,8 +46,8 @@ def test_a_busy_loop_makes_nothing_late(timing: TimingLoop) -> None:
         others = [asyncio.ensure_future(busy()) for _ in range(3)]
         there = [await timing.run(late_ms) for _ in range(5)]
         here = [await late_ms() for _ in range(5)]
-        for each in others:
-            each.cancel()
+        for task in others:
+            task.cancel()
         return there, here
 
     there, here = asyncio.run(main())

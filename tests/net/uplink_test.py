@@ -95,7 +95,7 @@ def test_a_family_that_never_worked_is_this_hosts(address: str, vantage: tuple[s
 
     made = world.run(targets())
     assert len(world.asked) == 1
-    assert all(each.failure is not None and each.failure.near for each in made)
+    assert all(attempt.failure is not None and attempt.failure.near for attempt in made)
     assert made[0].failure is not None
     assert "no reply to anything" in made[0].failure.detail
     known = world.uplink.vantage()
@@ -132,8 +132,8 @@ def test_others_that_answer_meanwhile_vouch() -> None:
     """Nobody is asked, and nothing is tried again; one side alone proves nothing."""
     for ago_s, tries in (((1.0, 0.5), 1), ((1.0,), 2), ((0.5,), 2), ((3.0, 2.5), 2), ((), 2)):
         world = World([True], SILENT, SILENT)
-        for each in ago_s:
-            world.uplink.note_answer(V6B, 443, time.monotonic() - each)
+        for seconds in ago_s:
+            world.uplink.note_answer(V6B, 443, time.monotonic() - seconds)
         world.run(world.surely(V6))
         assert len(world.limits) == tries, ago_s
         assert bool(world.asked) == (tries == 2), ago_s
@@ -226,7 +226,7 @@ def test_controls_of_a_port() -> None:
 
     async def ask() -> list[bool | None]:
         asks = [(25, 6), (25, 6), (25, 4), (443, 6)]
-        return [await world.uplink.control_opens(*each) for each in asks]
+        return [await world.uplink.control_opens(*question) for question in asks]
 
     assert world.run(ask()) == [False, False, False, None]
     assert world.asked == [("2001:470::25", 25), ("192.0.33.25", 25)]

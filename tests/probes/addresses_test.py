@@ -271,8 +271,8 @@ def test_a_resolver_that_blocks(aaaa: Answer, a: Answer, says: str) -> None:
 def test_a_zone_that_publishes_the_unspecified_address() -> None:
     """By the zone's own server, or beside a good A, it is published."""
     zone = [
-        replace(each, authoritative=True)
-        for each in (answer(NAME, "AAAA", "::"), answer(NAME, "A", "0.0.0.0"))
+        replace(response, authoritative=True)
+        for response in (answer(NAME, "AAAA", "::"), answer(NAME, "A", "0.0.0.0"))
     ]
     assert [bad.address for bad in found(FakeNet(*zone)).unusable] == ["::"]
     assert [bad.address for bad in found(FakeNet(answer(NAME, "AAAA", "::"), A)).unusable] == ["::"]

@@ -91,8 +91,8 @@ def test_what_there_is_no_time_for_is_counted() -> None:
 
     seen = observed(within_two_seconds())
     assert (len(seen.attempts), seen.untried) == (12, 70)
-    assert {each.address for each in seen.ipv4} == {V4}
-    assert [each.address for each in seen.ipv6[::2]] == list(many.ipv6[:5])
+    assert {attempt.address for attempt in seen.ipv4} == {V4}
+    assert [attempt.address for attempt in seen.ipv6[::2]] == list(many.ipv6[:5])
 
 
 def test_named_ports() -> None:

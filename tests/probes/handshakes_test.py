@@ -24,8 +24,11 @@ def shaken(
 ) -> tuple[Handshakes, list[tuple[str, int]]]:
     """What comes of TLS where connections were made before, and with whom it was tried."""
     net = FakeNet(*seen)
-    tried = tuple(each.tcp if isinstance(each, Handshake) else each for each in seen)
-    ports = tuple(dict.fromkeys(each.port for each in seen))
+    tried = tuple(
+        observation.tcp if isinstance(observation, Handshake) else observation
+        for observation in seen
+    )
+    ports = tuple(dict.fromkeys(observation.port for observation in seen))
     before = Connections(ports, named=False, attempts=tried)
     made = observed(handshakes(before, parse(text), settings, net))
     assert {call[0] for call in net.calls} <= {"tls"}
@@ -37,9 +40,9 @@ def test_who_accepts() -> None:
     seen = (attempt(V6), attempt(V6B, failure=Kind.REFUSED), attempt(V4), attempt(V6, 80))
     made, tried = shaken(*seen)
     assert made.ports == (443,)
-    assert [each.address for each in made.attempts] == [V6, V4]
+    assert [attempt.address for attempt in made.attempts] == [V6, V4]
     assert tried == [(V6, 443), (V4, 443)]
-    assert [each.address for each in made.on(443)] == [V6, V4]
+    assert [handshake.address for handshake in made.on(443)] == [V6, V4]
     assert made.on(80) == ()
 
 
@@ -55,7 +58,7 @@ def test_a_scheme_without_tls() -> None:
 def test_ipv4_beside_an_ipv6_that_is_not_well(settings: Settings) -> None:
     """What fails is held against its twin, also in a long list."""
     made, _ = shaken(handshake(V6, failure=Kind.RESET), handshake(V4), settings=settings)
-    assert [(each.address, each.outcome) for each in made.attempts] == [
+    assert [(attempt.address, attempt.outcome) for attempt in made.attempts] == [
         (V6, "reset"),
         (V4, "connected"),
     ]
@@ -71,7 +74,7 @@ def test_many_that_are_silent() -> None:
     """After a few that are silent the rest is left alone: each would cost the whole timeout."""
     dead = [handshake(f"2d00:6ab:1::{n}", failure=Kind.TIMEOUT) for n in range(1, 30)]
     made, tried = shaken(*dead, handshake(V4))
-    assert 3 <= sum(each.silent for each in made.attempts) < 12
+    assert 3 <= sum(attempt.silent for attempt in made.attempts) < 12
     assert made.attempts[-1].address == V4
     assert len(tried) == len(made.attempts)
 
@@ -149,4 +152,4 @@ def test_what_does_not_come_back_in_time() -> None:
         return await handshakes(before, parse("www.example"), SETTINGS, Half())
 
     made = observed(within_half_a_second())
-    assert ([each.address for each in made.attempts], made.untried) == ([V6, V4], 1)
+    assert ([attempt.address for attempt in made.attempts], made.untried) == ([V6, V4], 1)

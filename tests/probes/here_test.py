@@ -26,8 +26,8 @@ def test_own_addresses(own: tuple[str, ...], found: tuple[str, ...]) -> None:
     assert net.calls == []
     assert not seen.loopback
     assert (seen.ipv6, seen.ipv4) == (
-        tuple(each for each in found if ":" in each),
-        tuple(each for each in found if ":" not in each),
+        tuple(address for address in found if ":" in address),
+        tuple(address for address in found if ":" not in address),
     )
 
 

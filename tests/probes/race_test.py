@@ -35,7 +35,7 @@ def raced(
 @pytest.mark.parametrize("found", [(V6,), (V4,), (V4, V4B), ()])
 def test_nothing_to_race(found: tuple[str, ...]) -> None:
     """There is no race, and no packet, where one address is all, or none is IPv6."""
-    outcomes, net = raced(*(attempt(each) for each in found), found=found)
+    outcomes, net = raced(*(attempt(address) for address in found), found=found)
     assert outcomes == {}
     assert net.calls == []
 
@@ -43,7 +43,7 @@ def test_nothing_to_race(found: tuple[str, ...]) -> None:
 def test_every_port_that_is_offered() -> None:
     """IPv6 goes first, and where it wins nobody else starts."""
     outcomes, net = raced(attempt(V6, 443), attempt(V4, 443), attempt(V6, 80))
-    assert [(port, each.port, each.winner) for port, each in outcomes.items()] == [
+    assert [(port, outcome.port, outcome.winner) for port, outcome in outcomes.items()] == [
         (443, 443, V6),
         (80, 80, V6),
     ]
@@ -54,7 +54,7 @@ def test_a_closed_port_is_left_alone() -> None:
     """There is no race on a port that nothing accepts on."""
     closed = [attempt(address, 443, Kind.REFUSED) for address in (V6, V4)]
     outcomes, net = raced(*closed, attempt(V6, 80, Kind.REFUSED), attempt(V4, 80))
-    assert {port: each.winner for port, each in outcomes.items()} == {80: V4}
+    assert {port: outcome.winner for port, outcome in outcomes.items()} == {80: V4}
     assert net.calls == [("connect", V6, 80), ("connect", V4, 80)]
 
 
@@ -174,8 +174,13 @@ def raced_v3(
     records = () if isinstance(https, Kind) else (answer(asked, "HTTPS", *https, elapsed_ms=2.0),)
     failed = https if isinstance(https, Kind) else Kind.OTHER
     net = FakeNet(*seen, *more, *records, failures={} if records else {(asked, "HTTPS"): failed})
-    tried = tuple(each.tcp if isinstance(each, Handshake) else each for each in seen)
-    before = Connections(tuple({each.port: 0 for each in seen}), named=False, attempts=tried)
+    tried = tuple(
+        observation.tcp if isinstance(observation, Handshake) else observation
+        for observation in seen
+    )
+    before = Connections(
+        tuple({observation.port: 0 for observation in seen}), named=False, attempts=tried
+    )
     found = replace(
         published(V6, V4),
         aaaa=answer(NAME, "AAAA", V6, elapsed_ms=aaaa_ms),
@@ -188,7 +193,7 @@ def test_v3_shakes_hands() -> None:
     """HTTPS records are asked for, TLS decides on 443, and TCP alone on 80."""
     text = '1 . alpn="h3,h2"'
     outcomes, net = raced_v3(attempt(V6), attempt(V4), attempt(V6, 80), https=[text])
-    assert {port: each.winner for port, each in outcomes.items()} == {443: V6, 80: V6}
+    assert {port: outcome.winner for port, outcome in outcomes.items()} == {443: V6, 80: V6}
     assert outcomes[443].entrants[0].tls_started_ms is not None
     assert outcomes[80].entrants[0].tls_started_ms is None
     assert outcomes[443].services == (Service(1, ".", ("h3", "h2", "http/1.1"), None, ()),)
@@ -205,7 +210,7 @@ def test_v3_leaves_a_tls_that_hangs() -> None:
     silent = handshake(V6, failure=Kind.TLS_ERROR)
     outcomes, _ = raced_v3(silent, handshake(V4))
     assert outcomes[443].winner == V4
-    assert [each.outcome for each in outcomes[443].entrants] == ["tls-error", "connected"]
+    assert [entrant.outcome for entrant in outcomes[443].entrants] == ["tls-error", "connected"]
 
 
 def test_a_hint_begins_the_race() -> None:

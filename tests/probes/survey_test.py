@@ -29,8 +29,8 @@ def surveyed(
     tls: Sequence[Handshake] = (),
 ) -> Mapping[int, Survey]:
     """The survey of these attempts; the network is not asked for any of them again."""
-    found = published(*dict.fromkeys(each.address for each in attempts))
-    ports = tuple(dict.fromkeys(each.port for each in attempts))
+    found = published(*dict.fromkeys(attempt.address for attempt in attempts))
+    ports = tuple(dict.fromkeys(attempt.port for attempt in attempts))
     seen = Connections(ports, named=False, attempts=attempts)
     network = net or FakeNet()
     surveys = observed(
@@ -111,7 +111,7 @@ def test_ipv4_alone_is_surveyed_too() -> None:
     found = replace(published(V4), aaaa=Failure(Kind.SERVFAIL, "it says so", 5.0))
     surveys = observed(survey(found, Connections((443, 80), named=False, attempts=()), NO_TLS, net))
     assert net.calls == [("connect", V4, 443), ("connect", V4, 80)]
-    assert [each.seen[V4].tcp for each in surveys.values()] == ["connected", "failed"]
+    assert [survey.seen[V4].tcp for survey in surveys.values()] == ["connected", "failed"]
 
 
 def test_a_name_without_aaaa_is_not_surveyed() -> None:

@@ -65,7 +65,7 @@ def test_one_more_broken_address_gates(gate: Gate, tmp_path: Path) -> None:
     gate(BAD)
     code, found = gate(BAD, WORSE, baseline=tmp_path / f"{BAD}.jsonl")
     assert code == FINDINGS
-    assert {each["subject"]: each.get("known", False) for each in found} == {
+    assert {result["subject"]: result.get("known", False) for result in found} == {
         BAD: True,
         WORSE: False,
     }
@@ -96,12 +96,12 @@ def test_targets_are_found_by_name_and_service(format_: str, tmp_path: Path) -> 
     names = [("a", ""), ("a", "shop"), ("A", ""), (hostile, ""), ("", hostile)]
     told = [target(result("warn", hostile), name=name, service=of) for name, of in names]
     with opened(save(tmp_path / f"old.{format_}", *told)) as baseline:
-        assert [(each.target, each.service) for each in baseline] == names
-        for each in told:
-            found = baseline.find(each)
+        assert [(entry.target, entry.service) for entry in baseline] == names
+        for report in told:
+            found = baseline.find(report)
             assert found is not None
-            assert (found.target, found.service) == (each.target, each.service)
-            assert baseline.known(each).results[0].known
+            assert (found.target, found.service) == (report.target, report.service)
+            assert baseline.known(report).results[0].known
         assert baseline.find(target(name="b")) is None
 
 

@@ -57,7 +57,7 @@ def drifts(old: list[Result], new: list[Result]) -> list[str]:
 )
 def test_statuses_of_one_subject(old: list[str], new: list[str], expected: list[str]) -> None:
     """What could not be seen, or was not looked at, is neither better nor worse."""
-    assert drifts([result(each) for each in old], [result(each) for each in new]) == expected
+    assert drifts([result(row) for row in old], [result(row) for row in new]) == expected
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_the_worst_is_first() -> None:
     new = target(
         result("pass", A), result("fail", C), result("warn", B), result("unknown", "", "z")
     )
-    told = [(each.kind, each.check, each.subject) for each in compare(old, new)]
+    told = [(change.kind, change.check, change.subject) for change in compare(old, new)]
     assert told == [
         ("lost", "tcp", B),
         ("lost", "tcp", C),
@@ -129,10 +129,10 @@ def test_nothing_differs_from_itself(told: TargetReport) -> None:
 def test_gained_is_lost_the_other_way_round(old: TargetReport, new: TargetReport) -> None:
     """The same pairs, with old and new exchanged."""
     mirror = {ChangeKind.LOST: ChangeKind.GAINED, ChangeKind.GAINED: ChangeKind.LOST}
-    there = [(each.kind, each.check, each.old, each.new) for each in compare(old, new)]
+    there = [(change.kind, change.check, change.old, change.new) for change in compare(old, new)]
     back = [
-        (mirror.get(each.kind, each.kind), each.check, each.new, each.old)
-        for each in compare(new, old)
+        (mirror.get(change.kind, change.kind), change.check, change.new, change.old)
+        for change in compare(new, old)
     ]
     assert sorted(there, key=repr) == sorted(back, key=repr)
 
@@ -146,13 +146,13 @@ def test_becoming_unknown_is_no_gain_and_no_loss(
     at = data.draw(st.integers(0, len(new.results) - 1))
     hidden = new.results[at]
     blind = tuple(
-        replace(each, status=Status.UNKNOWN)
-        if (each.check, each.subject) == (hidden.check, hidden.subject)
-        else each
-        for each in new.results
+        replace(result, status=Status.UNKNOWN)
+        if (result.check, result.subject) == (hidden.check, hidden.subject)
+        else result
+        for result in new.results
     )
-    seen = [each.kind for each in compare(old, new)]
-    unseen = [each.kind for each in compare(old, replace(new, results=blind))]
+    seen = [change.kind for change in compare(old, new)]
+    unseen = [change.kind for change in compare(old, replace(new, results=blind))]
     assert unseen.count(ChangeKind.LOST) <= seen.count(ChangeKind.LOST)
     assert unseen.count(ChangeKind.GAINED) <= seen.count(ChangeKind.GAINED)
 
@@ -179,15 +179,15 @@ def test_what_is_known(old: dict[str, str], new: dict[str, str], expected: list[
     """A trouble that was there before, as bad or worse; of the unknown nothing is known."""
     before = target(*(result(status, subject) for subject, status in old.items()))
     after = target(*(result(status, subject) for subject, status in new.items()))
-    assert [each.known for each in known(before, after).results] == expected
+    assert [result.known for result in known(before, after).results] == expected
 
 
 @given(TARGETS, TARGETS)
 def test_what_is_lost_is_not_known(old: TargetReport, new: TargetReport) -> None:
     """A gate stops for all that the comparison calls lost, and for nothing that is as it was."""
     told = known(old, new).results
-    lost = [each.new for each in compare(old, new) if each.kind is ChangeKind.LOST]
-    assert not [each for each in told if each.known and replace(each, known=False) in lost]
+    lost = [change.new for change in compare(old, new) if change.kind is ChangeKind.LOST]
+    assert not [result for result in told if result.known and replace(result, known=False) in lost]
     troubles = {Status.WARN, Status.FAIL}
-    for each in known(new, new).results:
-        assert each.known == (each.status in troubles)
+    for row in known(new, new).results:
+        assert row.known == (row.status in troubles)

@@ -52,8 +52,8 @@ def judged(
     gate: Gate, *targets: TargetReport, vantage: Vantage | None = None
 ) -> tuple[Summary, list[TargetReport]]:
     """The end of a run over these targets."""
-    told = [gate.apply(each) for each in targets]
-    verdicts = {each.verdict: 1 for each in targets}
+    told = [gate.apply(target) for target in targets]
+    verdicts = {target.verdict: 1 for target in targets}
     end = Summary(worst(verdicts), {}, verdicts, 1.0)
     return gate.conclude(end, vantage or Vantage()), told
 
@@ -121,7 +121,9 @@ class _Known:
 
     def known(self, report: TargetReport) -> TargetReport:
         """Each result marked."""
-        return replace(report, results=tuple(replace(each, known=True) for each in report.results))
+        return replace(
+            report, results=tuple(replace(result, known=True) for result in report.results)
+        )
 
 
 @pytest.mark.parametrize(("days", "outcome"), [(0, GateOutcome.PASSED), (1, GateOutcome.FAILED)])
@@ -266,7 +268,9 @@ class Before:
         """The report with them marked."""
         return replace(
             report,
-            results=tuple(replace(each, known=each.check == "tcp") for each in report.results),
+            results=tuple(
+                replace(result, known=result.check == "tcp") for result in report.results
+            ),
         )
 
 

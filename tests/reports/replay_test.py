@@ -120,8 +120,8 @@ def test_a_replay_says_what_the_run_said(
     monkeypatch.setattr(LocalNet, "__init__", _never)
     again = run(replayed(path, format=form, verbose=True))
     # Lines come as each target is done.
-    assert [sorted(str(each).splitlines()) for each in again] == [
-        sorted(str(each).splitlines()) for each in live
+    assert [sorted(str(report).splitlines()) for report in again] == [
+        sorted(str(report).splitlines()) for report in live
     ]
 
 
@@ -389,7 +389,7 @@ def read_all(path: Path) -> list[str]:
     """The targets of a recording, read as a run reads them. Raises RecordingError."""
 
     async def go() -> list[str]:
-        return [each.target.text async for each in Recording(path)]
+        return [recorded.target.text async for recorded in Recording(path)]
 
     return asyncio.run(go())
 
@@ -468,7 +468,7 @@ def test_what_is_wrong_is_told_with_its_line(
     """One line on standard error, harmless to a terminal, and exit code 2."""
     lines = small.read_text().splitlines()
     spoil(lines)
-    small.write_text("".join(f"{each}\n" for each in lines))
+    small.write_text("".join(f"{line}\n" for line in lines))
     done = command("--replay", str(small), "-f", "jsonl")
     assert done.returncode == USAGE
     assert done.stderr.startswith(f"ipv6check: {small}:{line}: ")
@@ -538,10 +538,10 @@ def test_control_characters_do_not_reach_a_report(run: Callable[..., Said], reco
     head["services"][""]["owner"] = head["services"][""]["requires"] = "\x1b[2J\x9b"
     end = json.loads(lines[-1]) | {"vantage": head["vantage"]}
     body = [
-        each.replace("\\u001b[31m", hostile)
+        line.replace("\\u001b[31m", hostile)
         .replace('"NXDOMAIN"', f'"{hostile}"')
         .replace('"detail":"timeout"', f'"detail":"{hostile}"')
-        for each in lines[1:-1]
+        for line in lines[1:-1]
     ]
     recorded.write_text("\n".join([json.dumps(head), *body, json.dumps(end), ""]))
     for form in ("table", "json", "jsonl"):

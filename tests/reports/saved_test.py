@@ -147,7 +147,7 @@ def test_a_cut_file_is_never_taken_as_whole(layout: str, tmp_path: Path) -> None
             accepted[length] = read(path, octets[:length])
         except ReportError as error:
             reasons.append(str(error))
-    assert {each.removeprefix(f"{path}:").lstrip("0123456789") for each in reasons} <= {
+    assert {reason.removeprefix(f"{path}:").lstrip("0123456789") for reason in reasons} <= {
         ": is empty",
         ": is truncated",
         ": is not UTF-8",

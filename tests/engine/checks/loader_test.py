@@ -353,7 +353,7 @@ def test_a_check_carries_what_it_explains(tmp_path: Path) -> None:
     write(tmp_path, "telling.py", EXPLAINED.format(""))
     write(tmp_path, "silent.py", GOOD)
     silent, telling = load([tmp_path], only=["silent", "telling"]).checks
-    assert [each.id for each in telling.findings] == ["fine"]
+    assert [finding.id for finding in telling.findings] == ["fine"]
     assert silent.findings == ()
 
 

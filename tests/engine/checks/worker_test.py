@@ -111,7 +111,7 @@ def test_a_blocking_check_is_not_run_again(block: Block) -> None:
     checks = [check("a", fine), check("b", block)]
     began = time.monotonic()
     found = judged(*[checks] * 50)
-    assert [statuses(each) for each in found] == [["pass", "error"]] * 50
+    assert [statuses(findings) for findings in found] == [["pass", "error"]] * 50
     assert block.calls == 1
     assert time.monotonic() - began < DEADLINE_S + PATIENCE_S
 
@@ -325,7 +325,7 @@ def test_a_crashed_probe_is_an_error_of_the_check_that_wants_it() -> None:
         (finding,) = found[name]
         assert (finding.status, finding.cause) == (Status.ERROR, Cause.TOOL)
         assert finding.message == CRASHED.detail
-    assert [each.status for each in found["needless"]] == [Status.PASS, Status.UNKNOWN]
+    assert [finding.status for finding in found["needless"]] == [Status.PASS, Status.UNKNOWN]
 
 
 def test_a_program_is_not_asked_what_a_crash_means() -> None:

@@ -67,7 +67,7 @@ def steps(rule: str, family: int = IPV6, name: str = "filter", chain: str = "INP
 
 def refused(text: str, family: int = IPV6) -> list[str]:
     """Why a text would not load."""
-    return [each.reason for each in save.parse(text, "rules", family).refusals]
+    return [refusal.reason for refusal in save.parse(text, "rules", family).refusals]
 
 
 # --- what it is
@@ -146,9 +146,9 @@ def test_tables_have_the_kernels_hooks_and_priorities() -> None:
     """Chains that a file does not name are there all the same, and accept."""
     text = "".join(table(name=name) for name in ("raw", "mangle", "nat", "filter", "security"))
     found = {
-        (each.name, chain.base.hook, chain.base.priority, chain.base.nat)
-        for each in parsed(text).tables
-        for chain in each.chains.values()
+        (table.name, chain.base.hook, chain.base.priority, chain.base.nat)
+        for table in parsed(text).tables
+        for chain in table.chains.values()
         if chain.base and chain.base.policy == Accept()
     }
     assert found == {
@@ -180,7 +180,7 @@ def test_both_families_may_stand_in_one_file() -> None:
     """Each block is of the family that the header before it names."""
     rules = parsed(table(head=DUMP) + table(head=DUMP.replace("ip6", "ip")))
     assert rules.covers == {IPV4, IPV6}
-    assert [each.families for each in rules.tables] == [{IPV6}, {IPV4}]
+    assert [table.families for table in rules.tables] == [{IPV6}, {IPV4}]
 
 
 def test_policies_and_counters() -> None:
@@ -424,7 +424,7 @@ def test_what_is_not_modelled_says_so(rule: str, reason: str) -> None:
     """A packet that comes to it depends, and the reason tells on what."""
     found = [*steps(f"{rule} -j ACCEPT")]
     assert found[-1] == Accept()
-    assert any(each.reason == reason for each in unmodelled(found))
+    assert any(gap.reason == reason for gap in unmodelled(found))
 
 
 def unmodelled(found: list[Step]) -> list[Unmodelled]:
@@ -432,10 +432,10 @@ def unmodelled(found: list[Step]) -> list[Unmodelled]:
     return [
         *(step for step in found if isinstance(step, Unmodelled)),
         *(
-            each
+            gap
             for step in found
             if isinstance(step, AllOf | AnyOf)
-            for each in unmodelled(list(step.parts))
+            for gap in unmodelled(list(step.parts))
         ),
     ]
 

@@ -27,7 +27,7 @@ def match(left: Any, right: Any, op: str = "==") -> dict[str, Any]:
 
 def bodies(kind: str, text: str) -> list[dict[str, Any]]:
     """What there is of one kind of object."""
-    return [each[kind] for each in parse(text, "f.nft") if kind in each]
+    return [entry[kind] for entry in parse(text, "f.nft") if kind in entry]
 
 
 def rule(text: str) -> Any:
@@ -38,7 +38,7 @@ def rule(text: str) -> Any:
 
 def texts(text: str) -> list[str]:
     """All rules as they are written."""
-    return [each["text"] for each in bodies("rule", text)]
+    return [body["text"] for body in bodies("rule", text)]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_rule_is_what_nft_prints_of_it(text: str, expected: Any) -> None:
 def test_what_is_not_known_is_kept_to_the_end_of_the_rule(text: str, unparsed: str) -> None:
     """Nothing after an unknown word is believed."""
     assert rule(text)[-1].get("unparsed", "").endswith(unparsed)
-    assert {"accept", "drop"}.isdisjoint(key for each in rule(text) for key in each)
+    assert {"accept", "drop"}.isdisjoint(key for statement in rule(text) for key in statement)
 
 
 def test_a_rule_has_its_line_text_handle_and_comment() -> None:
@@ -188,7 +188,7 @@ def test_devices_are_named() -> None:
  chain b { type filter hook ingress devices = { eth0, eth1 } priority 0; }
 }
 """
-    assert [each["dev"] for each in bodies("chain", text)] == ["eth0", ["eth0", "eth1"]]
+    assert [body["dev"] for body in bodies("chain", text)] == ["eth0", ["eth0", "eth1"]]
 
 
 def test_variables_are_their_values() -> None:
@@ -204,7 +204,7 @@ table inet x {
  }
 }
 """
-    first, second = (each["expr"] for each in bodies("rule", text))
+    first, second = (body["expr"] for body in bodies("rule", text))
     assert first == [match(DPORT, {"set": [22, 80, 443]}), match(SADDR, "::1")]
     assert second == [match(DPORT, {"set": [8080, 1]})]
 
@@ -223,7 +223,7 @@ def test_sets_and_maps_have_their_elements() -> None:
 }
 add element inet x s { ::2 }
 """
-    found = [(each["type"], each.get("flags"), each.get("elem")) for each in bodies("set", text)]
+    found = [(body["type"], body.get("flags"), body.get("elem")) for body in bodies("set", text)]
     assert found == [
         ("ipv6_addr", ["interval"], [
             {"elem": {"val": "::1", "timeout": "1h", "expires": "3m"}},
@@ -241,7 +241,7 @@ add element inet x s { ::2 }
 def test_an_anonymous_chain_has_a_name() -> None:
     """It stands before the chain that jumps to it."""
     text = "table inet x {\n chain c {\n  tcp dport 22 jump {\n   accept\n  }\n  drop\n }\n}\n"
-    inner, outer, last = sorted(bodies("rule", text), key=lambda each: each["line"] != 4)
+    inner, outer, last = sorted(bodies("rule", text), key=lambda body: body["line"] != 4)
     assert inner["chain"] == "__anon1"
     assert outer["expr"] == [match(DPORT, 22), {"jump": {"target": "__anon1"}}]
     assert last["expr"] == [{"drop": None}]
@@ -268,8 +268,8 @@ BASE = "add table inet x\nadd chain inet x c\nadd rule inet x c tcp dport 1\n"
 def test_commands_work_in_order(command: str, expected: list[str]) -> None:
     """What is there is what they leave."""
     objects = parse(f"{BASE}{command}\n", "f")
-    assert [each["rule"]["text"] for each in objects if "rule" in each] == expected
-    assert not [each for each in objects if {"gap", "refused"} & set(each)]
+    assert [entry["rule"]["text"] for entry in objects if "rule" in entry] == expected
+    assert not [entry for entry in objects if {"gap", "refused"} & set(entry)]
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_commands_work_in_order(command: str, expected: list[str]) -> None:
 )  # fmt: skip
 def test_what_is_not_in_the_text_is_told(text: str, kind: str) -> None:
     """Where nft would refuse, or what it does depends on what is loaded."""
-    found, *_ = [each for each in parse(text, "f") if kind in each]
+    found, *_ = [entry for entry in parse(text, "f") if kind in entry]
     assert found[kind]["line"] >= 1
 
 
@@ -332,8 +332,8 @@ def test_included_files_stand_in_place() -> None:
     files = {"a.nft": [("/etc/a.nft", "tcp dport 1\n")], "none/*": []}
     text = 'table inet x {\n chain c {\n  include "a.nft"\n  include "none/*"\n  drop\n }\n}\n'
     objects = parse(text, "f", files.get)
-    rules = [each["rule"] for each in objects if "rule" in each]
-    assert [(each["text"], each["line"], each.get("file")) for each in rules] == [
+    rules = [entry["rule"] for entry in objects if "rule" in entry]
+    assert [(rule["text"], rule["line"], rule.get("file")) for rule in rules] == [
         ("tcp dport 1", 1, "/etc/a.nft"),
         ("drop", 5, None),
     ]
@@ -409,9 +409,9 @@ def test_variables_do_not_grow_without_end() -> None:
     doubled = [f"define v{at} = ($v{at - 1} | $v{at - 1})" for at in range(1, 41)]
     table = "table inet x {\n chain c {\n  meta mark $v40 accept\n }\n}\n"
     (found,) = (
-        each["rule"]
-        for each in parse("\n".join(["define v0 = 1", *doubled, table]), "f")
-        if "rule" in each
+        entry["rule"]
+        for entry in parse("\n".join(["define v0 = 1", *doubled, table]), "f")
+        if "rule" in entry
     )
     assert "unparsed" in found["expr"][0]
 
@@ -461,8 +461,8 @@ def _nft(script: str) -> subprocess.CompletedProcess[str]:
 def _comparable(objects: list[dict[str, Any]]) -> list[Any]:
     """The rules and chains, without places, counts, and what nft writes out as its default."""
     found: list[Any] = []
-    for each in objects:
-        ((kind, body),) = each.items()
+    for entry in objects:
+        ((kind, body),) = entry.items()
         if kind == "rule":
             found.append((body["chain"], [_settled(statement) for statement in body["expr"]]))
         elif kind == "chain":
@@ -496,10 +496,10 @@ def test_a_listing_is_what_nft_says_it_is(tmp_path: Any) -> None:
     text, _, listed = asked.stdout.rpartition("\n{")
     theirs = json.loads("{" + listed)["nftables"][1:]
     mine = parse(text + "\n", "listing")
-    assert not [each for each in mine if set(each) & {"gap", "refused", "unparsed_object"}]
+    assert not [entry for entry in mine if set(entry) & {"gap", "refused", "unparsed_object"}]
     assert "unparsed" not in str(mine)
     ours, told = (
-        sorted(json.dumps(each, sort_keys=True) for each in _comparable(objects))
+        sorted(json.dumps(entry, sort_keys=True) for entry in _comparable(objects))
         for objects in (mine, theirs)
     )
     assert ours == told

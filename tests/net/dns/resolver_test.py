@@ -227,7 +227,7 @@ def test_silence() -> None:
     assert isinstance(said, Failure)
     assert said.kind is Kind.RESOLVER_UNREACHABLE
     assert said.elapsed_ms + 5 >= TIMEOUT_S * 1000
-    assert [each for each in server.asked if each[1] != "NS"] == [
+    assert [question for question in server.asked if question[1] != "NS"] == [
         ("www.example", "AAAA", False)
     ] * SENDS
     assert "to any question" in said.detail
@@ -909,7 +909,7 @@ def test_a_server_that_restarts() -> None:
         async with DnsServer(good, host=address, port=port, tcp=False):
             answers = await asyncio.gather(*under_way)
         asking.close()
-        assert all(isinstance(each, Answer) for each in answers)
+        assert all(isinstance(answer, Answer) for answer in answers)
 
     asyncio.run(main())
 

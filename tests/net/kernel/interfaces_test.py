@@ -35,7 +35,7 @@ def state(lab: Lab, client: str, *own: str, setup: str = "") -> dict[str, Any]:
 
 def interface(found: dict[str, Any], name: str) -> dict[str, Any]:
     """One interface."""
-    (only,) = (each for each in found["interfaces"] if each["name"] == name)
+    (only,) = (interface for interface in found["interfaces"] if interface["name"] == name)
     assert isinstance(only, dict)
     return only
 
@@ -54,9 +54,12 @@ def test_routes_and_addresses(lab: Lab, name: str) -> None:
         )
     lo = interface(found, "lo")
     assert (lo["loopback"], lo["up"], lo["ipv6"]) == (True, True, True)
-    assert {each["address"] for each in lo["addresses"]} == {"::1", "127.0.0.1"}
+    assert {address["address"] for address in lo["addresses"]} == {"::1", "127.0.0.1"}
     if client.connected:
-        held = {each["address"]: each["state"] for each in interface(found, "eth0")["addresses"]}
+        held = {
+            address["address"]: address["state"]
+            for address in interface(found, "eth0")["addresses"]
+        }
         assert (held.get(str(client.network6[2])) == "preferred") is client.ipv6
         assert (str(client.network4[2]) in held) is client.ipv4
 
@@ -93,7 +96,7 @@ ADD = "ip address add 2d00::1/64 dev v0"
 def test_states_of_addresses(lab: Lab, setup: str, held: str) -> None:
     """RFC 4862: whether an address may be used is told as the kernel has it."""
     found = interface(state(lab, "offline", setup=f"{CABLE}; {setup}"), "v0")
-    (address,) = (each for each in found["addresses"] if each["address"] == "2d00::1")
+    (address,) = (address for address in found["addresses"] if address["address"] == "2d00::1")
     assert address == {"address": "2d00::1", "prefix_length": 64, "state": held}
 
 

@@ -35,7 +35,7 @@ def test_what_nft_takes_is_listed_twice() -> None:
     found = loaded("tcp dport 22 accept")
     assert isinstance(found, Loading)
     objects = json.loads(found.document)["nftables"]
-    (handle,) = [each["rule"]["handle"] for each in objects if "rule" in each]
+    (handle,) = [entry["rule"]["handle"] for entry in objects if "rule" in entry]
     assert f"tcp dport 22 accept # handle {handle}" in found.listing
     assert found.nft.startswith("nft v")
 

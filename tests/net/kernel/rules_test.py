@@ -50,7 +50,9 @@ def test_live_rules_are_all_that_the_kernel_has(needs: Callable[..., None], tmp_
     done = in_namespace("sh", "-c", SCRIPT, "sh", str(tmp_path / "rules.nft"), *command)
     document = json.loads(done.stdout)
     assert document["files"] == [rules.LISTING, rules.DOCUMENT, "ip6tables-save"], done.stderr
-    verdicts = {each["id"]: each["verdict"] for each in document["packets"] if each["family"] == 6}
+    verdicts = {
+        packet["id"]: packet["verdict"] for packet in document["packets"] if packet["family"] == 6
+    }
     assert verdicts["tcp/22"] == "accept"
     assert verdicts["tcp/443"] == "drop"
 
@@ -60,7 +62,7 @@ def test_a_kernel_without_rules_lets_everything_in(needs: Callable[..., None]) -
     needs("unshare", "nft", "ip6tables-save", root=True)
     done = in_namespace(sys.executable, "-m", "ipv6check", "firewall", "-f", "json")
     document = json.loads(done.stdout)
-    assert {each["verdict"] for each in document["packets"]} == {"accept"}
+    assert {packet["verdict"] for packet in document["packets"]} == {"accept"}
 
 
 def test_who_may_not_look_is_told_so(needs: Callable[..., None]) -> None:

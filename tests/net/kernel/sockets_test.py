@@ -45,7 +45,7 @@ def on(port: int) -> list[Listener]:
     """What listens on a port."""
     found = sockets.listening()
     assert isinstance(found, tuple)
-    return [each for each in found if (each.protocol, each.port) == ("tcp", port)]
+    return [listener for listener in found if (listener.protocol, listener.port) == ("tcp", port)]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_two_sockets(opened: ExitStack) -> None:
     """A socket of each family comes as two, IPv6 first."""
     port = listen(opened, V6, "::", v6only=True)
     listen(opened, V4, "0.0.0.0", port)
-    assert [each.address for each in on(port)] == ["::", "0.0.0.0"]
+    assert [listener.address for listener in on(port)] == ["::", "0.0.0.0"]
 
 
 def test_many_sockets_of_one_kind_are_one(opened: ExitStack) -> None:
@@ -110,7 +110,7 @@ def test_udp(opened: ExitStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         assert isinstance(found, tuple)
         assert (wanted in found) is told
     sock.connect(("::1", 9))
-    assert not [each for each in sockets.listening() if each.port == port]  # type: ignore[union-attr]
+    assert not [listener for listener in sockets.listening() if listener.port == port]  # type: ignore[union-attr]
 
 
 def test_a_table_that_is_not_there() -> None:
@@ -160,7 +160,7 @@ def test_programs_that_are_nobodys_business(
     (tmp_path / "1").mkdir()  # a process whose descriptors are not to be seen
     for proc in (tmp_path, tmp_path / "none"):
         monkeypatch.setattr(sockets, "PROC", proc)
-        assert [each.programs for each in on(port)] == [()]
+        assert [listener.programs for listener in on(port)] == [()]
 
 
 def test_a_process_that_ends_meanwhile(
@@ -168,12 +168,12 @@ def test_a_process_that_ends_meanwhile(
 ) -> None:
     """What has gone before its name was read is left out."""
     port = listen(opened, V6, "::1")
-    (sock,) = (each for each in Path("/proc/self/fd").iterdir() if _inode(each, port))
+    (sock,) = (path for path in Path("/proc/self/fd").iterdir() if _inode(path, port))
     (tmp_path / "7" / "fd").mkdir(parents=True)
     (tmp_path / "7" / "fd" / "3").symlink_to(os.readlink(sock))  # noqa: PTH115 - no path
     (tmp_path / "7" / "fd" / "4").write_text("closed meanwhile")
     monkeypatch.setattr(sockets, "PROC", tmp_path)
-    assert [each.programs for each in on(port)] == [()]
+    assert [listener.programs for listener in on(port)] == [()]
 
 
 def _inode(descriptor: Path, port: int) -> bool:
@@ -199,7 +199,7 @@ bound = socket.socket(socket.AF_INET)
 bound.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
 bound.bind(("0.0.0.0", 82))
 bound.listen()
-print(json.dumps([dataclasses.asdict(each) for each in listening()] + [address]))
+print(json.dumps([dataclasses.asdict(listener) for listener in listening()] + [address]))
 """
 
 
@@ -208,5 +208,5 @@ def test_sockets_of_one_interface(lab: Lab) -> None:
     run = lab.run("dual", [sys.executable, "-c", SCRIPT])
     assert run.stderr == ""
     *found, address = json.loads(run.stdout)
-    seen = [(each["address"], each["port"], each["interface"]) for each in found]
+    seen = [(listener["address"], listener["port"], listener["interface"]) for listener in found]
     assert seen == [(address, 81, "eth0"), ("0.0.0.0", 82, "lo")]

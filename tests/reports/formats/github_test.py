@@ -133,7 +133,7 @@ def test_what_could_not_be_measured_otherwise() -> None:
 def test_a_run_that_is_not_whole() -> None:
     """A warning says why: what is missing was not checked."""
     told = commands(text("github", interrupted=True, bad_lines=1))
-    assert [(each.level, each.message) for each in told] == [
+    assert [(annotation.level, annotation.message) for annotation in told] == [
         ("warning", "interrupted: the remaining targets were not checked"),
         ("warning", "1 input line is not a valid target"),
     ]

@@ -69,15 +69,15 @@ def test_a_suite_a_target_and_a_test_a_result() -> None:
         "2026-11-20T12:00:00.000Z",
     )
     assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (6, 1, 2, 1)
-    assert {each.name: each.value for each in suite.properties()} == {
+    assert {item.name: item.value for item in suite.properties()} == {
         "target": "example.com",
         "verdict": "not-ready",
         "gating": "not-ready",
         "service": "shop",
     }
     cases = list(suite)
-    assert {each.classname for each in cases} == {"shop example.com"}
-    assert [each.name for each in cases] == [
+    assert {case.classname for case in cases} == {"shop example.com"}
+    assert [case.name for case in cases] == [
         "aaaa",
         "tcp [2001:db8::1]:443",
         "ping",
@@ -85,7 +85,7 @@ def test_a_suite_a_target_and_a_test_a_result() -> None:
         "tls",
         "race",
     ]
-    assert [each.time for each in cases] == [0.012, 3.001, 0, 0, 0, 0]
+    assert [case.time for case in cases] == [0.012, 3.001, 0, 0, 0, 0]
 
 
 def test_a_fail_is_a_failure() -> None:
@@ -153,7 +153,7 @@ def test_names_are_unique_in_a_file() -> None:
         target(*found, service="shop"),
         target(*found, name="example.com:8443"),
     ]
-    names = [(each.classname, each.name) for suite in suites(*targets) for each in suite]
+    names = [(case.classname, case.name) for suite in suites(*targets) for case in suite]
     assert len(set(names)) == len(names) == 12
     assert [name for _, name in names[:4]] == [
         "tcp [2001:db8::1]:443",
@@ -168,8 +168,8 @@ def test_names_are_unique_in_a_file() -> None:
 def test_any_number_of_targets_is_valid(number: int) -> None:
     """A suite each, one with no result too."""
     found = suites(*(target(name=f"h{n}.example") for n in range(number)))
-    assert [each.name for each in found] == [f"h{n}.example" for n in range(number)]
-    assert not any(each.tests for each in found)
+    assert [suite.name for suite in found] == [f"h{n}.example" for n in range(number)]
+    assert not any(suite.tests for suite in found)
 
 
 def test_the_run_has_a_suite_where_there_is_something_to_say() -> None:

@@ -130,7 +130,9 @@ def test_what_could_not_be_measured() -> None:
 
 def many(say: str, number: int) -> list[TargetReport]:
     """Targets of which everything there can be is wrong."""
-    results = [replace(each, message=say, hint=say) for each in (DOWN, waived(DOWN), SLOW, BLIND)]
+    results = [
+        replace(result, message=say, hint=say) for result in (DOWN, waived(DOWN), SLOW, BLIND)
+    ]
     return [target(*results, name=f"host{n}.example") for n in range(number)]
 
 

@@ -80,17 +80,22 @@ def told(
     """Exit code, text and performance data of the first line, and the lines after it."""
     stream = Renderer(load("nagios"), Style(many=len(targets) != 1, verbose=verbose))
     whole = report(targets, gate=gate, **changes)
-    pieces = [stream.head(RUN, HERE), *(stream.target(each, RUN, HERE) for each in targets)]
+    pieces = [stream.head(RUN, HERE), *(stream.target(target, RUN, HERE) for target in targets)]
     assert "".join(pieces) == ""
     document = stream.tail(whole.summary, RUN, HERE)
     assert document.endswith("\n")
     first, *lines = document.removesuffix("\n").split("\n")
-    assert not any(FORBIDDEN.search(each) or "|" in each for each in lines)
+    assert not any(FORBIDDEN.search(line) or "|" in line for line in lines)
     assert FORBIDDEN.search(first) is None
     assert len(first.encode()) <= LINE_BYTES
     said, perfdata = first.split(" | ")
     code = stream.exit_code(0)
-    assert [stream.exit_code(each) for each in (1, 2, 3, 130)] == [code, code or 3, code, code or 3]
+    assert [stream.exit_code(exit_code) for exit_code in (1, 2, 3, 130)] == [
+        code,
+        code or 3,
+        code,
+        code or 3,
+    ]
     assert said.startswith(f"IPV6CHECK {State(code).name} - ")
     return code, said.partition(" - ")[2], perfdata, lines
 
@@ -160,7 +165,7 @@ def test_nothing_is_not_ok() -> None:
 def test_the_worst_of_many_are_named_first() -> None:
     """Thousands of targets are one line of bounded length, that says how many there are."""
     results = [SLOW, BLIND, FINE, *[DOWN] * 3, FINE] * 1000
-    targets = [target(each, TIMES, name=f"h{n}.example") for n, each in enumerate(results)]
+    targets = [target(result, TIMES, name=f"h{n}.example") for n, result in enumerate(results)]
     code, said, perfdata, lines = told(*targets, gate=GateOutcome.FAILED)
     assert (code, lines) == (2, [])
     assert said.startswith(
@@ -263,7 +268,7 @@ def test_icinga_reads_the_performance_data(needs: Callable[..., None]) -> None:
     *_, perfdata, _ = told(*targets, target(DOWN, name="down.example"), gate=GateOutcome.FAILED)
     items = perfdata.split(" ")
     expression = ", ".join(f"parse_performance_data({json.dumps(item)})" for item in items)
-    read = {each["label"]: each for each in icinga(f"[ {expression} ]")}
+    read = {label["label"]: label for label in icinga(f"[ {expression} ]")}
     assert read.keys() == {
         "time", "targets", "not_ready", "degraded", "unknown", "excused",
         "2001:db8:0:1_ipv6_443", "2001:db8:0:1_ipv4_443",
@@ -286,10 +291,10 @@ def test_the_command_is_a_plugin(needs: Callable[..., None]) -> None:
         ended = run("-f", "nagios", f"localhost:{port}", "--only", "tcp")
     said, perfdata = ended.stdout.removesuffix("\n").split(" | ")
     assert (ended.returncode, ended.stderr, said) == (0, "", "IPV6CHECK OK - 1 ready")
-    items = ", ".join(f"parse_performance_data({json.dumps(each)})" for each in perfdata.split())
-    times = {each["label"]: each for each in icinga(f"[ {items} ]") if each["unit"] == "seconds"}
+    items = ", ".join(f"parse_performance_data({json.dumps(item)})" for item in perfdata.split())
+    times = {item["label"]: item for item in icinga(f"[ {items} ]") if item["unit"] == "seconds"}
     assert times.keys() == {"time", f"ipv6_{port}", f"ipv4_{port}"}
-    assert all(0 < each["value"] < 20 for each in times.values())
+    assert all(0 < item["value"] < 20 for item in times.values())
     ended = run("-f", "nagios", f"localhost:{port}", "--only", "tcp", "-v")
     first, *more = ended.stdout.splitlines()
     assert (ended.returncode, len(more)) == (2, 1)

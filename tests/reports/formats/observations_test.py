@@ -76,7 +76,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     if is_dataclass(kind):
         hints = get_type_hints(kind, include_extras=True)
         assert isinstance(kind, type)
-        return st.builds(kind, **{each.name: values(hints[each.name]) for each in fields(kind)})
+        return st.builds(kind, **{part.name: values(hints[part.name]) for part in fields(kind)})
     return st.sampled_from(kind)
 
 
@@ -190,7 +190,7 @@ def test_the_target_is_what_the_user_wrote() -> None:
 def test_every_attempt_is_recorded() -> None:
     """A target that was tried again is judged again by all that was seen of it."""
     found = again({"path": LATE}, {})
-    assert [list(each.facts) for each in found.attempts] == [["path"], []]
+    assert [list(attempt.facts) for attempt in found.attempts] == [["path"], []]
 
 
 def test_a_recording_is_lines_that_the_schema_knows() -> None:
@@ -206,8 +206,8 @@ def test_a_recording_is_lines_that_the_schema_knows() -> None:
     text = "".join(pieces)
     assert text.isascii()
     assert text.replace("\n", "").isprintable()
-    for each in text.splitlines():
-        VALIDATOR.validate(json.loads(each))
+    for line in text.splitlines():
+        VALIDATOR.validate(json.loads(line))
     assert json.loads(pieces[2])["targets"] == 1
 
 

@@ -76,7 +76,7 @@ def read(document: str) -> Metrics:
     assert all(family.type == "gauge" and family.documentation for family in families)
     samples = [sample for family in families for sample in family.samples]
     assert not any(sample.timestamp for sample in samples)
-    found = {(each.name, frozenset(each.labels.items())): each.value for each in samples}
+    found = {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
     assert len(found) == len(samples)
     return found
 
@@ -89,8 +89,8 @@ def metrics(*targets: TargetReport, **changes: Any) -> Metrics:
 def told(found: Metrics, name: str, **labels: str) -> float | None:
     """The value of one sample; labels that are not named are empty."""
     asked = {key: value for key, value in labels.items() if value}
-    for (each, given_labels), value in found.items():
-        if each == name and {key: value for key, value in given_labels if value} == asked:
+    for (metric, given_labels), value in found.items():
+        if metric == name and {key: value for key, value in given_labels if value} == asked:
             return value
     return None
 
@@ -119,10 +119,10 @@ def test_a_verdict_is_one_of_its_states(
     """One state is 1 and the others 0; what is unknown is neither success nor failure."""
     found = metrics(target(result))
     states = {
-        each: told(found, "ipv6check_verdict", target="example.com", verdict=each)
-        for each in Verdict
+        state: told(found, "ipv6check_verdict", target="example.com", verdict=state)
+        for state in Verdict
     }
-    assert states == {each: float(each is verdict) for each in Verdict}
+    assert states == {state: float(state is verdict) for state in Verdict}
     assert told(found, "probe_success", target="example.com") == success
 
 

@@ -69,10 +69,12 @@ def target(
 
 def report(targets: Sequence[TargetReport], **changes: Any) -> Report:
     """A report of these targets; changes are to its summary."""
-    results = [result for each in targets for result in each.results]
-    counts = {status: sum(each.status is status for each in results) for status in Status}
-    verdicts = {verdict: sum(each.verdict is verdict for each in targets) for verdict in Verdict}
-    excused = sum(each.excused for each in results)
+    results = [result for target in targets for result in target.results]
+    counts = {status: sum(result.status is status for result in results) for status in Status}
+    verdicts = {
+        verdict: sum(target.verdict is verdict for target in targets) for verdict in Verdict
+    }
+    excused = sum(result.excused for result in results)
     summary = Summary(worst(verdicts), counts, verdicts, 812.44, excused=excused)
     return Report(RUN, targets, replace(summary, **changes))
 

@@ -76,7 +76,7 @@ def where(result: dict[str, Any]) -> tuple[str, int]:
 
 def prints(told: dict[str, Any]) -> list[str]:
     """The fingerprints of a run."""
-    return [each["partialFingerprints"]["primaryLocationLineHash"] for each in told["results"]]
+    return [result["partialFingerprints"]["primaryLocationLineHash"] for result in told["results"]]
 
 
 def test_a_finding_is_a_result() -> None:
@@ -146,7 +146,7 @@ def test_fingerprints_are_stable() -> None:
         target(replace(DOWN, subject="[2001:db8::2]:443")),
         target(replace(DOWN, check="other")),
     ]
-    assert len({each for one in different for each in prints(sarif(one))}) == 5
+    assert len({hashed for one in different for hashed in prints(sarif(one))}) == 5
 
 
 def test_what_is_excused_is_suppressed() -> None:
@@ -168,7 +168,9 @@ def test_what_could_not_be_measured_is_no_alert() -> None:
     told = sarif(*[target(blind, fine, name=f"h{n}.example") for n in range(300)], target(broken))
     assert told["results"] == []
     (invocation,) = told["invocations"]
-    assert [each["message"]["text"] for each in invocation["toolExecutionNotifications"]] == [
+    assert [
+        notification["message"]["text"] for notification in invocation["toolExecutionNotifications"]
+    ] == [
         "tcp, 300 targets: no IPv6 route here",
         "ours, 1 target: ZeroDivisionError",
     ]
@@ -180,7 +182,9 @@ def test_a_run_that_is_not_whole() -> None:
     """It is told, and did not succeed."""
     (invocation,) = sarif(interrupted=True, bad_lines=2)["invocations"]
     assert invocation["executionSuccessful"] is False
-    assert [each["message"]["text"] for each in invocation["toolExecutionNotifications"]] == [
+    assert [
+        notification["message"]["text"] for notification in invocation["toolExecutionNotifications"]
+    ] == [
         "interrupted: the remaining targets were not checked",
         "2 input lines are not valid targets",
     ]
@@ -203,8 +207,8 @@ def test_nothing_found() -> None:
 
 def test_too_many_for_github() -> None:
     """A file with more than 25,000 results is refused: the rest is counted, the size is fine."""
-    each = target(*[replace(DOWN, subject=f"[2001:db8::{n:x}]:443") for n in range(100)])
-    many = [replace(each, target=f"host{n}.example") for n in range(251)]
+    down = target(*[replace(DOWN, subject=f"[2001:db8::{n:x}]:443") for n in range(100)])
+    many = [replace(down, target=f"host{n}.example") for n in range(251)]
     text = render(replace(report(many), run=RUN), load("sarif"), Style())
     (told,) = json.loads(text)["runs"]
     assert len(told["results"]) == MOST_RESULTS

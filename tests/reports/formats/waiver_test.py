@@ -56,13 +56,17 @@ def test_a_waiver_counts_until_it_ends(
     assert f"{expires} by ops: moves in January" in told.message
 
     text = (tmp_path / "report.prom").read_text()
-    samples = [each for family in text_string_to_metric_families(text) for each in family.samples]
-    gate = [each.labels["gate"] for each in samples if "gate" in each.labels and each.value]
+    samples = [
+        sample for family in text_string_to_metric_families(text) for sample in family.samples
+    ]
+    gate = [sample.labels["gate"] for sample in samples if "gate" in sample.labels and sample.value]
     assert gate == ["passed" if code == 0 else "failed"]
     (gating,) = [
-        each.labels["verdict"]
-        for each in samples
-        if each.name == "ipv6check_gating_verdict" and each.value
+        sample.labels["verdict"]
+        for sample in samples
+        if sample.name == "ipv6check_gating_verdict" and sample.value
     ]
     assert gating == ("ready" if code == 0 else "not-ready")
-    assert {each.labels["service"] for each in samples if "service" in each.labels} == {"shop"}
+    assert {sample.labels["service"] for sample in samples if "service" in sample.labels} == {
+        "shop"
+    }
