@@ -90,7 +90,7 @@ def program(path: Path, script: str) -> None:
 
 def blocks(language: str) -> list[tuple[str, str]]:
     """The file and the text of each block of a language."""
-    return [(file, text) for found, file, text in BLOCK.findall(DOCS) if found == language]
+    return [(file, text) for tagged, file, text in BLOCK.findall(DOCS) if tagged == language]
 
 
 def configuration() -> str:
@@ -253,8 +253,8 @@ def test_the_examples_run(shell: Shell, file: str, script: str) -> None:
     (shell.directory / "ipv6check.toml").write_text(configuration())
     done = shell.run(script, URL="https://github.example/o/r/pull/1")
     assert done.returncode == 0, done.stdout + done.stderr
-    for found in re.findall(r"--save \w+=(\S+)", script):
-        assert (shell.directory / found).stat().st_size > 0
+    for path in re.findall(r"--save \w+=(\S+)", script):
+        assert (shell.directory / path).stat().st_size > 0
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ def target(*results: Result, name: str = "a.example", service: str = "") -> Targ
 def text(format_: str, *targets: TargetReport, interrupted: bool = False) -> str:
     """A report of these targets, as the command prints it."""
     verdicts = Counter(target.verdict for target in targets)
-    counts = Counter(result.status for told in targets for result in told.results)
+    counts = Counter(result.status for target in targets for result in target.results)
     summary = Summary(worst(verdicts), counts, verdicts, 1.0, interrupted)
     return render(Report(RUN, targets, summary), load(format_), Style())
 

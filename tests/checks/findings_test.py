@@ -159,11 +159,11 @@ def test_the_lines_of_several_findings_are_the_same(name: str, place: str) -> No
     shared = getattr(remedies, name)
     check, _, finding = place.partition("/")
     (examples,) = (
-        found.examples
+        explained.examples
         for own in CHECKS
         if own.id == check
-        for found in own.findings
-        if found.id == finding
+        for explained in own.findings
+        if explained.id == finding
     )
     common = set(shared) & set(examples) - ({"Linux"} if check == "host" else set())
     assert common

@@ -535,17 +535,17 @@ def test_every_order_ends_as_one_that_is_told(seed: int) -> None:
         (six[::-1], four[::-1]),
     ]:
         fixed = replace(world, order=(*first, *second), equal=())
-        for told, came in zip(
+        for unfixed, fixed_order in zip(
             predict_all(CLIENTS.values(), world), predict_all(CLIENTS.values(), fixed), strict=True
         ):
-            ends = told.orders or (told,)
+            ends = unfixed.orders or (unfixed,)
             assert any(
-                (ending.outcome, ending.family) == (came.outcome, came.family)
-                and abs((ending.connect_ms or 0.0) - (came.connect_ms or 0.0)) < 100.0
+                (ending.outcome, ending.family) == (fixed_order.outcome, fixed_order.family)
+                and abs((ending.connect_ms or 0.0) - (fixed_order.connect_ms or 0.0)) < 100.0
                 for ending in ends
-            ), (told, came)
-            assert told.earliest_ms - 100.0 <= came.earliest_ms
-            assert came.latest_ms <= told.latest_ms + 100.0
+            ), (unfixed, fixed_order)
+            assert unfixed.earliest_ms - 100.0 <= fixed_order.earliest_ms
+            assert fixed_order.latest_ms <= unfixed.latest_ms + 100.0
 
 
 def test_orders_are_bounded() -> None:

@@ -130,4 +130,4 @@ def test_ports_that_were_asked_for_come_first() -> None:
     """Then those that everybody is asked about."""
     rules = rules_of([("rules.v6", WHOLE)], nft=False)
     found = review(rules, ReviewScope(ports=(("udp", "53"), ("tcp", "8443"))))
-    assert [told.name for told in found.ports][:3] == ["udp/53", "tcp/8443", "tcp/22"]
+    assert [port.name for port in found.ports][:3] == ["udp/53", "tcp/8443", "tcp/22"]

@@ -71,9 +71,9 @@ class Netlink:
         flags |= _REQUEST | _ACK
         self._socket.send(struct.pack("=IHHII", 16 + len(body), kind, flags, 1, 0) + body)
         while True:
-            for answer, told in _messages(self._socket.recv(1 << 16)):
+            for answer, payload in _messages(self._socket.recv(1 << 16)):
                 if answer == 2:
-                    (error,) = struct.unpack_from("=i", told)
+                    (error,) = struct.unpack_from("=i", payload)
                     if error:
                         raise OSError(-error, f"netfilter: {os.strerror(-error)}")
                     return

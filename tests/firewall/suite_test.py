@@ -92,7 +92,9 @@ def test_other_notations_are_never_wrong(case: suite.Case, notation: str) -> Non
     """What the real tools print of the same rules: equal answers, or less certain ones."""
     told = ours(case.derived[notation], case.packets)
     both = zip(case.packets, told, strict=True)
-    wrong = [(record, said) for record, said in both if said not in {record["kernel"], "depends"}]
+    wrong = [
+        (record, answer) for record, answer in both if answer not in {record["kernel"], "depends"}
+    ]
     assert not wrong
 
 

@@ -16,11 +16,11 @@ _PAUSE_S = 0.01
 
 def wait(check_alive: Callable[[], None], deadline: float) -> None:
     """Ask from this namespace until all have answered; TimeoutError names the one that did not."""
-    for what, probe in _probes().items():
+    for server, probe in _probes().items():
         while not probe():
             check_alive()
             if time.monotonic() > deadline:
-                raise TimeoutError(f"the lab's {what} is not ready in time")
+                raise TimeoutError(f"the lab's {server} is not ready in time")
             time.sleep(_PAUSE_S)
 
 
@@ -32,7 +32,7 @@ def _probes() -> dict[str, Callable[[], bool]]:
         "faulty server": plan.HOSTILE.ipv6,
     }
     probes: dict[str, Callable[[], bool]] = {
-        what: partial(_answers, address, 0.2) for what, address in authoritative.items()
+        server: partial(_answers, address, 0.2) for server, address in authoritative.items()
     }
     for server in (plan.RESOLVER, plan.ROTATING, *plan.DNS64_PREFIXES):
         probes[server.about] = partial(_answers, server.ipv4, 2.0)

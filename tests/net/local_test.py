@@ -147,7 +147,10 @@ def test_asked_once() -> None:
             return server.asked
 
     asked = [(name, rdtype) for name, rdtype, _ in asyncio.run(main())]
-    assert [asked.count(one) for one in (("ipv4only.arpa", "AAAA"), (".", "NS"))] == [1, 1]
+    assert [asked.count(question) for question in (("ipv4only.arpa", "AAAA"), (".", "NS"))] == [
+        1,
+        1,
+    ]
     assert len({*asked}) == 22  # on a busy machine a late answer is measured again
 
 

@@ -85,8 +85,8 @@ def test_what_nobody_has_seen_gates(gate: Gate, tmp_path: Path) -> None:
         target(result("fail", BAD, "tcp"), name=NAME),
         target(result("unknown", BAD, "aaaa"), name=NAME),
     ]
-    for told in before:
-        assert gate(BAD, baseline=save(tmp_path / "old.json", told))[0] == FINDINGS
+    for report in before:
+        assert gate(BAD, baseline=save(tmp_path / "old.json", report))[0] == FINDINGS
 
 
 @pytest.mark.parametrize("format_", ["json", "jsonl"])

@@ -139,12 +139,12 @@ def test_a_baseline_prolongs_no_waiver(days: int, outcome: GateOutcome) -> None:
 def test_a_waiver_leaves_other_findings_alone() -> None:
     """Another check, another target, another subject: each of them still gates."""
     narrow = replace(WAIVER, subject="[2001:db8::1]:443")
-    for waiver, told in (
+    for waiver, report in (
         (WAIVER, target(result("fail", "aaaa"))),
         (WAIVER, target(result("fail"), name="shop.example")),
         (narrow, target(result("fail", subject="[2001:db8::2]:443"))),
     ):
-        end, _ = judged(Gate(waivers=[waiver], today=TODAY), told)
+        end, _ = judged(Gate(waivers=[waiver], today=TODAY), report)
         assert end.gate is GateOutcome.FAILED
     same = target(result("fail", subject="[2001:db8::1]:443"))
     assert judged(Gate(waivers=[narrow], today=TODAY), same)[0].gate is GateOutcome.PASSED

@@ -95,12 +95,12 @@ def test_ours_is_read_however_it_is_laid_out(layout: str, tmp_path: Path) -> Non
     """All that is compared comes back, in the order of the file."""
     format_, change = LAYOUTS[layout]
     found = read(tmp_path / "report", change(text(format_, *TOLD)))
-    assert [(told.target, told.host, told.service, told.verdict) for told in found] == [
-        (told.target, told.host, told.service, told.verdict) for told in TOLD
+    assert [(report.target, report.host, report.service, report.verdict) for report in found] == [
+        (report.target, report.host, report.service, report.verdict) for report in TOLD
     ]
     facts = [
-        [(r.check, r.subject, r.status, r.cause, r.message, r.finding) for r in told.results]
-        for told in (*found, *TOLD)
+        [(r.check, r.subject, r.status, r.cause, r.message, r.finding) for r in report.results]
+        for report in (*found, *TOLD)
     ]
     assert facts[:3] == facts[3:]
 
@@ -154,8 +154,8 @@ def test_a_cut_file_is_never_taken_as_whole(layout: str, tmp_path: Path) -> None
     }
     if format_ == "json":
         assert accepted == {}
-    for length, found in accepted.items():
-        assert found == whole[: len(found)]
+    for length, prefix in accepted.items():
+        assert prefix == whole[: len(prefix)]
         assert octets[:length].rstrip().endswith(b"}")
 
 
@@ -256,8 +256,8 @@ def test_a_garbled_file_is_read_or_refused(format_: str, data: st.DataObject) ->
         Path(file.name).write_bytes(octets)
         said = f"{file.name}: read"
         try:
-            for told in SavedReport(file.name):
-                compare(told, told)
+            for report in SavedReport(file.name):
+                compare(report, report)
         except ReportError as error:
             said = str(error)
     assert said.startswith(f"{file.name}:")

@@ -104,11 +104,11 @@ def test_udp(opened: ExitStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     sock.bind(("::", 0))
     port = sock.getsockname()[1]
     wanted = Listener("udp", "::", port, dual=True, programs=(NAME,))
-    for text, told in (("1 2\n", True), (f"{port} {port}\n", False), ("", True)):
+    for text, listed in (("1 2\n", True), (f"{port} {port}\n", False), ("", True)):
         ranges.write_text(text)
         found = sockets.listening()
         assert isinstance(found, tuple)
-        assert (wanted in found) is told
+        assert (wanted in found) is listed
     sock.connect(("::1", 9))
     assert not [listener for listener in sockets.listening() if listener.port == port]  # type: ignore[union-attr]
 

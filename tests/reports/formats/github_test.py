@@ -100,8 +100,8 @@ def test_the_worst_ten_of_as_many_targets_as_can_be() -> None:
     several = [replace(DOWN, subject=f"[2001:db8::{n}]:443") for n in range(9)]
     targets = [target(*several, SLOW, name=f"h{n}.example") for n in range(2000)]
     *shown, left = commands(text("github", *targets))
-    assert [told.level for told in shown] == ["error"] * 10 + ["warning"] * 10
-    assert [told.properties["title"] for told in shown[:10]] == [
+    assert [command.level for command in shown] == ["error"] * 10 + ["warning"] * 10
+    assert [command.properties["title"] for command in shown[:10]] == [
         f"h{n}.example: tcp" for n in range(10)
     ]
     assert left.level == "notice"
@@ -145,7 +145,7 @@ def test_waivers_that_end() -> None:
     document = text("github", target(DOWN, SLOW), notes=tuple(notes))
     error, *warnings, left = commands(document)
     assert error.level == "error"
-    assert [told.properties["line"] for told in warnings] == [str(n) for n in range(1, 11)]
+    assert [command.properties["line"] for command in warnings] == [str(n) for n in range(1, 11)]
     assert left.message == "3 more findings: see the step summary"
 
 
@@ -174,7 +174,7 @@ def hostile(say: str) -> Any:
 def test_no_command_of_the_networks(say: str) -> None:
     """Whatever a name server says, there are our three commands and the log's line."""
     document = text("github", hostile(say), notes=(Note(say),))
-    assert [told.level for told in commands(document)] == ["error", "warning", "warning"]
+    assert [command.level for command in commands(document)] == ["error", "warning", "warning"]
     assert len(document.splitlines()) == 4
 
 

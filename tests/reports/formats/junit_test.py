@@ -36,8 +36,8 @@ def read(document: str) -> list[Any]:
     assert FORBIDDEN.search(document) is None
     schema().validate(document)
     for node in ET.fromstring(document).iter():
-        for said in (node.text or "", *node.attrib.values()):
-            assert printable(said.replace("\n", "")) == said.replace("\n", "")
+        for value in (node.text or "", *node.attrib.values()):
+            assert printable(value.replace("\n", "")) == value.replace("\n", "")
     return list(junitparser.JUnitXml.fromstring(document.encode()))
 
 
