@@ -138,6 +138,7 @@ def test_the_action_is_one() -> None:
     valid("vendor.github-actions", ROOT / "action.yml")
 
 
+@pytest.mark.slow(after=1)
 @pytest.mark.parametrize(("file", "text"), blocks("yaml"))
 def test_the_examples_are_valid(file: str, text: str, tmp_path: Path) -> None:
     """So do the schemas of workflows and of GitLab's pipelines."""

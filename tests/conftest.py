@@ -13,6 +13,7 @@ by hand or, where it is certain, here:
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -24,6 +25,7 @@ import pytest
 
 from tests import installed
 from tests.lab import Lab
+from tests.pace import Lag
 
 # What a shell starts in the background ignores these, and so would all that it starts in turn:
 # commands that the tests interrupt.
@@ -46,6 +48,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """Nothing is left out yet; all of it runs the command as users start it."""
     installed.starts_afresh = config.option.all
     config.stash[_left_out] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays: the garbage collector need not look at it again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -116,6 +129,13 @@ def lab() -> Iterator[Lab]:
     if reason := Lab.unavailable():
         pytest.skip(f"the lab cannot run here: {reason}")
     with Lab() as running:
+        yield running
+
+
+@pytest.fixture
+def lag() -> Iterator[Lag]:
+    """How late this machine is, from the start of the test on."""
+    with Lag() as running:
         yield running
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import installed
 from tests.docs import COMMAND, ROOT
 
 FILE = re.compile(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```\n", re.DOTALL)
@@ -37,6 +38,8 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A program, run in that directory. Options of the pytest at hand are not for another one."""
+    if arguments[: len(COMMAND)] == COMMAND:
+        return installed.run(*arguments[len(COMMAND) :], cwd=directory)
     environment = {key: value for key, value in os.environ.items() if key != "PYTEST_ADDOPTS"}
     return subprocess.run(
         arguments,

@@ -18,6 +18,7 @@ import pytest
 
 from tests.lab import Lab, LabError, plan, scenarios
 from tests.lab.requirements import FIREWALLS, PACKAGES, READERS
+from tests.pace import Lag
 
 Argument = TypeVar("Argument")
 Value = TypeVar("Value")
@@ -141,11 +142,11 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
 
 @pytest.mark.timing
 @pytest.mark.parametrize("behaviour", OUTCOMES)
-def test_connect(lab: Lab, behaviour: str) -> None:
+def test_connect(lab: Lab, behaviour: str, lag: Lag) -> None:
     """Each behaviour gives connect() its own outcome, and every rejection comes at once."""
     tries = together(lambda address: connect(lab, "dual", address), both(behaviour))
     assert OUTCOMES[behaviour] == tuple(outcome for outcome, _ in tries)
-    assert all(elapsed_s < 0.3 for outcome, elapsed_s in tries if outcome != "timeout")
+    assert all(elapsed_s < 0.3 + lag.s for outcome, elapsed_s in tries if outcome != "timeout")
 
 
 def test_every_behaviour_is_tested() -> None:
@@ -175,11 +176,11 @@ def test_half_loss(lab: Lab) -> None:
 
 
 @pytest.mark.timing
-def test_lossy(lab: Lab) -> None:
+def test_lossy(lab: Lab, lag: Lag) -> None:
     """The first SYN of a flow is lost, so connect() takes the second that its timer waits."""
     tries = together(lambda address: connect(lab, "dual", address, patience_s=3), both("lossy"))
     assert {"connected"} == {outcome for outcome, _ in tries}
-    assert all(0.95 < elapsed_s < 1.3 for _, elapsed_s in tries)
+    assert all(0.95 < elapsed_s < 1.3 + lag.s for _, elapsed_s in tries)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ def test_port_80(lab: Lab, behaviour: str, outcome: str) -> None:
 
 @pytest.mark.timing
 @pytest.mark.parametrize("behaviour", SLOW)
-def test_delay(lab: Lab, behaviour: str) -> None:
+def test_delay(lab: Lab, behaviour: str, lag: Lag) -> None:
     """A slow path has its round-trip time to within two milliseconds."""
     rtt_s = plan.BEHAVIOURS[behaviour].rtt_ms / 1000
     outcome = "ECONNREFUSED" if behaviour.endswith("-reset") else "connected"
@@ -201,7 +202,7 @@ def test_delay(lab: Lab, behaviour: str) -> None:
     def accurate(address: str) -> bool:
         # A try that is too slow is repeated: what a busy test machine adds is not the cable's.
         tries = (connect(lab, "dual", address, patience_s=3) for _ in range(5))
-        return any(o == outcome and rtt_s <= s < rtt_s + 0.002 for o, s in tries)
+        return any(o == outcome and rtt_s <= s < rtt_s + 0.002 + lag.s for o, s in tries)
 
     assert together(accurate, both(behaviour)) == [True, True]
 
@@ -370,7 +371,7 @@ def test_dns_faults(lab: Lab, fault: str, aaaa: str, a: str) -> None:
 
 @pytest.mark.timing
 @pytest.mark.parametrize("late", ["aaaa-late-200", "a-late-200"])
-def test_late_answers(lab: Lab, late: str) -> None:
+def test_late_answers(lab: Lab, late: str, lag: Lag) -> None:
     """A late answer is right, and as late as its label says; the other type is not late."""
     elapsed = {}
     for query_type in ("AAAA", "A"):
@@ -378,8 +379,8 @@ def test_late_answers(lab: Lab, late: str) -> None:
         elapsed[query_type] = int(run.stdout.partition("Query time: ")[2].split()[0])
     late_type, other = ("AAAA", "A") if late.startswith("aaaa") else ("A", "AAAA")
     # dig's clock is coarse.
-    assert 198 <= elapsed[late_type] < 220
-    assert elapsed[other] < 20
+    assert 198 <= elapsed[late_type] < 220 + lag.ms
+    assert elapsed[other] < 20 + lag.ms
 
 
 def test_alias_faults(lab: Lab) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -73,14 +73,17 @@ def room_of(module: str) -> str:
 MODULES = {name_of(path): ast.parse(path.read_text("utf-8")) for path in FILES}
 
 
-def imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
+@cache
+def imports(tree: ast.Module) -> list[tuple[str, str]]:
     """Every import of a module, at any depth: where from, and which name (none for a module)."""
+    found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, "") for alias in node.names)
+            found += [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             source = "." * node.level + (node.module or "")
-            yield from ((source, alias.name) for alias in node.names)
+            found += [(source, alias.name) for alias in node.names]
+    return found
 
 
 def arrow(source: str, name: str) -> str | None:
@@ -102,6 +105,7 @@ def arrows(module: str) -> set[str]:
     return {target for target in targets if target and room_of(target) != room_of(module)}
 
 
+@cache
 def picture() -> dict[str, set[str]]:
     """The rooms that each room may import, as CONTRIBUTING.md has it."""
     table = PICTURE.search((ROOT / "CONTRIBUTING.md").read_text("utf-8"))
@@ -110,6 +114,7 @@ def picture() -> dict[str, set[str]]:
     return {room: set() if allowed == ["nothing"] else set(allowed) for room, *allowed in rows}
 
 
+@cache
 def wires(tree: ast.Module) -> set[str]:
     """What of this module could reach the network or another program."""
     modules = {source.partition(".")[0] for source, _ in imports(tree)} & WIRES

@@ -20,19 +20,18 @@ import pytest
 
 from ipv6check.commands import demo, demo_servers
 from ipv6check.commands.demo_servers import DemoHost, Ipv6, answer, serve
+from tests.pace import Lag
 
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-# With the start of the interpreter, on a machine that has other work too.
-PATIENCE_S = 6.0
 OPEN_FILES = Path("/proc/self/fd")
 ZONE = {("a.example", "AAAA"): "::1", ("a.example", "A"): "127.0.0.1"}
 
 
-def demonstrate(**env: str) -> subprocess.CompletedProcess[str]:
+def demonstrate(command: str = "demo", **env: str) -> subprocess.CompletedProcess[str]:
     """Run the command as a pipe would."""
     clean = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "COLUMNS"}}
     return subprocess.run(
-        [sys.executable, "-m", "ipv6check", "demo"],
+        [sys.executable, "-m", "ipv6check", command],
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -44,10 +43,12 @@ def demonstrate(**env: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def shown() -> tuple[subprocess.CompletedProcess[str], float]:
-    """The demo, run once, and how many seconds that took."""
+    """The demo, run once, and how much longer that took than a command that only starts, in s."""
     began = time.monotonic()
+    demonstrate("list")
+    started = time.monotonic()
     done = demonstrate()
-    return done, time.monotonic() - began
+    return done, (time.monotonic() - started) - (started - began)
 
 
 def block(text: str, host: str) -> str:
@@ -65,14 +66,14 @@ def test_finds_what_it_should(shown: tuple[subprocess.CompletedProcess[str], flo
 
 @pytest.mark.timing
 def test_is_over_before_anybody_doubts_it(
-    shown: tuple[subprocess.CompletedProcess[str], float],
+    shown: tuple[subprocess.CompletedProcess[str], float], lag: Lag
 ) -> None:
     """One silent address is waited for, everything else happens meanwhile."""
     done, took_s = shown
     checked = re.search(r" · (\d\.\d) s · ", done.stdout)
     assert checked is not None
-    assert float(checked[1]) < 2 * demo.TIMEOUT_S
-    assert took_s < PATIENCE_S
+    assert float(checked[1]) < 2 * demo.TIMEOUT_S + lag.s
+    assert took_s < 3 * demo.TIMEOUT_S + lag.s
 
 
 @pytest.mark.parametrize(
@@ -157,8 +158,9 @@ def test_an_interrupt_ends_it() -> None:
         [sys.executable, "-m", "ipv6check", "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout is not None
-    process.stdout.readline()
-    time.sleep(0.3)
+    # The first report: the silent address of the next host keeps the run going.
+    while "healthy.demo.example" not in process.stdout.readline().decode():
+        assert process.poll() is None
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=10)
     assert (process.returncode, err) == (130, b"")

@@ -129,7 +129,7 @@ def test_as_much_is_no_mistake_in_a_string_or_a_comment() -> None:
     assert lines_of(text)[("y",)] == 3
 
 
-@pytest.mark.slow(after=3)
+@pytest.mark.slow(after=1)
 @pytest.mark.parametrize(
     "piece",
     [

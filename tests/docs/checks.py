@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from tests.docs import COMMAND, code, table
+from tests import installed
+from tests.docs import code, table
 
 HEADS = ("finding", "status", "meaning")
 
@@ -17,8 +17,8 @@ HEADS = ("finding", "status", "meaning")
 @cache
 def catalogue() -> Any:
     """What ``list --format json`` prints."""
-    command = [*COMMAND, "list", "--format", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    done = installed.run("list", "--format", "json")
+    done.check_returncode()
     return json.loads(done.stdout)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,8 @@ from ipv6check.config.options import OPTIONS, Option
 from ipv6check.config.schema import config_schema
 from ipv6check.config.sources import PREFIX
 from ipv6check.reports.formats import format_names
-from tests.docs import COMMAND, code, table
+from tests import installed
+from tests.docs import code, table
 
 
 def of_check() -> str:
@@ -49,11 +49,9 @@ def of_commands() -> str:
 
 
 def _help(name: str) -> str:
-    command = [*COMMAND, name, "--help"]
     environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "PYTHONUTF8": "1"}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=True, timeout=30, env=environment
-    )
+    done = installed.run(name, "--help", env=environment)
+    done.check_returncode()
     lines = [line.rstrip() for line in done.stdout.strip("\n").splitlines()]
     return "\n".join([f"### ipv6check {name}", "", "```text", *lines, "```"])
 

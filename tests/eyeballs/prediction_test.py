@@ -321,7 +321,6 @@ def test_a_client_of_ones_own(tcp: Tcp) -> None:
     assert found.family == ("ipv6" if tcp == "connected" else "ipv4")
 
 
-@pytest.mark.timing
 def _predict_often(world: Survey) -> None:
     clients = load()
     for _ in range(20):

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.lab import Lab, plan
+from tests.pace import Lag
 
 pytestmark = pytest.mark.timing
 RACES = 8
@@ -92,12 +93,17 @@ def syns(packets: list[Any], address: str) -> list[float]:
     return sorted(first.values())
 
 
-def calm(measure: Callable[[], list[float]], limit_ms: float) -> list[float]:
-    """What was measured, up to three times: what a busy machine adds is not the race's."""
-    for _ in range(2):
-        if median(found := measure()) < limit_ms and sorted(found)[-2] < 2 * limit_ms:
-            return found
-    return measure()
+def calm(measure: Callable[[], list[float]], limit_ms: float) -> tuple[list[float], float]:
+    """What was measured and how late the machine was meanwhile, in milliseconds.
+
+    Up to three times: what a busy machine adds is not the race's.
+    """
+    for _ in range(3):
+        with Lag() as lag:
+            found = measure()
+        if median(found) < limit_ms and sorted(found)[-2] < 2 * limit_ms:
+            break
+    return found, lag.ms
 
 
 @pytest.mark.parametrize("others", [0, 200])
@@ -110,10 +116,10 @@ def test_starts_are_those_of_the_syns(lab: Lab, tmp_path: Path, others: int) -> 
         sent = sorted(syns(packets, DEAD) + syns(packets, OPEN4))
         return [abs(one - other) for one, other in zip(sent, told, strict=True)]
 
-    apart = calm(apart_ms, 0.5)
+    apart, late_ms = calm(apart_ms, 0.5)
     assert len(apart) == 2 * RACES
-    assert median(apart) < 0.5
-    assert sorted(apart)[-2] < 1.0
+    assert median(apart) < 0.5 + late_ms
+    assert sorted(apart)[-2] < 1.0 + late_ms
 
 
 @pytest.mark.parametrize("others", [0, 200])
@@ -124,9 +130,9 @@ def test_the_race_costs_little(lab: Lab, tmp_path: Path, others: int) -> None:
         races, _ = raced(lab, tmp_path, DEAD, OPEN4, others)
         return [elapsed_ms - 250.0 for _, _, elapsed_ms in races]
 
-    over = calm(over_ms, 2.0)
-    assert 0.0 <= median(over) < 2.0
-    assert sorted(over)[-2] < 10.0
+    over, late_ms = calm(over_ms, 2.0)
+    assert 0.0 <= median(over) < 2.0 + late_ms
+    assert sorted(over)[-2] < 10.0 + late_ms
 
 
 def test_a_slow_handshake_is_the_path_s(lab: Lab, tmp_path: Path) -> None:
@@ -136,4 +142,5 @@ def test_a_slow_handshake_is_the_path_s(lab: Lab, tmp_path: Path) -> None:
         races, _ = raced(lab, tmp_path, SLOW, OPEN4, 200)
         return [elapsed_ms for _, _, elapsed_ms in races]
 
-    assert 100.0 <= median(calm(took_ms, 103.0)) < 103.0
+    took, late_ms = calm(took_ms, 103.0)
+    assert 100.0 <= median(took) < 103.0 + late_ms

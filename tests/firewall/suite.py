@@ -19,6 +19,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,7 @@ def _file(name: str, content: Any) -> tuple[str, str]:
     return name, content if isinstance(content, str) else json.dumps(content)
 
 
+@cache
 def every_case() -> list[Case]:
     """All of them."""
     return [case for topic in TOPICS for case in cases(topic)]

@@ -20,6 +20,7 @@ from ipv6check.model import Attempt, Handshake, Kind
 from ipv6check.net import clock, tls
 from ipv6check.net.local import LocalNet
 from ipv6check.net.tls import TlsPeer
+from tests.pace import Lag
 
 LOOPBACK = ["::1", "127.0.0.1"]
 ALPN = ("h2", "http/1.1")
@@ -371,7 +372,7 @@ def stamping() -> Iterator[None]:
 
 
 @pytest.mark.timing
-def test_a_busy_loop_makes_no_server_slow(server_context: ssl.SSLContext) -> None:
+def test_a_busy_loop_makes_no_server_slow(server_context: ssl.SSLContext, lag: Lag) -> None:
     """The time of TLS is the server's, however long the loop is busy with others meanwhile."""
     busy_s = 0.3
 
@@ -387,13 +388,14 @@ def test_a_busy_loop_makes_no_server_slow(server_context: ssl.SSLContext) -> Non
     with serving(speaking(server_context)) as port, stamping():
         made = asyncio.run(main(port))
     assert made.connected
-    assert made.elapsed_ms < busy_s * 1000 / 2
+    assert made.elapsed_ms < busy_s * 1000 / 2 + lag.ms
 
 
 def test_a_slow_server_is_slow(server_context: ssl.SSLContext) -> None:
     """What the server takes is told."""
 
     def serve(sock: socket.socket) -> None:
+        sock.recv(1, socket.MSG_PEEK)  # the client's time runs by then
         time.sleep(0.1)
         speaking(server_context)(sock)
 

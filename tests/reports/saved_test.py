@@ -133,7 +133,7 @@ def test_an_interrupted_run_is_told(interrupted: bool, tmp_path: Path) -> None: 
     assert saved.interrupted == interrupted
 
 
-@pytest.mark.slow(after=2)
+@pytest.mark.slow(after=1)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_cut_file_is_never_taken_as_whole(layout: str, tmp_path: Path) -> None:
     """Cut anywhere, it is refused in one line; lines that are whole cannot tell of those behind."""
