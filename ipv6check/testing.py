@@ -150,6 +150,10 @@ class FakeKernel(HostKernel):
         """Loopback is, and what was planned."""
         return ip_address(address).is_loopback or address in self.own
 
+    def source(self, destination: str) -> str:  # noqa: ARG002 - the vantage's stands for all
+        """Nothing of its own: the planned vantage has one source."""
+        return ""
+
     def stub(self) -> Stub:
         """As planned."""
         return self.resolv_conf

@@ -33,6 +33,13 @@ class HostKernel(Protocol):
         """Whether the kernel has this address."""
         ...
 
+    def source(self, destination: str) -> str:
+        """The source address that the kernel takes towards a destination; empty without a way.
+
+        Sends nothing.
+        """
+        ...
+
     async def listeners(self) -> tuple[Listener, ...] | Failure:
         """TCP sockets that listen and UDP sockets bound to a fixed port.
 

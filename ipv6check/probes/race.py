@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ipv6check.config.target import Target
@@ -73,7 +74,10 @@ class RaceSetup:
             known, dns[HTTPS] = _offered(await self.net.resolve(name, HTTPS), port, self.settings)
         hinted = dns.get(HTTPS, Resolved()).addresses
         source = self.net.uplink.vantage().source_ipv6
-        order, equal = system_order(self.addresses, self.connections, source, more=hinted)
+        towards = self._sources((*self.addresses.ipv6, *hinted))
+        order, equal = system_order(
+            self.addresses, self.connections, source, more=hinted, towards=towards
+        )
         rank = {address: place for place, address in enumerate(order)}
         secure = self._secure if self._tls_decides(port) else None
         connect = partial(self.net.connect, once=True)
@@ -83,6 +87,14 @@ class RaceSetup:
             if self._lost_a_packet(outcome):
                 outcome = await undisturbed(self.net.timing_loop, run)
         return replace(outcome, services=known, equal=equal)
+
+    def _sources(self, addresses: Sequence[str]) -> Mapping[str, str]:
+        """The source of packets to each IPv6 address, where the vantage has a kernel to ask."""
+        kernel = self.net.kernel
+        if kernel is None:
+            return {}
+        chosen = {address: kernel.source(address) for address in addresses if is_ipv6(address)}
+        return {address: source for address, source in chosen.items() if source}
 
     def _lasts(self, port: int) -> bool:
         """Whether there is an address that a race may have to wait for, so that timers count."""
@@ -175,16 +187,18 @@ def system_order(
     source_ipv6: str | None,
     table: PolicyTable = RFC6724_TABLE,
     more: Sequence[str] = (),
+    towards: Mapping[str, str] = MappingProxyType({}),
 ) -> SystemOrder:
     """All published addresses by RFC 6724 section 6; equals in the order of the resolver.
 
     ``more`` are those that only a hint names. The kernel's choice of a source is known where it was
-    seen; ``source_ipv6`` stands for it else.
+    seen, or asked for (``towards``, by address); ``source_ipv6`` stands for it elsewhere.
     """
     # glibc has those of A first where RFC 6724 does not tell.
     answered = [*_records(addresses.a, addresses.ipv4), *_records(addresses.aaaa, addresses.ipv6)]
     published = [*answered, *(address for address in more if address not in answered)]
     sources = {address: source_ipv6 if is_ipv6(address) else _ANY_IPV4 for address in published}
+    sources |= towards
     sources |= {
         attempt.address: attempt.source for attempt in connections.attempts if attempt.source
     }

@@ -51,6 +51,10 @@ class ThisHost:
         """Whether this address is this host's own, by its kernel's choice of a source."""
         return interfaces.is_own(address)
 
+    def source(self, destination: str) -> str:
+        """The source of a socket that is connected to it (RFC 6724 section 5)."""
+        return interfaces.source_towards(destination)
+
     async def listeners(self) -> tuple[Listener, ...] | Failure:
         """TCP sockets that listen and UDP sockets bound to a fixed port (sock_diag(7))."""
         return await self._listeners.answer()
