@@ -76,7 +76,13 @@ def unexplained(result: dict[str, Any]) -> bool:
     return result["status"] not in statuses | {"fail"}  # what a profile makes of a warn
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: str(scenario["name"]))
+def named(scenario: dict[str, Any]) -> Any:
+    """A scenario by its name; one with a deadline of its own has no time to lose to others."""
+    marks = [pytest.mark.timing] if "--deadline" in scenario.get("args", []) else []
+    return pytest.param(scenario, id=str(scenario["name"]), marks=marks)
+
+
+@pytest.mark.parametrize("scenario", map(named, SCENARIOS))
 def test_truth(lab: Lab, scenario: dict[str, Any], tmp_path: Path) -> None:
     """The verdict, the exit code, every check's status and cause are what the table says.
 
