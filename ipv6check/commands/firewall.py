@@ -253,7 +253,9 @@ def examine(
             raise RuleError(f"{place}{error}") from None
     seen = review(rules, question)
     if not asked:
-        answers = [answer for told in (*seen.ports, *seen.messages) for answer in _both(told)]
+        answers = [
+            answer for comparison in (*seen.ports, *seen.messages) for answer in _both(comparison)
+        ]
     results = tuple(
         result_of(finding, CHECK, cause=Cause.FIREWALL, reference=REFERENCE)
         for finding in seen.findings
@@ -296,8 +298,8 @@ def _numbered(probe: Mapping[str, Any], at: int) -> Mapping[str, Any]:
     return probe if "id" in probe else {**probe, "id": f"packet {at}"}
 
 
-def _both(told: Comparison) -> list[PacketVerdict]:
-    return [told.six] if told.four is None else [told.six, told.four]
+def _both(comparison: Comparison) -> list[PacketVerdict]:
+    return [comparison.six] if comparison.four is None else [comparison.six, comparison.four]
 
 
 def document(reading: Reading) -> str:

@@ -361,11 +361,11 @@ def _of_protocol(line: Draft) -> Condition:
 
 
 def _from(what: Field, line: Draft) -> Condition:
-    each = line.value.split(",")
-    if line.negated and len(each) > 1:
+    addresses = line.value.split(",")
+    if line.negated and len(addresses) > 1:
         raise RefusedError("an exclamation mark precedes several addresses")
     choices: list[Condition] = []
-    for text in each:
+    for text in addresses:
         try:
             found = _address(what, text, line.family)
             choices.append(line.among(what, found.ranges, found.mask) if line.negated else found)

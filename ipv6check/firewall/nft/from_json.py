@@ -525,8 +525,8 @@ def _unknown_words(value: Any, named: bool = False) -> Iterator[str]:  # noqa: F
             yield from _unknown_words(part, named)
     elif isinstance(value, dict):
         own = any(words.NAMING & set(str(name).split()) for name in map(_key_of, value.values()))
-        for key, each in value.items():
-            yield from _unknown_words(each, named or own or key in _NAMES)
+        for key, part in value.items():
+            yield from _unknown_words(part, named or own or key in _NAMES)
 
 
 _MORE_FIELDS = frozenset(("saddr", "daddr", "proto-src", "proto-dst", "ipsec"))

@@ -74,7 +74,7 @@ def _expanded(
 
 def interfaces(text: str) -> list[str]:
     """The names in a text that may be those of interfaces, which nft looks for."""
-    words = (word for found in _NAMING.findall(text) for word in _INTERFACE.findall(found))
+    words = (word for naming in _NAMING.findall(text) for word in _INTERFACE.findall(naming))
     return [word for word in dict.fromkeys(words) if word not in _NO_NAMES]
 
 
