@@ -198,7 +198,7 @@ def run(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Print what rules mean, and return the exit code of design.md. Raises RuleError."""
+    """Print what rules mean, and return the exit code (docs/exit-codes.md). Raises RuleError."""
     named = tuple(packet or ())
     ports = tuple(dict.fromkeys(port for text in named if (port := _port(text))))
     question = ReviewScope(ports, iif, source, (destination,) if destination else (), forward)

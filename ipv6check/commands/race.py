@@ -68,7 +68,7 @@ def race(
 ) -> int:
     """Show a Happy Eyeballs race live, then how long each known client would take.
 
-    Exit codes: 0 connected, 1 no attempt connects, 2 usage, 3 the name cannot be resolved.
+    Exit codes: 0 connected, 1 no attempt connects, 2 usage, 3 no name server answers.
     """
     given = locals()
     parsed = parse(given.pop("target"))

@@ -120,7 +120,7 @@ def check(
     input_path: str | None = None,
     net: NetFactory = local_net,
 ) -> int:
-    """Run the checks and print the reports; the exit code of design.md.
+    """Run the checks and print the reports; the exit code (docs/exit-codes.md).
 
     Raises ClientsError, PluginError, ReportError, RuleError, TargetError or OutputError, before any
     packet is sent.
@@ -147,7 +147,7 @@ def check(
 
 
 def replay(options: Options) -> int:
-    """Judge a recording again and print the reports; the exit code of design.md. No packet.
+    """Judge a recording again and print the reports; the exit code (docs/exit-codes.md). No packet.
 
     Raises ClientsError, PluginError, RecordingError, RuleError or OutputError.
     """

@@ -44,7 +44,7 @@ class Connections:
 async def connections(
     addresses: Addresses, target: Target, settings: Settings, net: Net
 ) -> Connections:
-    """Try each address on each port, politely; without an IPv6 address there is nothing to try."""
+    """Every TCP connection attempt: each address on each port; none without an IPv6 address."""
     ports = settings.ports_for(target.ports)
     named = bool(target.ports or settings.ports)
     if not addresses.ipv6:

@@ -43,7 +43,7 @@ async def handshakes(
 ) -> Handshakes:
     """Try each address that accepts, politely.
 
-    Of a long list IPv4 is only tried to be held against an IPv6 that is not well.
+    For a long list of targets, IPv4 is tried only where IPv6 fails, to compare.
     """
     ports = tuple(port for port in connections.ports if target.begins_with_tls(port))
     silent: Counter[tuple[bool, int]] = Counter()

@@ -10,9 +10,9 @@ from ipv6check.probes.here import Here
 async def in_force(
     here: Here | Failure, settings: Settings, net: Net
 ) -> RuleTexts | Failure | None:
-    """What the commands print that show them; None where they are not this target's to be judged.
+    """The output of nft and iptables-save for the rules loaded here; None where it does not apply.
 
-    Those of another host cannot be seen, and with ``--firewall`` others are to be judged.
+    The rules of another host cannot be seen, and with ``--firewall`` others are judged.
     """
     if settings.rules is not None or isinstance(here, Failure) or not here.addresses:
         return None

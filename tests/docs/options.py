@@ -14,11 +14,21 @@ from ipv6check.reports.formats import format_names
 from tests import installed
 from tests.docs import code, table
 
+# What belongs to one call, and so can stand in no file.
+COMMAND_LINE_ALONE = """### On the command line alone
+
+| option | what it does | default | variable |
+| --- | --- | --- | --- |
+| `-i`, `--input FILE` | Read targets from FILE too, one a line (- for standard input). | none |  |
+| `--debug` | Log each exchange of packets to standard error. | off | `IPV6CHECK_DEBUG` |
+| `-h`, `--help` | Show the help. |  |  |"""
+
 
 def of_check() -> str:
     """The options of ``check`` in the groups of its help: flag, variable and key."""
     panels = dict.fromkeys(option.panel for option in OPTIONS.values())
-    return "\n\n".join(f"### {panel}\n\n{_panel(panel)}" for panel in panels)
+    of_panels = [f"### {panel}\n\n{_panel(panel)}" for panel in panels]
+    return "\n\n".join([*of_panels, COMMAND_LINE_ALONE])
 
 
 def _panel(panel: str) -> str:

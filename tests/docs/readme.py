@@ -21,7 +21,12 @@ def demo() -> str:
     """The demo, as a pipe of 80 columns sees it."""
     environment = {**os.environ, "COLUMNS": "80", "PYTHONUTF8": "1"}
     done = subprocess.run(
-        [*COMMAND, "demo"], capture_output=True, text=True, env=environment, check=True, timeout=30
+        [*COMMAND, "demo"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        check=True,
+        timeout=30,
     )
     return f"```text\n$ ipv6check demo\n{done.stdout}```"
 
