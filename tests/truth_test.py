@@ -82,7 +82,7 @@ def named(scenario: dict[str, Any]) -> Any:
     return pytest.param(scenario, id=str(scenario["name"]), marks=marks)
 
 
-@pytest.mark.parametrize("scenario", map(named, SCENARIOS))
+@pytest.mark.parametrize("scenario", [named(scenario) for scenario in SCENARIOS])
 def test_truth(lab: Lab, scenario: dict[str, Any], tmp_path: Path) -> None:
     """The verdict, the exit code, every check's status and cause are what the table says.
 

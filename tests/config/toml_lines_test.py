@@ -78,6 +78,7 @@ def leaves(value: object, keys: Keys = ()) -> Iterator[tuple[Keys, int]]:
         yield from leaves(item, (*keys, key))
 
 
+@pytest.mark.slow(after=20)
 @pytest.mark.parametrize("seed", range(200))
 def test_everything_has_its_line(seed: int) -> None:
     """As deep as lines are told, each value stands where tomllib finds its line number."""

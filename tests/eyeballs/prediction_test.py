@@ -97,6 +97,7 @@ NEAR = {
 }
 
 
+@pytest.mark.slow(after=60)
 @pytest.mark.parametrize(("name", "fault", "measured"), CELLS)
 def test_as_measured(name: str, fault: str, measured: str) -> None:
     """Each client ends where it was seen to, within 25 ms (a browser 60) or 5 %."""
@@ -334,6 +335,7 @@ def test_all_clients_take_little_time() -> None:
         assert loops(partial(_predict_often, world)) < 20 * 0.25
 
 
+@pytest.mark.slow(after=8)
 @pytest.mark.parametrize("seed", range(40))
 def test_what_needs_no_run_ends_as_the_run_does(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A healthy target's ends are computed without a run, and are the same."""

@@ -67,6 +67,7 @@ def test_the_suite_is_worth_its_name() -> None:
     assert len({(case.topic, case.name) for case in CASES}) == len(CASES)
 
 
+@pytest.mark.slow(after=60)
 @pytest.mark.parametrize("case", RECORDED, ids=by_name)
 def test_we_say_what_the_kernel_does(case: suite.Case) -> None:
     """Exactly the kernel's verdict, or "depends" where that is meant."""
@@ -84,7 +85,7 @@ def test_nothing_is_certain_of_a_refused_file(case: suite.Case) -> None:
     assert set(told) == {"depends"}
 
 
-@pytest.mark.slow(after=60)
+@pytest.mark.slow(after=20)
 @pytest.mark.parametrize(
     ("case", "notation"), DERIVED, ids=[f"{by_name(case)}: {name}" for case, name in DERIVED]
 )
@@ -98,6 +99,7 @@ def test_other_notations_are_never_wrong(case: suite.Case, notation: str) -> Non
     assert not wrong
 
 
+@pytest.mark.slow(after=20)
 @pytest.mark.parametrize("record", STATES, ids=str)
 def test_conntrack_is_known(record: suite.Packet) -> None:
     """The state that we give a packet is the one that conntrack gave it, or one of several."""

@@ -712,6 +712,7 @@ WHOLE = DUMP + table(
 )
 
 
+@pytest.mark.slow(after=10)
 @pytest.mark.parametrize("end", range(len(DUMP) + 1, len(WHOLE) - 1, 3))
 def test_a_truncated_file_is_never_taken_for_whole(end: int) -> None:
     """It cannot be read, or it would not load."""
