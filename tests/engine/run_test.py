@@ -515,19 +515,27 @@ def test_no_targets_at_all_are_unknown() -> None:
 def test_a_slow_target_lets_the_others_run_ahead_so_far() -> None:
     """Who puts reports in order has to hold those that come too early: as many as it says."""
 
-    async def fact(target: Target) -> int:
-        await asyncio.sleep(0.05 if target.host == "slow.example" else 0)
-        return 1
+    async def go(ahead: int | None, most: int) -> list[int]:
+        others_are_done = asyncio.Event()
 
-    async def go(ahead: int | None) -> list[int]:
+        async def fact(target: Target) -> int:
+            if target.host == "slow.example":
+                await others_are_done.wait()
+                await asyncio.sleep(0.05)  # in which one more would get out, if it might
+            return 1
+
         simple = plan(fact, check("a", says, *FACT), given=[Input("target")])
         jobs = {"": ServicePlan(simple, replace(SETTINGS, parallel=2))}
         names = ["slow.example", *(f"{number}.example" for number in range(9))]
-        run = engine.run(jobs, stream(names), FakeNet(), ahead=ahead)
-        return [number async for number, _ in run]
+        numbers = []
+        async for number, _ in engine.run(jobs, stream(names), FakeNet(), ahead=ahead):
+            numbers.append(number)
+            if len(numbers) == most:
+                others_are_done.set()
+        return numbers
 
-    assert asyncio.run(go(3)).index(0) == 3
-    assert asyncio.run(go(None)).index(0) == 9
+    assert asyncio.run(go(3, 3)).index(0) == 3
+    assert asyncio.run(go(None, 9)).index(0) == 9
 
 
 def test_what_breaks_the_run_ends_it() -> None:
