@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from ipv6check.commands import debug as debugging
-from ipv6check.commands import run
 from ipv6check.commands.parsing import Command, Debug, Text, Texts, opt, options_of, typer_app
 from ipv6check.config.options import WHAT, Options
 from ipv6check.config.target import Target, TargetError, parse
@@ -85,6 +84,9 @@ def check(
 ) -> int:
     """Check targets, or judge a recording again; the exit code."""
     given = locals()
+    # Late: the help needs no engine.
+    from ipv6check.commands import run  # noqa: PLC0415
+
     named, path = given.pop("targets") or (), given.pop("input")
     if given.pop("debug"):
         debugging.start()
