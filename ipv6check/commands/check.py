@@ -94,7 +94,7 @@ def check(
     if options.replay is None:
         return run.check(options, _targets(options, named, path), path)
     if named or path is not None:
-        raise TargetError("--replay has its own targets: name none beside it")
+        raise TargetError("--replay takes no targets: they come from the recording")
     return run.replay(options)
 
 
@@ -107,5 +107,5 @@ def _targets(options: Options, texts: Sequence[str], path: str | None) -> list[T
     own = options.profile.target
     targets = [parse(own)] if own else [*options.targets]
     if not targets:
-        raise TargetError("no target: name one, a file of them with -i, or services in a file")
+        raise TargetError("no target: name one, use -i FILE, or list services in ipv6check.toml")
     return targets

@@ -132,7 +132,7 @@ def write(text: str, stream: TextIO | None = None) -> None:
 def table_or_json(text: str) -> str:
     """The format of a command that has these two. Raises UsageError."""
     if text not in {"table", "json"}:
-        raise UsageError(f"--format {harmless(text, 200)!a} is neither table nor json")
+        raise UsageError(f"--format: {harmless(text, 200)!a} is not one of table, json")
     return text
 
 

@@ -39,5 +39,5 @@ def text(kind: str = "output") -> str:
     if kind == "config":
         return json.dumps(config_schema(format_names()), indent=2) + "\n"
     if kind not in KINDS:
-        raise UsageError(f"{harmless(kind, 200)!a} is not a schema: {', '.join(KINDS)}")
+        raise UsageError(f"unknown schema {harmless(kind, 200)!a}; valid: {', '.join(KINDS)}")
     return files("ipv6check.reports").joinpath("schemas", f"{kind}.json").read_text("utf-8")

@@ -78,7 +78,7 @@ def load(
     for name, layer in layers.items():
         if "control" in layer.values:
             if layer.values.get("no_controls"):
-                raise ConfigError(f"{name}: control and no-controls exclude each other")
+                raise ConfigError(f"{name}: control and no-controls cannot be combined")
             whole.values["no_controls"] = False  # a control takes back what a lower layer says
         whole = layer.over(whole)
     values = whole.values
@@ -86,7 +86,7 @@ def load(
         observing = {name.replace("-", "_") for name in OPTIONS if OPTIONS[name].observes}
         for key in sorted(observing & from_flags.values.keys()):
             flag = key.replace("_", "-")
-            raise ConfigError(f"--{flag} changes what is observed, and --replay observes nothing")
+            raise ConfigError(f"--{flag} cannot be used with --replay, which observes nothing")
         values = {key: value for key, value in values.items() if key not in observing}
     return Options(**values, given=frozenset(values), places=whole.places)
 

@@ -168,7 +168,7 @@ def test_no_text_of_theirs_controls_the_terminal(command: Command, tmp_path: Pat
         (["cut.jsonl", "old.json"], "cut.jsonl:4: is truncated"),
         (["old.json", "twice.jsonl"], "twice.jsonl:5: lists the same target twice: "),
         (["-", "-"], "only one of the two reports can be standard input"),
-        (["old.json", "new.json", "-f", "xml"], "--format 'xml' is neither table nor json"),
+        (["old.json", "new.json", "-f", "xml"], "--format: 'xml' is not one of table, json"),
         (["old.json"], "missing argument 'NEW'; see ipv6check diff --help"),
     ],
 )

@@ -95,7 +95,7 @@ def test_no_argument_means_the_services(tmp_path: Path) -> None:
     command("init", cwd=tmp_path)
     ended = command(cwd=tmp_path)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert "no target: name one, a file of them with -i, or services in a file" in ended.stderr
+    assert "no target: name one, use -i FILE, or list services in ipv6check.toml" in ended.stderr
     (tmp_path / "ipv6check.toml").unlink()
     command("init", "192.0.2.1.example", cwd=tmp_path)
     path = tmp_path / "ipv6check.toml"
@@ -213,4 +213,4 @@ def test_an_unknown_schema_is_one_line(tmp_path: Path) -> None:
     """It names those that there are."""
     ended = command("schema", "outputs", cwd=tmp_path)
     assert ended.returncode == 2
-    assert ended.stderr.startswith("ipv6check: 'outputs' is not a schema: output, config")
+    assert ended.stderr.startswith("ipv6check: unknown schema 'outputs'; valid: output, config")

@@ -137,7 +137,7 @@ def refused(
         (["--control", "control.example", "x"], '"control.example"'),
         (["--control", "fe80::1%eth0", "x"], "fe80::1%eth0"),
         (["--control", "192.0.2.1:0", "x"], '"0"'),
-        (["--control", "2001:db8::1", "--no-controls", "x"], "exclude each other"),
+        (["--control", "2001:db8::1", "--no-controls", "x"], "cannot be combined"),
         (["-f", "xml", "x"], '"xml"'),
         (["--save", "json", "x"], '"json"'),
         (["--save", "xml=y", "x"], '"xml=y"'),

@@ -407,7 +407,7 @@ def test_a_mistake_in_a_flag_names_the_flag(
 def test_controls_and_none_of_them_exclude_each_other(refusal: Callable[..., str]) -> None:
     """In one place, where neither wins."""
     assert refusal({"control": ["::1"], "no_controls": True}) == (
-        "command line: control and no-controls exclude each other"
+        "command line: control and no-controls cannot be combined"
     )
 
 

@@ -225,7 +225,9 @@ def test_what_was_not_recorded_is_unknown(run: Callable[..., Said], tmp_path: Pa
 def test_what_would_observe_otherwise_is_refused(flag: dict[str, Any], tmp_path: Path) -> None:
     """It is too late for a port, a resolver or a timeout; in a file they are for the next run."""
     (name,) = flag
-    with pytest.raises(ConfigError, match=f"^--{name.replace('_', '-')} changes what is observed"):
+    with pytest.raises(
+        ConfigError, match=f"^--{name.replace('_', '-')} cannot be used with --replay"
+    ):
         load({"replay": "x", **flag}, {}, tmp_path, format_names())
     (tmp_path / "ipv6check.toml").write_text("[check]\ntimeout = 9\nprofile = 'mail'\n")
     options = load({"replay": "x"}, {"IPV6CHECK_PORT": "25"}, tmp_path, format_names())
@@ -237,7 +239,7 @@ def test_targets_beside_a_recording_are_refused(recorded: Path) -> None:
     """The recording has its own."""
     done = command("--replay", str(recorded), "a.example")
     assert (done.returncode, done.stdout) == (USAGE, "")
-    assert done.stderr == "ipv6check: --replay has its own targets: name none beside it\n"
+    assert done.stderr == "ipv6check: --replay takes no targets: they come from the recording\n"
 
 
 def command(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
