@@ -1019,6 +1019,7 @@ def plain(report: Any) -> Any:
     return report
 
 
+@pytest.mark.timing  # what is judged of a time, such as who wins a race, is a fact too
 def test_same_facts_same_report(lab: Lab) -> None:
     """Two runs differ in times alone, whatever is done first."""
     names = [
