@@ -1,7 +1,6 @@
 # The names that authors of checks import: the only list of them, a line each.
 
 from ipv6check.config.target import Target as Target
-from ipv6check.config.target import endpoint as endpoint
 from ipv6check.engine.checks.api import check as check
 from ipv6check.engine.checks.blame import blame as blame
 from ipv6check.engine.checks.blame import describe as describe
@@ -48,6 +47,7 @@ from ipv6check.model import skip as skip
 from ipv6check.model import unknown as unknown
 from ipv6check.model import warn as warn
 from ipv6check.model.findings import Explained as Explained
+from ipv6check.model.network import endpoint as endpoint
 from ipv6check.model.text import count as count
 from ipv6check.model.text import ms as ms
 from ipv6check.probes.addresses import Addresses as Addresses

@@ -19,7 +19,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from ipv6check.config.target import endpoint
+from ipv6check.model.network import endpoint
 
 IPV6, IPV4 = "::1", "127.0.0.1"
 TTL = 300

@@ -15,16 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ipv6check.config.profiles import PROFILES
-from ipv6check.config.target import (
-    address,
-    address_and_port,
-    endpoint,
-    hostname,
-    ipv6_address,
-    port_number,
-)
+from ipv6check.config.target import address, address_and_port, hostname, ipv6_address, port_number
 from ipv6check.config.toml import ConfigError
 from ipv6check.model import Profile
+from ipv6check.model.network import endpoint
 
 FILE = "ipv6check.toml"
 

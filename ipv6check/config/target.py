@@ -199,11 +199,6 @@ def port_number(text: str) -> int:
     raise TargetError(f"{quoted(text)} is not a port: a port is 1 to 65535")
 
 
-def endpoint(host: str, port: int) -> str:
-    """``[2001:db8::1]:443``, ``192.0.2.1:443`` or ``example.com:443`` (RFC 5952 section 6)."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def address_and_port(text: str, default: int) -> tuple[str, int]:
     """The address and the port of ``address``, ``[address]``, ``[address]:port``, ``ipv4:port``.
 

@@ -24,18 +24,20 @@ def plans_of(options: Options, *, brief: bool = False) -> Mapping[str, ServicePl
     Raises ClientsError, PluginError or RuleError.
     """
     settings = replace(with_rules(options), brief=brief)
-    clients.load(settings.clients_dirs)
-    available = loader.find(options.checks_dir)
-    require_checks(options, available)
-    return of_services(options, settings, available)
+    return of_services(options, settings, _available(options))
 
 
 def plans_again(services: Mapping[str, ServiceInfo], options: Options) -> Mapping[str, ServicePlan]:
     """The same for what was recorded, as these services were."""
+    return of_recording(services, options, _available(options))
+
+
+def _available(options: Options) -> AvailableChecks:
+    """The checks to choose from; the files of clients are read, and each name is known."""
     clients.load(options.clients_dir)
     available = loader.find(options.checks_dir)
     require_checks(options, available)
-    return of_recording(services, options, available)
+    return available
 
 
 def of_services(

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
+from ipv6check.eyeballs.address_order import family
 from ipv6check.eyeballs.prediction import FELT_MS, Ending, Prediction, Survey
 from ipv6check.eyeballs.race import Entrant, Outcome
 from ipv6check.model import VANTAGE_KINDS, Attempt
@@ -254,9 +255,9 @@ class Impact:
     def dead_addresses(self) -> str:
         """``1 of 2 IPv6 addresses is dead``, or of both families."""
         parts, all_dead = [], 0
-        for family, attempts in (("IPv6", self.ipv6), ("IPv4", () if self.blind else self.ipv4)):
+        for protocol, attempts in (("IPv6", self.ipv6), ("IPv4", () if self.blind else self.ipv4)):
             if dead := sum(not attempt.connected for attempt in attempts):
-                parts.append(f"{dead} of {len(attempts)} {family}")
+                parts.append(f"{dead} of {len(attempts)} {protocol}")
                 all_dead += dead
         return f"{' and '.join(parts)} addresses {'is' if all_dead == 1 else 'are'} dead"
 
@@ -312,7 +313,7 @@ class Impact:
         return [
             {
                 "address": address,
-                "family": _family(address),
+                "family": family(address),
                 "tcp": seen.tcp,
                 "tcp_ms": seen.tcp_ms,
                 **({"tls": seen.tls, "tls_ms": seen.tls_ms} if seen.tls else {}),
@@ -354,11 +355,6 @@ def names(clients: Iterable[Prediction], most: int = 2) -> str:
     return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
 
 
-def is_mapped(address: str) -> bool:
-    """Whether it is an IPv4-mapped IPv6 address, which is written with dots."""
-    return address.startswith("::ffff:") and "." in address
-
-
 def _time(delay_ms: float) -> str:
     """A wait; a long one without the milliseconds that the path took from it."""
     return ms(round(delay_ms, -2) if delay_ms >= 1000 else delay_ms)
@@ -373,7 +369,7 @@ def _attempt_delay_ms(race: Outcome) -> float:
 def _entrant(entrant: Entrant) -> dict[str, object]:
     return {
         "address": entrant.address,
-        "family": _family(entrant.address),
+        "family": family(entrant.address),
         "source": entrant.source,
         "why": entrant.why,
         "started_ms": entrant.started_ms,
@@ -396,14 +392,10 @@ def _kernel(attempt: Attempt | None) -> dict[str, object]:
     }
 
 
-def _family(address: str) -> str:
-    return "ipv6" if ":" in address and not is_mapped(address) else "ipv4"
-
-
 def _sequential_ms(survey: Survey) -> float:
     """What a client waits that tries each IPv6 address to its end before IPv4."""
     return sum(
         survey.syn_timeout_ms if seen.tcp == "silent" else seen.tcp_ms
         for address, seen in survey.seen.items()
-        if _family(address) == "ipv6"
+        if family(address) == "ipv6"
     )

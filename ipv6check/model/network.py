@@ -37,6 +37,11 @@ def is_ipv6(address: str) -> bool:
     return ":" in address
 
 
+def endpoint(host: str, port: int) -> str:
+    """``[2001:db8::1]:443``, ``192.0.2.1:443`` or ``example.com:443`` (RFC 5952 section 6)."""
+    return f"[{host}]:{port}" if is_ipv6(host) else f"{host}:{port}"
+
+
 def family_of(address: str) -> int:
     """The IP version of an address, or of a prefix: 4 or 6."""
     return 6 if is_ipv6(address) else 4

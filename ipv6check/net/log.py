@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from ipv6check.model import Failure, is_ipv6
+from ipv6check.model import Failure
 from ipv6check.model.text import ms, printable
 
 LOGGER = logging.getLogger("ipv6check.net")
@@ -23,8 +23,3 @@ def exchange(sent: str, to: str, came: str | Failure, elapsed_ms: float | None =
     answer = came.detail or came.kind.value if isinstance(came, Failure) else came
     took = "" if elapsed_ms is None else f" ({ms(elapsed_ms)})"
     LOGGER.debug("%s to %s: %s%s", printable(sent), printable(to), printable(answer), took)
-
-
-def endpoint(address: str, port: int) -> str:
-    """``[2001:db8::1]:443`` or ``192.0.2.1:443`` (RFC 5952 section 6)."""
-    return f"[{address}]:{port}" if is_ipv6(address) else f"{address}:{port}"

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ipv6check.model import Attempt, Failure, Kind, is_ipv6
+from ipv6check.model.network import endpoint
 from ipv6check.net import errors, log
 from ipv6check.net.wait import first_ready
 
@@ -63,7 +64,7 @@ async def establish(
     try:
         attempt = await tries.run()
         if log.enabled():
-            to, came = log.endpoint(address, port), attempt.failure or "SYN, ACK"
+            to, came = endpoint(address, port), attempt.failure or "SYN, ACK"
             log.exchange("SYN", to, came, attempt.elapsed_ms)
         return attempt, tries.take()
     finally:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from ipv6check.model import Attempt, Failure, Handshake, Kind
+from ipv6check.model.network import endpoint
 from ipv6check.net import clock, log, tcp
 from ipv6check.net.wait import ready
 
@@ -64,7 +65,7 @@ async def handshake(
     if log.enabled():
         hello = f"ClientHello for {peer.server_name or 'no name'}"
         came = made.failure or f"Finished, {made.version} {made.alpn}".strip()
-        log.exchange(hello, log.endpoint(peer.address, peer.port), came, made.elapsed_ms)
+        log.exchange(hello, endpoint(peer.address, peer.port), came, made.elapsed_ms)
     return made
 
 

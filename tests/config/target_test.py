@@ -12,12 +12,12 @@ from ipv6check.config.target import (
     TargetError,
     address,
     address_and_port,
-    endpoint,
     hostname,
     ipv6_address,
     parse,
     port_number,
 )
+from ipv6check.model.network import endpoint
 from ipv6check.model.text import harmless
 from tests.pace import loops
 

@@ -8,8 +8,9 @@ from math import inf
 
 import pytest
 
+from ipv6check.eyeballs.address_order import is_mapped
 from ipv6check.eyeballs.algorithm import Resolved
-from ipv6check.eyeballs.impact import Impact, in_orders, is_mapped, names, share
+from ipv6check.eyeballs.impact import Impact, in_orders, names, share
 from ipv6check.eyeballs.prediction import Ending, Prediction, Seen, Survey, Word
 from ipv6check.eyeballs.race import Entrant, Outcome
 from ipv6check.model import Attempt, Failure, Kind
